@@ -1,0 +1,10 @@
+//! The workflow language: from the text of a file to a checked [`Definition`].
+
+pub mod configuration;
+pub mod finding;
+pub mod guard;
+pub mod model;
+
+pub use finding::{CheckId, Finding, Place, Severity};
+pub use guard::Guard;
+pub use model::Definition;
