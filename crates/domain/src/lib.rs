@@ -15,5 +15,6 @@ pub mod case;
 pub mod ids;
 pub mod moment;
 pub mod name;
+pub mod registry;
 pub mod value;
 pub mod workflow;
