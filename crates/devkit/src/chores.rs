@@ -71,7 +71,9 @@ pub enum DevError {
     #[error("{0} findings against the rules of the repository: each line above says what to do")]
     Findings(usize),
     /// Generated files differ from what the tree holds.
-    #[error("committed generated files are not up to date: {files}. They are refreshed now: look at them and commit them")]
+    #[error(
+        "committed generated files are not up to date: {files}. They are refreshed now: look at them and commit them"
+    )]
     Stale {
         /// The files that changed.
         files: String,

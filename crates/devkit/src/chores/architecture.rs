@@ -94,11 +94,15 @@ pub fn findings(metadata: &Metadata) -> Vec<String> {
     }
     for (name, _) in PICTURE {
         if !packages.iter().any(|package| short(package.name.as_str()) == Some(name)) {
-            found.push(format!("crate `{name}` of the picture does not exist: remove it there or restore it"));
+            found
+                .push(format!("crate `{name}` of the picture does not exist: remove it there or restore it"));
         }
     }
-    let defaults: Vec<&str> =
-        metadata.workspace_default_packages().iter().filter_map(|package| short(package.name.as_str())).collect();
+    let defaults: Vec<&str> = metadata
+        .workspace_default_packages()
+        .iter()
+        .filter_map(|package| short(package.name.as_str()))
+        .collect();
     if defaults != ["cli"] {
         found.push(format!("default-members of the workspace must be the cli alone, not {defaults:?}"));
     }
@@ -118,7 +122,9 @@ fn edge(name: &str, edges: &[&str], ours: &str, dependency: &Dependency, found: 
         return;
     }
     if ours == "devkit" {
-        found.push(format!("`{name}` uses devkit outside tests: make it a dev-dependency, devkit never ships"));
+        found.push(format!(
+            "`{name}` uses devkit outside tests: make it a dev-dependency, devkit never ships"
+        ));
     } else {
         found.push(format!(
             "`{name}` uses `{ours}`, an edge the picture does not draw: move the code to the lowest crate that knows enough"
@@ -133,7 +139,10 @@ fn outside(name: &str, dependency: &Dependency, found: &mut Vec<String>) {
             || external.strip_prefix(fence.name).is_some_and(|rest| rest.starts_with('-'));
         let in_tests = is_test(dependency) && fence.tests.is_none_or(|tests| tests.contains(&name));
         if inside && !fence.owners.contains(&name) && !in_tests {
-            found.push(format!("`{name}` uses `{external}`, which belongs to {} only", fence.owners.join(" and ")));
+            found.push(format!(
+                "`{name}` uses `{external}`, which belongs to {} only",
+                fence.owners.join(" and ")
+            ));
         }
     }
     for (pure, allowed) in PURE {
@@ -153,7 +162,9 @@ fn features(name: &str, package: &Package, found: &mut Vec<String>) {
     let allowed = FEATURES.iter().find(|(owner, _)| *owner == name).map_or(&[][..], |(_, features)| features);
     for feature in package.features.keys() {
         if !allowed.contains(&feature.as_str()) {
-            found.push(format!("`{name}` has the cargo feature `{feature}`: make it a setting or a crate of its own"));
+            found.push(format!(
+                "`{name}` has the cargo feature `{feature}`: make it a setting or a crate of its own"
+            ));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{DevError, Repository, Steps, prepare, tidy};
 
 /// Format, lints, house rules, committed query data, every test at sample size, dependency policy.
 pub fn ci(repository: &Repository) -> Result<(), DevError> {
-    let mut steps = Steps::default();
+    let mut steps = Steps::new(say);
     steps.step("needs", || needs::provide(&[POSTGRESQL, PYTHON]));
     steps.step("format", || run(repository.cargo().args(["fmt", "--all", "--check"])));
     steps.step("lints", || {

@@ -62,7 +62,11 @@ pub fn remedy(missing: &[Need], root: bool, apt: bool) -> Remedy {
         text.push_str(", for ");
         text.push_str(need.purpose);
     }
-    text.push_str(if apt { "\nRun `sudo apt-get install " } else { "\nInstall them with your package manager (Debian: `apt-get install " });
+    text.push_str(if apt {
+        "\nRun `sudo apt-get install "
+    } else {
+        "\nInstall them with your package manager (Debian: `apt-get install "
+    });
     text.push_str(&packages.join(" "));
     text.push_str(if apt { "` and try again." } else { "`) and try again." });
     Remedy::Tell(text)
@@ -117,7 +121,11 @@ mod tests {
             let Remedy::Tell(text) = remedy(&missing, root, apt) else {
                 panic!("root {root}, apt {apt} must not install");
             };
-            for word in ["PostgreSQL 15 or newer", "every test of the PostgreSQL store", "apt-get install postgresql python3-venv"] {
+            for word in [
+                "PostgreSQL 15 or newer",
+                "every test of the PostgreSQL store",
+                "apt-get install postgresql python3-venv",
+            ] {
                 assert!(text.contains(word), "{text}");
             }
         }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::DevError;
 use super::needs::{self, POSTGRESQL};
 use super::run::say;
-use super::DevError;
 use crate::postgres::{Keeper, TEST_URL};
 
 /// Starts a cluster, prints its URL and keeps it until Ctrl-C.

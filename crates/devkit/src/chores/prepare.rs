@@ -101,7 +101,8 @@ fn refresh(repository: &Repository, shop: &Shop, url: &str) -> Result<Vec<String
     replace(&folder, &BTreeMap::new())?;
     // Writing the head of the crate again gives it a new time, so cargo compiles it although nothing changed.
     let head = repository.path(shop.folder).join("src/lib.rs");
-    let text = fs::read(&head).map_err(|source| DevError::File { doing: "read", path: head.clone(), source })?;
+    let text =
+        fs::read(&head).map_err(|source| DevError::File { doing: "read", path: head.clone(), source })?;
     fs::write(&head, text).map_err(|source| DevError::File { doing: "write", path: head, source })?;
     let mut command = repository.cargo();
     command
@@ -141,7 +142,8 @@ fn contents(folder: &Path) -> Result<Contents, DevError> {
         return Ok(found);
     }
     for path in listed(folder)? {
-        let bytes = fs::read(&path).map_err(|source| DevError::File { doing: "read", path: path.clone(), source })?;
+        let bytes =
+            fs::read(&path).map_err(|source| DevError::File { doing: "read", path: path.clone(), source })?;
         if let Some(name) = path.file_name() {
             found.insert(name.to_string_lossy().into_owned(), bytes);
         }
@@ -163,10 +165,7 @@ fn replace(folder: &Path, with: &Contents) -> Result<(), DevError> {
 
 fn listed(folder: &Path) -> Result<Vec<std::path::PathBuf>, DevError> {
     let fault = |source| DevError::File { doing: "list", path: folder.to_owned(), source };
-    fs::read_dir(folder)
-        .map_err(fault)?
-        .map(|entry| entry.map(|entry| entry.path()).map_err(fault))
-        .collect()
+    fs::read_dir(folder).map_err(fault)?.map(|entry| entry.map(|entry| entry.path()).map_err(fault)).collect()
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Repository {
     /// Every file below the top folder that is ours, by its path with `/`, in order.
     pub fn files(&self) -> Result<Vec<String>, DevError> {
         let mut found = Vec::new();
-        self.walk(&self.root, "", &mut found)?;
+        walk(&self.root, "", &mut found)?;
         found.sort();
         Ok(found)
     }
@@ -71,23 +71,23 @@ impl Repository {
         let bytes = fs::read(&path).map_err(|source| DevError::File { doing: "read", path, source })?;
         Ok(String::from_utf8(bytes).ok())
     }
+}
 
-    fn walk(&self, folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<(), DevError> {
-        let fault = |source| DevError::File { doing: "list", path: folder.to_owned(), source };
-        for entry in fs::read_dir(folder).map_err(fault)? {
-            let entry = entry.map_err(fault)?;
-            let kind = entry.file_type().map_err(fault)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if kind.is_dir() {
-                if !SKIPPED.contains(&name.as_str()) {
-                    self.walk(&entry.path(), &format!("{prefix}{name}/"), found)?;
-                }
-            } else if kind.is_file() && name != ".git" {
-                found.push(format!("{prefix}{name}"));
+fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<(), DevError> {
+    let fault = |source| DevError::File { doing: "list", path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(fault)? {
+        let entry = entry.map_err(fault)?;
+        let kind = entry.file_type().map_err(fault)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if kind.is_dir() {
+            if !SKIPPED.contains(&name.as_str()) {
+                walk(&entry.path(), &format!("{prefix}{name}/"), found)?;
             }
+        } else if kind.is_file() && name != ".git" {
+            found.push(format!("{prefix}{name}"));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// The cargo that runs us, so that inner builds use the same toolchain.

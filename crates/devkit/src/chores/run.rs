@@ -8,8 +8,7 @@ use super::DevError;
 /// Runs the command with our input and output and waits for it.
 pub(super) fn run(command: &mut Command) -> Result<(), DevError> {
     let program = written(command);
-    let status =
-        command.status().map_err(|source| DevError::Start { program: program.clone(), source })?;
+    let status = command.status().map_err(|source| DevError::Start { program: program.clone(), source })?;
     outcome(program, status)
 }
 
@@ -26,10 +25,7 @@ pub(super) fn read(command: &mut Command) -> Result<Vec<u8>, DevError> {
 
 /// Whether the command can be started and succeeds, without showing anything.
 pub(super) fn succeeds(command: &mut Command) -> bool {
-    command
-        .stdin(std::process::Stdio::null())
-        .output()
-        .is_ok_and(|output| output.status.success())
+    command.stdin(std::process::Stdio::null()).output().is_ok_and(|output| output.status.success())
 }
 
 /// One line to standard output. A closed output (`| head`) is no fault of the command.

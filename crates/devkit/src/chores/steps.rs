@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use super::DevError;
-use super::run::say;
 
 /// Runs steps one after another and remembers how each ended. A failed step does not stop the following ones,
 /// so that one run shows everything there is to mend.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Steps {
     done: Vec<Summary>,
+    say: fn(&str),
 }
 
 /// How one step ended.
@@ -24,8 +24,14 @@ pub struct Summary {
 }
 
 impl Steps {
+    /// Steps that report through `say`, a line at a time.
+    pub fn new(say: fn(&str)) -> Self {
+        Self { done: Vec::new(), say }
+    }
+
     /// Runs a step under a heading.
     pub fn step(&mut self, name: &str, work: impl FnOnce() -> Result<(), DevError>) {
+        let say = self.say;
         say(&format!("\n== {name}"));
         let begun = now();
         let result = work();
@@ -40,6 +46,7 @@ impl Steps {
 
     /// Prints the summary; an error when a step failed.
     pub fn finish(self) -> Result<Vec<Summary>, DevError> {
+        let say = self.say;
         say("\nsummary");
         for step in &self.done {
             let outcome = if step.fault.is_some() { "FAILED" } else { "well" };
@@ -64,7 +71,10 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-#[expect(clippy::disallowed_methods, reason = "measures the wall time of a developer's command, no business time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures the wall time of a developer's command, no business time"
+)]
 fn now() -> Instant {
     Instant::now()
 }
@@ -75,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_failed_step_lets_the_others_run_and_fails_the_whole() {
-        let mut steps = Steps::default();
+        let mut steps = Steps::new(|_| {});
         let mut later = false;
         steps.step("first", || Err(DevError::Findings(2)));
         steps.step("second", || {
@@ -88,11 +98,10 @@ mod tests {
 
     #[test]
     fn steps_that_went_well_are_given_back_in_order() {
-        let mut steps = Steps::default();
+        let mut steps = Steps::new(|_| {});
         steps.step("first", || Ok(()));
         steps.step("second", || Ok(()));
-        let names: Vec<String> =
-            steps.finish().unwrap().into_iter().map(|step| step.name).collect();
+        let names: Vec<String> = steps.finish().unwrap().into_iter().map(|step| step.name).collect();
         assert_eq!(names, ["first", "second"]);
     }
 }

@@ -36,7 +36,10 @@ pub fn test(repository: &Repository, size: Size, arguments: &[String]) -> Result
 fn words(size: Size, arguments: &[String]) -> Vec<String> {
     let mut words = vec!["test".to_owned()];
     let chosen = arguments.iter().take_while(|word| *word != "--").any(|word| {
-        word == "-p" || word.starts_with("--package") || word == "--workspace" || word.starts_with("--manifest-path")
+        word == "-p"
+            || word.starts_with("--package")
+            || word == "--workspace"
+            || word.starts_with("--manifest-path")
     });
     if !chosen {
         words.push("--workspace".to_owned());

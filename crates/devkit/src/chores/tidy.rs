@@ -56,7 +56,8 @@ impl std::fmt::Display for Finding {
 
 /// Extensions of files that the rules read.
 const READ: [&str; 16] = [
-    "rs", "toml", "sql", "md", "yaml", "yml", "json", "html", "css", "js", "ftl", "csv", "lock", "txt", "py", "sh",
+    "rs", "toml", "sql", "md", "yaml", "yml", "json", "html", "css", "js", "ftl", "csv", "lock", "txt", "py",
+    "sh",
 ];
 
 /// Reads every text file that the rules look at.

@@ -26,7 +26,9 @@ pub enum ClusterError {
     #[error("cannot start a throw-away PostgreSQL cluster")]
     Programs(#[from] ProgramsError),
     /// The temporary folder could not be prepared.
-    #[error("cannot prepare the temporary folder of the throw-away cluster ({doing}): check TMPDIR and the free space")]
+    #[error(
+        "cannot prepare the temporary folder of the throw-away cluster ({doing}): check TMPDIR and the free space"
+    )]
     Folder {
         /// The step that failed.
         doing: &'static str,

@@ -21,7 +21,9 @@ const SUBCOMMAND: &str = "keep-postgres";
 #[derive(Debug, Error)]
 pub enum KeeperError {
     /// The keeper process could not be started or did not answer.
-    #[error("cannot start the process that holds the throw-away cluster ({doing}): run the command again, and build `dev` anew if it stays")]
+    #[error(
+        "cannot start the process that holds the throw-away cluster ({doing}): run the command again, and build `dev` anew if it stays"
+    )]
     Process {
         /// The step that failed.
         doing: &'static str,

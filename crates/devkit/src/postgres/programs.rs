@@ -45,7 +45,9 @@ impl Programs {
     pub fn find() -> Result<Self, ProgramsError> {
         let (major, folder) = folders()
             .into_iter()
-            .filter(|folder| ["initdb", "pg_ctl", "postgres", "psql"].iter().all(|name| folder.join(name).exists()))
+            .filter(|folder| {
+                ["initdb", "pg_ctl", "postgres", "psql"].iter().all(|name| folder.join(name).exists())
+            })
             .filter_map(|folder| major_of(&folder).map(|major| (major, folder)))
             .filter(|(major, _)| *major >= OLDEST_MAJOR)
             .max_by_key(|(major, _)| *major)
@@ -93,11 +95,9 @@ fn folders() -> Vec<PathBuf> {
         return vec![folder.into()];
     }
     let mut folders = Vec::new();
-    for (parent, tail) in [
-        ("/usr/lib/postgresql", "bin"),
-        ("/usr/local/opt", "bin"),
-        ("/opt/homebrew/opt", "bin"),
-    ] {
+    for (parent, tail) in
+        [("/usr/lib/postgresql", "bin"), ("/usr/local/opt", "bin"), ("/opt/homebrew/opt", "bin")]
+    {
         for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
             folders.push(entry.path().join(tail));
         }

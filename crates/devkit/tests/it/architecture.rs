@@ -64,7 +64,12 @@ fn a_planted_dependency_outside_the_picture_is_found() {
 
 #[test]
 fn what_only_tests_use_is_no_edge() {
-    for (from, on) in [("domain", "qadiya-devkit"), ("web", "reqwest"), ("engine", "qadiya-store-sqlite"), ("devkit", "sqlx")] {
+    for (from, on) in [
+        ("domain", "qadiya-devkit"),
+        ("web", "reqwest"),
+        ("engine", "qadiya-store-sqlite"),
+        ("devkit", "sqlx"),
+    ] {
         let found = planted(|value| depend(value, from, on, &json!("dev"), &Value::Null));
         assert_eq!(found, Vec::<String>::new(), "{from} on {on}");
     }
@@ -77,7 +82,9 @@ fn a_planted_cargo_feature_is_found() {
         let word = format!("`{crate_name}` has the cargo feature `{feature}`");
         assert!(found.iter().any(|finding| finding.contains(&word)), "{found:?}");
     }
-    let found = planted(|value| package(value, "cli")["features"] = json!({"pdf": [], "oidc": [], "default": ["pdf"]}));
+    let found = planted(|value| {
+        package(value, "cli")["features"] = json!({"pdf": [], "oidc": [], "default": ["pdf"]})
+    });
     assert_eq!(found, Vec::<String>::new());
 }
 

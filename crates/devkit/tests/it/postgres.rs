@@ -92,5 +92,8 @@ fn without_postgresql_the_developer_learns_what_to_install() {
         .output()
         .unwrap();
     let answer = String::from_utf8(output.stdout).unwrap();
-    assert!(answer.contains("no PostgreSQL 15 or newer") && answer.contains("apt-get install postgresql"), "{answer}");
+    assert!(
+        answer.contains("no PostgreSQL 15 or newer") && answer.contains("apt-get install postgresql"),
+        "{answer}"
+    );
 }

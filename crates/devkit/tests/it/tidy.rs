@@ -28,7 +28,10 @@ fn found(changes: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn the_repository_keeps_the_rules() {
     let texts = texts(&repository()).unwrap();
-    assert!(texts.iter().any(|text| text.path == "crates/devkit/tests/it/tidy.rs"), "the walk finds this very file");
+    assert!(
+        texts.iter().any(|text| text.path == "crates/devkit/tests/it/tidy.rs"),
+        "the walk finds this very file"
+    );
     let found: Vec<String> = findings(&texts).iter().map(ToString::to_string).collect();
     assert_eq!(found, Vec::<String>::new());
 }
@@ -85,7 +88,12 @@ fn places_of_one_machine_and_package_sources_are_found() {
         let found = found(&[("docs/x.md", line)]);
         assert!(found.len() == 1 && found[0].starts_with("docs/x.md:1: "), "{line}: {found:?}");
     }
-    for line in [concat!("http://x.example/wo", "rk/1"), "the work of a day", concat!("var/tm", "p/x"), "`/api/v1/work`"] {
+    for line in [
+        concat!("http://x.example/wo", "rk/1"),
+        "the work of a day",
+        concat!("var/tm", "p/x"),
+        "`/api/v1/work`",
+    ] {
         assert_eq!(found(&[("docs/x.md", line)]), Vec::<String>::new(), "{line}");
     }
 }
@@ -122,7 +130,8 @@ fn a_head_that_does_not_say_what_the_crate_must_not_know_is_found() {
 fn migrations_that_differ_between_the_stores_or_skip_a_number_are_found() {
     let found_lonely = found(&[("migrations/sqlite/0002_more.sql", "")]);
     assert!(found_lonely.len() == 1 && found_lonely[0].contains("lacks 0002_more.sql"), "{found_lonely:?}");
-    let found_gap = found(&[("migrations/sqlite/0003_more.sql", ""), ("migrations/postgres/0003_more.sql", "")]);
+    let found_gap =
+        found(&[("migrations/sqlite/0003_more.sql", ""), ("migrations/postgres/0003_more.sql", "")]);
     assert_eq!(found_gap.len(), 2, "{found_gap:?}");
     assert!(found_gap.iter().all(|finding| finding.contains("should be number 0002")), "{found_gap:?}");
 }

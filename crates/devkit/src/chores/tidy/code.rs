@@ -30,14 +30,21 @@ pub(super) fn check(text: &Text, found: &mut Vec<Finding>) {
         }
         let note = line.split_once("//").map_or("", |(_, comment)| comment);
         if note.contains(concat!("TO", "DO")) || note.contains(concat!("FIX", "ME")) {
-            found.push(Finding::new(&text.path, number, "an open point in a comment: do it, or write an issue"));
+            found.push(Finding::new(
+                &text.path,
+                number,
+                "an open point in a comment: do it, or write an issue",
+            ));
         }
     }
     if is_mod_file(&text.path) {
         found.push(Finding::new(&text.path, 0, "modules are `name.rs` beside `name/`, not `mod.rs`"));
     }
     let length = length(text);
-    if is_source(&text.path) && length > LONGEST && !LONG_FOR_A_REASON.iter().any(|(path, _)| *path == text.path) {
+    if is_source(&text.path)
+        && length > LONGEST
+        && !LONG_FOR_A_REASON.iter().any(|(path, _)| *path == text.path)
+    {
         found.push(Finding::new(
             &text.path,
             0,

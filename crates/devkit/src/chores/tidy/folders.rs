@@ -13,7 +13,8 @@ pub(super) fn check(texts: &[Text], found: &mut Vec<Finding>) {
 
 /// Every crate has its section in the map and says in its head what it must not know.
 fn crates(texts: &[Text], found: &mut Vec<Finding>) {
-    let by_path: BTreeMap<&str, &str> = texts.iter().map(|text| (text.path.as_str(), text.text.as_str())).collect();
+    let by_path: BTreeMap<&str, &str> =
+        texts.iter().map(|text| (text.path.as_str(), text.text.as_str())).collect();
     let map = by_path.get(MAP).copied().unwrap_or_default();
     let names: BTreeSet<&str> = by_path
         .keys()
@@ -22,7 +23,11 @@ fn crates(texts: &[Text], found: &mut Vec<Finding>) {
         .collect();
     for name in &names {
         match section(map, name) {
-            None => found.push(Finding::new(MAP, 0, format!("has no section \"### `{name}`\": write its paragraph"))),
+            None => found.push(Finding::new(
+                MAP,
+                0,
+                format!("has no section \"### `{name}`\": write its paragraph"),
+            )),
             Some(text) => {
                 for word in ["**Knows**", "**Must not know**", "**To add**"] {
                     if !text.contains(word) {
@@ -75,8 +80,8 @@ fn migrations(texts: &[Text], found: &mut Vec<Finding>) {
         let prefix = format!("migrations/{dialect}/");
         texts
             .iter()
+            .filter(|text| text.has_extension(&["sql"]))
             .filter_map(|text| text.path.strip_prefix(prefix.as_str()))
-            .filter(|name| name.ends_with(".sql"))
             .collect()
     };
     let (sqlite, postgres) = (names("sqlite"), names("postgres"));

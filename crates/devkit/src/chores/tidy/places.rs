@@ -3,7 +3,8 @@
 use super::{Finding, Text};
 
 /// Beginnings of paths that exist on one machine only. Written in halves, so that this file keeps the rule.
-const MACHINE: [(&str, &str); 5] = [("/wo", "rk/"), ("/tm", "p/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Use", "rs/")];
+const MACHINE: [(&str, &str); 5] =
+    [("/wo", "rk/"), ("/tm", "p/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Use", "rs/")];
 
 /// Settings that point a package manager elsewhere.
 const REGISTRY: [(&str, &str); 7] = [
@@ -45,7 +46,11 @@ pub(super) fn check(text: &Text, found: &mut Vec<Finding>) {
             && let Some(source) = line.strip_prefix("source = ")
             && source.trim_matches('"') != CRATES
         {
-            found.push(Finding::new(&text.path, number, "a crate from another source than the public registry"));
+            found.push(Finding::new(
+                &text.path,
+                number,
+                "a crate from another source than the public registry",
+            ));
         }
     }
 }
