@@ -19,7 +19,7 @@ enum Chore {
     /// Run every test at sample size, with a throw-away PostgreSQL cluster beside it.
     ///
     /// Installs PostgreSQL and Python with apt-get when it may (root), otherwise says what is missing and fails.
-    /// QADIYA_DATA names the folder with outside data (default ../shared/data).
+    /// `QADIYA_DATA` names the folder with outside data (default ../shared/data).
     Test {
         /// Handed to `cargo test` instead of `--workspace`: `cargo dev test -p qadiya-web problem`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

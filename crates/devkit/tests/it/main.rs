@@ -1,5 +1,7 @@
 //! Tests of the repository as a whole, and of the developer commands.
 
+#![cfg(test)]
+
 mod architecture;
 mod postgres;
 mod tidy;
