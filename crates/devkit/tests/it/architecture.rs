@@ -83,7 +83,7 @@ fn a_planted_cargo_feature_is_found() {
         assert!(found.iter().any(|finding| finding.contains(&word)), "{found:?}");
     }
     let found = planted(|value| {
-        package(value, "cli")["features"] = json!({"pdf": [], "oidc": [], "default": ["pdf"]})
+        package(value, "cli")["features"] = json!({"pdf": [], "oidc": [], "default": ["pdf"]});
     });
     assert_eq!(found, Vec::<String>::new());
 }
