@@ -77,7 +77,7 @@ fn a_mod_file_is_found() {
 #[test]
 fn places_of_one_machine_and_package_sources_are_found() {
     for line in [
-        concat!("see /wo", "rk/x"),
+        concat!("see /wo", "rk/shared/x"),
         concat!("\"/tm", "p/x\""),
         concat!("/ro", "ot/.cargo"),
         concat!("(/ho", "me/clerk/x)"),
@@ -92,7 +92,7 @@ fn places_of_one_machine_and_package_sources_are_found() {
         concat!("http://x.example/wo", "rk/1"),
         "the work of a day",
         concat!("var/tm", "p/x"),
-        "`/api/v1/work`",
+        "get(\"/work/{list}\")",
     ] {
         assert_eq!(found(&[("docs/x.md", line)]), Vec::<String>::new(), "{line}");
     }

@@ -3,8 +3,16 @@
 use super::{Finding, Text};
 
 /// Beginnings of paths that exist on one machine only. Written in halves, so that this file keeps the rule.
-const MACHINE: [(&str, &str); 5] =
-    [("/wo", "rk/"), ("/tm", "p/"), ("/ro", "ot/"), ("/ho", "me/"), ("/Use", "rs/")];
+/// The API has an address `/work`, so of that name only the folders are meant.
+const MACHINE: [(&str, &str); 7] = [
+    ("/wo", "rk/shared"),
+    ("/wo", "rk/main"),
+    ("/wo", "rk/."),
+    ("/tm", "p/"),
+    ("/ro", "ot/"),
+    ("/ho", "me/"),
+    ("/Use", "rs/"),
+];
 
 /// Settings that point a package manager elsewhere.
 const REGISTRY: [(&str, &str); 7] = [
