@@ -1,1 +1,4 @@
 //! domain
+
+pub mod folding;
+pub mod manifest;
