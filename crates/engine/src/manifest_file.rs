@@ -60,7 +60,7 @@ pub enum FileRefusal {
 #[derive(Debug)]
 pub enum ManifestRecords<R> {
     /// From a CSV file, one at a time.
-    Csv(CsvRecords<R>),
+    Csv(Box<CsvRecords<R>>),
     /// From a workbook.
     Xlsx(XlsxRecords),
 }
@@ -81,7 +81,7 @@ pub fn open<R: Read + Seek>(mut file: R) -> Result<ManifestRecords<R>, FileRefus
     if start.starts_with(b"PK") {
         XlsxRecords::open(file).map(ManifestRecords::Xlsx)
     } else {
-        CsvRecords::open(file).map(ManifestRecords::Csv)
+        CsvRecords::open(file).map(Box::new).map(ManifestRecords::Csv)
     }
 }
 

@@ -323,19 +323,16 @@ const SHOWN: usize = 60;
 
 /// A value as a finding may show it: at most 60 characters, everything invisible written as `<U+202E>`.
 pub fn shown(value: &str) -> String {
-    let mut shown = String::new();
-    for letter in value.chars().take(SHOWN) {
+    let visible = value.chars().take(SHOWN).map(|letter| {
         let spelling = matches!(letter, '\u{200c}' | '\u{200d}' | '\u{640}');
         if letter.is_control() || is_invisible(letter) && !spelling {
-            shown.push_str(&format!("<U+{:04X}>", u32::from(letter)));
+            format!("<U+{:04X}>", u32::from(letter))
         } else {
-            shown.push(letter);
+            letter.to_string()
         }
-    }
-    if value.chars().nth(SHOWN).is_some() {
-        shown.push('…');
-    }
-    shown
+    });
+    let more = if value.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    visible.chain([more.to_owned()]).collect()
 }
 
 /// Bytes as text: what is valid UTF-8 as it is, every other byte as `\xCF`.
@@ -343,9 +340,7 @@ pub(super) fn bytes_as_text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02X}"));
-        }
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
     }
     text
 }

@@ -145,7 +145,7 @@ impl<R: Read> CsvRecords<R> {
 
     fn swallowed(&self, cell: &[u8]) -> usize {
         let in_a_record = self.header.width().saturating_sub(1);
-        let delimiters = |line: &[u8]| line.iter().filter(|byte| **byte == self.delimiter).count();
+        let delimiters = |line: &[u8]| line.split(|byte| *byte == self.delimiter).count().saturating_sub(1);
         cell.split(|byte| *byte == b'\n').skip(1).filter(|line| delimiters(line) >= in_a_record).count()
     }
 }
@@ -197,10 +197,7 @@ fn cells_of(line: &[u8], delimiter: u8) -> Vec<Vec<u8>> {
     }
 }
 
+/// Only reading can fail for byte records of any width.
 fn refusal(fault: csv::Error) -> FileRefusal {
-    match fault.into_kind() {
-        csv::ErrorKind::Io(fault) => FileRefusal::Read(fault),
-        // only reading can fail for byte records of any width
-        other => FileRefusal::Read(std::io::Error::other(format!("{other:?}"))),
-    }
+    FileRefusal::Read(fault.into())
 }

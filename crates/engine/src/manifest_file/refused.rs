@@ -64,7 +64,7 @@ impl<W: Write> RefusedRows<W> {
 
     /// Writes out what is buffered and gives the target back.
     pub fn finish(self) -> std::io::Result<W> {
-        self.writer.into_inner().map_err(|fault| fault.into_error())
+        self.writer.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 }
 
