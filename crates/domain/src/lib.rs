@@ -18,3 +18,5 @@ pub mod name;
 pub mod registry;
 pub mod value;
 pub mod workflow;
+pub mod folding;
+pub mod manifest;
