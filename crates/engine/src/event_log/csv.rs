@@ -73,7 +73,7 @@ impl CsvReader {
     /// Reads a whole table (RFC 4180, UTF-8 with or without byte-order mark); `name` is the file's name for
     /// messages.
     pub fn new(mut input: impl BufRead, name: &str, options: &ReadOptions) -> Result<Self, LogFault> {
-        let top = Place { file: name.to_owned(), line: 1, column: 0, part: Part::Log };
+        let top = Box::new(Place { file: name.to_owned(), line: 1, column: 0, part: Part::Log });
         let mut first = Vec::new();
         if let Err(source) = input.by_ref().take(HEADER_BYTES).read_until(b'\n', &mut first) {
             return Err(LogFault::Unreadable { place: top, source });
@@ -97,7 +97,7 @@ impl CsvReader {
         let mut number = 0_u64;
         let mut last = 1;
         loop {
-            let place = |line| Place { file: name.to_owned(), line, column: 0, part: Part::Log };
+            let place = |line| Box::new(Place { file: name.to_owned(), line, column: 0, part: Part::Log });
             match records.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -133,7 +133,7 @@ impl CsvReader {
         })?;
         if quotes % 2 == 1 {
             return Err(LogFault::Broken {
-                place: Place { file: name.to_owned(), line: last, column: 0, part: Part::Log },
+                place: Box::new(Place { file: name.to_owned(), line: last, column: 0, part: Part::Log }),
                 what: format!(
                     "the table has an odd number of quotation marks ({quotes}), so one is not closed"
                 ),
@@ -184,7 +184,7 @@ impl<'a> Table<'a> {
         file: &'a str,
         options: &'a ReadOptions,
     ) -> Result<Self, LogFault> {
-        let place = || Place { file: file.to_owned(), line: 1, column: 0, part: Part::Log };
+        let place = || Box::new(Place { file: file.to_owned(), line: 1, column: 0, part: Part::Log });
         let mut names: Vec<String> = Vec::new();
         for (at, field) in record.iter().enumerate() {
             let name = std::str::from_utf8(field).map_err(|_| not_utf8(place()))?.trim();
@@ -256,11 +256,13 @@ impl<'a> Table<'a> {
     }
 
     fn take(&mut self, record: &csv::ByteRecord, line: u64, number: u64) -> Result<(), LogFault> {
-        let place = |column: Option<&str>| Place {
-            file: self.file.to_owned(),
-            line,
-            column: 0,
-            part: Part::Record { number, column: column.map(str::to_owned) },
+        let place = |column: Option<&str>| {
+            Box::new(Place {
+                file: self.file.to_owned(),
+                line,
+                column: 0,
+                part: Part::Record { number, column: column.map(str::to_owned) },
+            })
         };
         if record.len() != self.columns.len() {
             return Err(LogFault::Broken {
@@ -351,7 +353,7 @@ fn delimiter(header: &[u8]) -> u8 {
     best.0
 }
 
-fn not_utf8(place: Place) -> LogFault {
+fn not_utf8(place: Box<Place>) -> LogFault {
     LogFault::Broken {
         place,
         what: "the text is not UTF-8".to_owned(),
@@ -359,14 +361,16 @@ fn not_utf8(place: Place) -> LogFault {
     }
 }
 
-fn unreadable(place: Place, error: csv::Error) -> LogFault {
+fn unreadable(place: Box<Place>, error: csv::Error) -> LogFault {
     let text = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+    if let csv::ErrorKind::Io(source) = error.into_kind() {
+        if source.kind() == io::ErrorKind::UnexpectedEof {
             LogFault::CutOff { place }
+        } else {
+            LogFault::Unreadable { place, source }
         }
-        csv::ErrorKind::Io(source) => LogFault::Unreadable { place, source },
-        _ => LogFault::Broken { place, what: text, mend: "mend the table here".to_owned() },
+    } else {
+        LogFault::Broken { place, what: text, mend: "mend the table here".to_owned() }
     }
 }
 

@@ -10,7 +10,7 @@ pub enum LogFault {
     #[error("{place}: the file could not be read on; check the medium, or fetch the file again")]
     Unreadable {
         /// How far reading had come.
-        place: Place,
+        place: Box<Place>,
         /// What the system said.
         #[source]
         source: io::Error,
@@ -29,7 +29,7 @@ pub enum LogFault {
     #[error("{place}: {what}; {mend}")]
     Broken {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// What is broken.
         what: String,
         /// What to do.
@@ -39,13 +39,13 @@ pub enum LogFault {
     #[error("{place}: the file ends before the log is closed; it was cut off, fetch it again")]
     CutOff {
         /// Where the file ends.
-        place: Place,
+        place: Box<Place>,
     },
     /// A limit that keeps a hostile file from filling the memory was passed.
     #[error("{place}: {what} is over the limit of {limit}; {mend}")]
     OverLimit {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// What is too large.
         what: &'static str,
         /// The limit in the unit of `what` (bytes, levels, attributes).
@@ -57,7 +57,7 @@ pub enum LogFault {
     #[error("{place}: {what} is missing; {mend}")]
     Missing {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// What is missing.
         what: String,
         /// What to do.
@@ -67,7 +67,7 @@ pub enum LogFault {
     #[error("{place}: {key} is “{value}”, which is not {expected}")]
     BadValue {
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// The attribute or column.
         key: String,
         /// The value's first forty characters.
@@ -79,7 +79,7 @@ pub enum LogFault {
     #[error("{place}: {key} is given twice; keep one of them, or rename the other")]
     Twice {
         /// Where the second one is.
-        place: Place,
+        place: Box<Place>,
         /// The attribute or column.
         key: String,
     },

@@ -127,7 +127,7 @@ impl Iterator for LogSource<'_> {
 fn look<'a>(mut input: Box<dyn BufRead + Send + 'a>, name: &str) -> Result<(Vec<u8>, Input<'a>), LogFault> {
     let mut head = Vec::new();
     input.by_ref().take(LOOK).read_to_end(&mut head).map_err(|source| {
-        let place = Place { file: name.to_owned(), line: 1, column: 0, part: Part::Log };
+        let place = Box::new(Place { file: name.to_owned(), line: 1, column: 0, part: Part::Log });
         if source.kind() == io::ErrorKind::UnexpectedEof {
             LogFault::CutOff { place }
         } else {
@@ -150,8 +150,9 @@ fn kind(head: &[u8], name: &str) -> Result<Kind, LogFault> {
     };
     let lower = name.to_ascii_lowercase();
     let stem = lower.strip_suffix(".gz").unwrap_or(&lower);
-    let named_xml = stem.ends_with(".xes") || stem.ends_with(".xml");
-    let named_table = [".csv", ".tsv", ".txt"].iter().any(|ending| stem.ends_with(ending));
+    let ending = stem.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let named_xml = matches!(ending, "xes" | "xml");
+    let named_table = matches!(ending, "csv" | "tsv" | "txt");
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     match text {
         [] => not_a_log("it is empty", "give an XES or CSV file"),

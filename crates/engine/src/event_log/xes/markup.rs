@@ -74,6 +74,9 @@ pub(super) struct Element {
     pub(super) value: Option<String>,
 }
 
+/// A line and a character in it, both from 1.
+pub(super) type Spot = (u64, u64);
+
 /// One step through the file.
 #[derive(Debug)]
 pub(super) enum Mark {
@@ -141,9 +144,14 @@ impl<R: BufRead> Markup<R> {
         }
     }
 
-    /// The place of the markup that was read last.
-    pub(super) fn place(&self) -> Place {
-        Place { file: self.file.clone(), line: self.line, column: self.column, part: self.part.clone() }
+    /// The line and the character at which the markup that was read last begins.
+    pub(super) fn spot(&self) -> Spot {
+        (self.line, self.column)
+    }
+
+    /// The place of a spot in the part that is being read. Made for messages only: it copies names.
+    pub(super) fn place(&self, (line, column): Spot) -> Place {
+        Place { file: self.file.clone(), line, column, part: self.part.clone() }
     }
 
     /// Bytes taken from the file so far.
@@ -176,7 +184,7 @@ impl<R: BufRead> Markup<R> {
                 && self.spent() > end
             {
                 return Err(LogFault::OverLimit {
-                    place: self.place(),
+                    place: Box::new(self.place(self.spot())),
                     what,
                     limit: self.limits.trace_bytes,
                     mend: "cut the log into smaller ones, or raise the limit",
@@ -184,7 +192,9 @@ impl<R: BufRead> Markup<R> {
             }
             match step {
                 Step::Nothing => {}
-                Step::End if self.depth > 0 => return Err(LogFault::CutOff { place: self.place() }),
+                Step::End if self.depth > 0 => {
+                    return Err(LogFault::CutOff { place: Box::new(self.place(self.spot())) });
+                }
                 Step::End if !self.rooted => {
                     return Err(self.broken("there is no log element".to_owned(), "give an XES file"));
                 }
@@ -218,7 +228,7 @@ impl<R: BufRead> Markup<R> {
         self.depth += 1;
         if self.depth > self.limits.depth {
             return Err(LogFault::OverLimit {
-                place: self.place(),
+                place: Box::new(self.place(self.spot())),
                 what: "the depth of elements inside elements",
                 limit: u64::try_from(self.limits.depth).unwrap_or(u64::MAX),
                 mend: "flatten the attributes, or leave this one out",
@@ -236,8 +246,14 @@ impl<R: BufRead> Markup<R> {
         meter.allow(self.limits.markup_bytes);
         (self.line, self.column) = meter.position();
         self.began = meter.spent();
-        let place =
-            Place { file: self.file.clone(), line: self.line, column: self.column, part: self.part.clone() };
+        let place = || {
+            Box::new(Place {
+                file: self.file.clone(),
+                line: self.line,
+                column: self.column,
+                part: self.part.clone(),
+            })
+        };
         let event = match self.xml.read_event_into(&mut self.buffer) {
             Ok(event) => event,
             Err(error) => return Err(self.fault(error)),
@@ -257,7 +273,7 @@ impl<R: BufRead> Markup<R> {
                     if self.rooted || tag != Some(Tag::Log) {
                         let found = String::from_utf8_lossy(name.as_ref()).into_owned();
                         return Err(LogFault::Broken {
-                            place,
+                            place: place(),
                             what: format!("the element {} stands where the log should", brief(&found)),
                             mend: "give an XES file with one log element".to_owned(),
                         });
@@ -268,14 +284,14 @@ impl<R: BufRead> Markup<R> {
                     }
                 }
                 match tag {
-                    Some(tag) if self.skipping.is_none() => element(tag, &start, &place).map(Step::Element),
-                    _ => attribute_count(&start, &place).map(|()| Step::Skip),
+                    Some(tag) if self.skipping.is_none() => element(tag, &start, place).map(Step::Element),
+                    _ => attribute_count(&start, place).map(|()| Step::Skip),
                 }
             }
             Event::End(_) => Ok(Step::Close),
             Event::Text(text) if !open && !text.iter().all(u8::is_ascii_whitespace) => {
                 Err(LogFault::Broken {
-                    place,
+                    place: place(),
                     what: "text stands outside the log element".to_owned(),
                     mend: "take it out, or give an XES file".to_owned(),
                 })
@@ -291,13 +307,13 @@ impl<R: BufRead> Markup<R> {
                 None => Ok(Step::Nothing),
                 Some(Ok(name)) if is_utf8(&name) => Ok(Step::Nothing),
                 Some(_) => Err(LogFault::Broken {
-                    place,
+                    place: place(),
                     what: "the file is declared to be in another encoding than UTF-8".to_owned(),
                     mend: "save it as UTF-8".to_owned(),
                 }),
             },
             Event::DocType(_) => Err(LogFault::Broken {
-                place,
+                place: place(),
                 what: "the file has a document type, which can define entities without end".to_owned(),
                 mend: "take the DOCTYPE out; XES needs none".to_owned(),
             }),
@@ -306,11 +322,11 @@ impl<R: BufRead> Markup<R> {
     }
 
     fn broken(&self, what: String, mend: &str) -> LogFault {
-        LogFault::Broken { place: self.place(), what, mend: mend.to_owned() }
+        LogFault::Broken { place: Box::new(self.place(self.spot())), what, mend: mend.to_owned() }
     }
 
     fn fault(&self, error: XmlError) -> LogFault {
-        let place = self.place();
+        let place = Box::new(self.place(self.spot()));
         match error {
             XmlError::Io(_) if self.xml.get_ref().overrun() => LogFault::OverLimit {
                 place,
@@ -355,23 +371,27 @@ fn brief_reason(reason: &str) -> String {
     reason.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-fn attribute_count(start: &BytesStart<'_>, place: &Place) -> Result<(), LogFault> {
+fn attribute_count(start: &BytesStart<'_>, place: impl Fn() -> Box<Place>) -> Result<(), LogFault> {
     let mut attributes = start.attributes();
-    if attributes.with_checks(false).count() > ATTRIBUTES_PER_ELEMENT { Err(crowded(place)) } else { Ok(()) }
+    if attributes.with_checks(false).count() > ATTRIBUTES_PER_ELEMENT {
+        Err(crowded(place()))
+    } else {
+        Ok(())
+    }
 }
 
-fn crowded(place: &Place) -> LogFault {
+fn crowded(place: Box<Place>) -> LogFault {
     LogFault::OverLimit {
-        place: place.clone(),
+        place,
         what: "the number of XML attributes on one element",
         limit: u64::try_from(ATTRIBUTES_PER_ELEMENT).unwrap_or(u64::MAX),
         mend: "XES needs key and value only",
     }
 }
 
-fn element(tag: Tag, start: &BytesStart<'_>, place: &Place) -> Result<Element, LogFault> {
+fn element(tag: Tag, start: &BytesStart<'_>, place: impl Fn() -> Box<Place>) -> Result<Element, LogFault> {
     let broken = |what: String| LogFault::Broken {
-        place: place.clone(),
+        place: place(),
         what,
         mend: "mend the file here, or export it again".to_owned(),
     };
@@ -379,7 +399,7 @@ fn element(tag: Tag, start: &BytesStart<'_>, place: &Place) -> Result<Element, L
     let mut attributes = start.attributes();
     for (number, attribute) in attributes.with_checks(false).enumerate() {
         if number >= ATTRIBUTES_PER_ELEMENT {
-            return Err(crowded(place));
+            return Err(crowded(place()));
         }
         let attribute = attribute.map_err(|error| {
             broken(format!("the XML is not well formed: {}", brief_reason(&error.to_string())))
@@ -393,13 +413,13 @@ fn element(tag: Tag, start: &BytesStart<'_>, place: &Place) -> Result<Element, L
             return Err(broken(format!("a {} element has an XML attribute twice", tag.name())));
         }
         let raw = std::str::from_utf8(&attribute.value).map_err(|_| LogFault::Broken {
-            place: place.clone(),
+            place: place(),
             what: "the text is not UTF-8".to_owned(),
             mend: "save the file as UTF-8".to_owned(),
         })?;
         let spaced = normalise(raw);
         let text = unescape_with(&spaced, resolve_predefined_entity).map_err(|error| LogFault::Broken {
-            place: place.clone(),
+            place: place(),
             what: format!("an entity is not known: {}", brief_reason(&error.to_string())),
             mend: "write the character itself, and & as &amp;".to_owned(),
         })?;

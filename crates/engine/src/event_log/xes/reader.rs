@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use super::markup::{Element, Mark, Markup, Tag};
+use super::markup::{Element, Mark, Markup, Spot, Tag};
 use super::{NAME, RESOURCE, TIMESTAMP, TRANSITION};
 use crate::event_log::fault::{LogFault, Part, Place, brief};
 use crate::event_log::model::{Attribute, Attributes, Decimal, EventLog, LogEvent, Trace};
@@ -68,13 +68,13 @@ impl<R: BufRead> XesReader<R> {
                     Tag::Trace => return self.trace().map(Some),
                     Tag::Log | Tag::Event | Tag::Values => return Err(self.misplaced(element.tag, "a trace")),
                     Tag::Text | Tag::Date | Tag::Int | Tag::Float | Tag::Bool | Tag::Id | Tag::List => {
-                        let place = self.markup.place();
+                        let spot = self.markup.spot();
                         let before = self.markup.began();
                         self.markup.hold("what is said of the log itself, in bytes,", self.attribute_bytes);
                         let (key, value) = self.attribute(element)?;
                         let bytes = self.markup.spent().saturating_sub(before);
                         self.attribute_bytes = self.attribute_bytes.saturating_add(bytes);
-                        put(&mut self.attributes, key, value, place)?;
+                        put(&mut self.attributes, key, value, || self.markup.place(spot))?;
                     }
                 },
             }
@@ -86,7 +86,7 @@ impl<R: BufRead> XesReader<R> {
         let number = self.traces;
         self.markup.hold("one trace, in bytes,", 0);
         self.markup.part = Part::Trace { number, id: None };
-        let opened = self.markup.place();
+        let opened = self.markup.spot();
         let mut trace = Trace::default();
         loop {
             match self.markup.next()? {
@@ -103,9 +103,9 @@ impl<R: BufRead> XesReader<R> {
                         return Err(self.misplaced(element.tag, "an event"));
                     }
                     Tag::Text | Tag::Date | Tag::Int | Tag::Float | Tag::Bool | Tag::Id | Tag::List => {
-                        let place = self.markup.place();
+                        let spot = self.markup.spot();
                         let (key, value) = self.attribute(element)?;
-                        put(&mut trace.attributes, key, value, place)?;
+                        put(&mut trace.attributes, key, value, || self.markup.place(spot))?;
                     }
                 },
             }
@@ -113,7 +113,7 @@ impl<R: BufRead> XesReader<R> {
         let named = take_text(&mut trace.attributes, NAME)
             .or_else(|| trace.attributes.get("identity:id").and_then(Attribute::to_text));
         trace.id = named.filter(|id| !id.is_empty()).ok_or_else(|| LogFault::Missing {
-            place: opened,
+            place: Box::new(self.markup.place(opened)),
             what: "the trace's name (concept:name)".to_owned(),
             mend: "give each trace a string with the key concept:name".to_owned(),
         })?;
@@ -121,7 +121,7 @@ impl<R: BufRead> XesReader<R> {
     }
 
     fn event(&mut self) -> Result<LogEvent, LogFault> {
-        let opened = self.markup.place();
+        let opened = self.markup.spot();
         let mut attributes = Attributes::new();
         let mut dated = None;
         loop {
@@ -132,12 +132,12 @@ impl<R: BufRead> XesReader<R> {
                         return Err(self.misplaced(element.tag, "an attribute"));
                     }
                     Tag::Text | Tag::Date | Tag::Int | Tag::Float | Tag::Bool | Tag::Id | Tag::List => {
-                        let place = self.markup.place();
+                        let spot = self.markup.spot();
                         let (key, value) = self.attribute(element)?;
                         if key == TIMESTAMP {
-                            dated = Some(place.clone());
+                            dated = Some(spot);
                         }
-                        put(&mut attributes, key, value, place)?;
+                        put(&mut attributes, key, value, || self.markup.place(spot))?;
                     }
                 },
             }
@@ -145,14 +145,14 @@ impl<R: BufRead> XesReader<R> {
         let activity =
             take_text(&mut attributes, NAME).filter(|activity| !activity.is_empty()).ok_or_else(|| {
                 LogFault::Missing {
-                    place: opened,
+                    place: Box::new(self.markup.place(opened)),
                     what: "the event's activity (concept:name)".to_owned(),
                     mend: "give each event a string with the key concept:name".to_owned(),
                 }
             })?;
         let at = match dated {
             None => None,
-            Some(place) => Some(self.instant(&mut attributes, place)?),
+            Some(spot) => Some(self.instant(&mut attributes, spot)?),
         };
         let lifecycle = take_text(&mut attributes, TRANSITION);
         let resource = take_text(&mut attributes, RESOURCE);
@@ -160,17 +160,16 @@ impl<R: BufRead> XesReader<R> {
     }
 
     /// The instant of an event; some exporters write it as a string.
-    fn instant(&self, attributes: &mut Attributes, place: Place) -> Result<jiff::Timestamp, LogFault> {
+    fn instant(&self, attributes: &mut Attributes, spot: Spot) -> Result<jiff::Timestamp, LogFault> {
         let value = attributes.get(TIMESTAMP);
         let nested = matches!(value, Some(Attribute::Nested { .. }));
         let instant = match value.map(Attribute::plain) {
             Some(Attribute::Date(instant)) => *instant,
             other => {
                 let text = other.and_then(Attribute::to_text).unwrap_or_default();
-                self.options
-                    .dates
-                    .read(&text)
-                    .map_err(|reason| bad(place, TIMESTAMP, &text, reason.expected(&self.options.dates)))?
+                self.options.dates.read(&text).map_err(|reason| {
+                    bad(self.markup.place(spot), TIMESTAMP, &text, reason.expected(&self.options.dates))
+                })?
             }
         };
         if !nested {
@@ -181,10 +180,10 @@ impl<R: BufRead> XesReader<R> {
 
     /// Reads an attribute to its end tag. Depth is bounded by the markup, so the recursion is too.
     fn attribute(&mut self, element: Element) -> Result<(String, Attribute), LogFault> {
-        let place = self.markup.place();
+        let spot = self.markup.spot();
         let Element { tag, key, value } = element;
         let missing = |what: &str| LogFault::Missing {
-            place: place.clone(),
+            place: Box::new(self.markup.place(spot)),
             what: format!("the {what} of the {} element", tag.name()),
             mend: format!("write <{} key=\"…\" value=\"…\"/>", tag.name()),
         };
@@ -193,7 +192,7 @@ impl<R: BufRead> XesReader<R> {
             return Ok((key, self.list()?));
         }
         let text = value.ok_or_else(|| missing("value"))?;
-        let number = |expected: &str| bad(place.clone(), &key, &text, expected.to_owned());
+        let number = |expected: &str| bad(self.markup.place(spot), &key, &text, expected.to_owned());
         let plain = match tag {
             Tag::Id => Attribute::Id(text),
             Tag::Int => Attribute::Int(
@@ -209,11 +208,9 @@ impl<R: BufRead> XesReader<R> {
                 "false" | "0" => Attribute::Bool(false),
                 _ => return Err(number("true or false")),
             },
-            Tag::Date => {
-                Attribute::Date(self.options.dates.read(&text).map_err(|reason| {
-                    bad(place.clone(), &key, &text, reason.expected(&self.options.dates))
-                })?)
-            }
+            Tag::Date => Attribute::Date(self.options.dates.read(&text).map_err(|reason| {
+                bad(self.markup.place(spot), &key, &text, reason.expected(&self.options.dates))
+            })?),
             Tag::Text | Tag::Log | Tag::Trace | Tag::Event | Tag::List | Tag::Values => Attribute::Text(text),
         };
         let children = self.children()?;
@@ -231,9 +228,9 @@ impl<R: BufRead> XesReader<R> {
                         return Err(self.misplaced(element.tag, "an attribute"));
                     }
                     Tag::Text | Tag::Date | Tag::Int | Tag::Float | Tag::Bool | Tag::Id | Tag::List => {
-                        let place = self.markup.place();
+                        let spot = self.markup.spot();
                         let (key, value) = self.attribute(element)?;
-                        put(&mut children, key, value, place)?;
+                        put(&mut children, key, value, || self.markup.place(spot))?;
                     }
                 },
             }
@@ -257,9 +254,9 @@ impl<R: BufRead> XesReader<R> {
                         return Err(self.misplaced(element.tag, "an attribute"));
                     }
                     Tag::Text | Tag::Date | Tag::Int | Tag::Float | Tag::Bool | Tag::Id | Tag::List => {
-                        let place = self.markup.place();
+                        let spot = self.markup.spot();
                         let (key, value) = self.attribute(element)?;
-                        beside.push((key, value, place));
+                        beside.push((key, value, spot));
                     }
                 },
             }
@@ -268,8 +265,8 @@ impl<R: BufRead> XesReader<R> {
             return Ok(Attribute::List(beside.into_iter().map(|(key, value, _)| (key, value)).collect()));
         };
         let mut children = Attributes::new();
-        for (key, value, place) in beside {
-            put(&mut children, key, value, place)?;
+        for (key, value, spot) in beside {
+            put(&mut children, key, value, || self.markup.place(spot))?;
         }
         Ok(Attribute::List(values).with_children(children))
     }
@@ -293,7 +290,7 @@ impl<R: BufRead> XesReader<R> {
 
     fn misplaced(&self, found: Tag, wanted: &str) -> LogFault {
         LogFault::Broken {
-            place: self.markup.place(),
+            place: Box::new(self.markup.place(self.markup.spot())),
             what: format!("the element {} stands where {wanted} should", found.name()),
             mend: "move it to where IEEE 1849 puts it, or take it out".to_owned(),
         }
@@ -316,9 +313,14 @@ impl<R: BufRead> Iterator for XesReader<R> {
 }
 
 /// Puts an attribute under its key, which must be new.
-fn put(attributes: &mut Attributes, key: String, value: Attribute, place: Place) -> Result<(), LogFault> {
+fn put(
+    attributes: &mut Attributes,
+    key: String,
+    value: Attribute,
+    place: impl FnOnce() -> Place,
+) -> Result<(), LogFault> {
     if attributes.contains_key(&key) {
-        return Err(LogFault::Twice { place, key: brief(&key) });
+        return Err(LogFault::Twice { place: Box::new(place()), key: brief(&key) });
     }
     attributes.insert(key, value);
     Ok(())
@@ -335,5 +337,5 @@ fn take_text(attributes: &mut Attributes, key: &str) -> Option<String> {
 }
 
 fn bad(place: Place, key: &str, value: &str, expected: String) -> LogFault {
-    LogFault::BadValue { place, key: brief(key), value: brief(value), expected }
+    LogFault::BadValue { place: Box::new(place), key: brief(key), value: brief(value), expected }
 }
