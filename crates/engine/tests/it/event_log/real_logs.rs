@@ -84,9 +84,9 @@ fn a_packed_log_reads_as_the_plain_one_whatever_its_name() {
         ("running-example.xes", "upload"),
         ("running-example.csv", "running-example.csv.gz"),
     ] {
-        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-        packer.write_all(&bytes(name)).unwrap();
-        let packed = packer.finish().unwrap();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(&bytes(name)).unwrap();
+        let packed = gzip.finish().unwrap();
         let options = ReadOptions::default();
         let unpacked = LogSource::open(packed.as_slice(), packed_name, &options).unwrap().read_all().unwrap();
         assert_eq!(unpacked, log(name), "{packed_name}");
