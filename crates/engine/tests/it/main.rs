@@ -1,5 +1,5 @@
 //! Tests of the engine from outside.
+#![cfg(test)]
 
-// the attribute tells clippy that helpers between the tests may unwrap as tests may
-#[cfg(test)]
+mod event_log;
 mod manifest;
