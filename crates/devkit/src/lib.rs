@@ -1,1 +1,5 @@
 //! devkit
+
+pub mod convert;
+pub mod replay_expected;
+pub mod vectors;

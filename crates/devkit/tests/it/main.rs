@@ -1,0 +1,3 @@
+//! Tests of the developer kit.
+
+mod convert;
