@@ -85,7 +85,9 @@ pub struct Fault {
 #[derive(Debug, Error)]
 pub enum ConvertError {
     /// The text is not JSON, or not JSON of the shape.
-    #[error("reading {what}: the text is not JSON of that shape; compare it with the data folder's README and mend the line named")]
+    #[error(
+        "reading {what}: the text is not JSON of that shape; compare it with the data folder's README and mend the line named"
+    )]
     Shape {
         /// Which shape was expected.
         what: &'static str,
@@ -137,12 +139,15 @@ pub fn accepting(workflow_text: &str) -> Option<Vec<String>> {
         .lines()
         .take_while(|line| line.starts_with('#'))
         .find_map(|line| line.strip_prefix(ACCEPTING)?.trim_end().strip_suffix(']'))
-        .map(|names| names.split(',').map(str::trim).filter(|each| !each.is_empty()).map(str::to_owned).collect())
+        .map(|names| {
+            names.split(',').map(str::trim).filter(|each| !each.is_empty()).map(str::to_owned).collect()
+        })
 }
 
 /// Reads JSON of a shape; a byte order mark before it is no fault.
 fn read<'a, T: serde::Deserialize<'a>>(what: &'static str, json: &'a str) -> Result<T, ConvertError> {
-    serde_json::from_str(json.trim_start_matches('\u{FEFF}')).map_err(|source| ConvertError::Shape { what, source })
+    serde_json::from_str(json.trim_start_matches('\u{FEFF}'))
+        .map_err(|source| ConvertError::Shape { what, source })
 }
 
 /// `null` where a list, map or text is expected says the same as leaving it out.

@@ -9,13 +9,13 @@ pub struct ExpectedCase {
     /// Identifier of the case in the log.
     pub case_id: String,
     /// Events offered.
-    pub events: u64,
+    pub events: usize,
     /// Events accepted.
-    pub accepted: u64,
+    pub accepted: usize,
     /// Events refused; the state stays.
-    pub refused: u64,
+    pub refused: usize,
     /// Position of the first refused event, from 1.
-    pub first_refused: Option<u64>,
+    pub first_refused: Option<usize>,
     /// Foreign identifier of the state after the last event.
     pub end_state: String,
     /// Whether that state is final in the source.
@@ -28,7 +28,9 @@ pub struct ExpectedCase {
 
 /// Why a file of expected results cannot be read.
 #[derive(Debug, Error)]
-#[error("reading expected replay results: record {record} does not fit its header; compare it with the data folder's README")]
+#[error(
+    "reading expected replay results: record {record} does not fit its header; compare it with the data folder's README"
+)]
 pub struct ExpectedError {
     /// Record after the header, from 1.
     pub record: usize,
@@ -52,6 +54,8 @@ pub fn read(text: &str) -> Result<Vec<ExpectedCase>, ExpectedError> {
     csv::Reader::from_reader(text.as_bytes())
         .deserialize()
         .enumerate()
-        .map(|(index, record)| record.map_err(|source| ExpectedError { record: index.saturating_add(1), source }))
+        .map(|(index, record)| {
+            record.map_err(|source| ExpectedError { record: index.saturating_add(1), source })
+        })
         .collect()
 }

@@ -41,8 +41,8 @@ pub(super) fn parse(text: &str) -> Result<Option<Condition>, String> {
     let mut joined: Option<Joined> = None;
     let mut tests = Vec::new();
     loop {
-        let (test, after) = comparison(rest)?;
-        tests.push(test);
+        let (one, after) = comparison(rest)?;
+        tests.push(one);
         let after = after.trim_start();
         if after.is_empty() {
             return Ok(Some(Condition { joined: joined.unwrap_or(Joined::All), tests }));
@@ -73,10 +73,13 @@ fn comparison(text: &str) -> Result<(Test, &str), String> {
         Some(field) => (field.trim(), false),
         None => (left.trim(), true),
     };
-    if field.is_empty() || field.contains(|each: char| each.is_whitespace() || matches!(each, '"' | '(' | ')')) {
+    if field.is_empty()
+        || field.contains(|each: char| each.is_whitespace() || matches!(each, '"' | '(' | ')'))
+    {
         return Err(format!("`{field}` before the comparison is not the name of one field"));
     }
-    let Some((value, after)) = right.trim_start().strip_prefix('"').and_then(|open| open.split_once('"')) else {
+    let Some((value, after)) = right.trim_start().strip_prefix('"').and_then(|open| open.split_once('"'))
+    else {
         return Err(format!("the value compared with `{field}` is not between two quotation marks"));
     };
     let subject = if field == "[STATE]" { Subject::State } else { Subject::Field(field.to_owned()) };

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::yaml::{Node, quoted};
 use super::{
-    ACCEPTING, Converted, ConvertError, Fault, Finding, Mending, NameMaps, document, labels, names, null_is_empty, place,
-    print, push_new, read,
+    ACCEPTING, ConvertError, Converted, Fault, Finding, Mending, NameMaps, document, labels, names,
+    null_is_empty, place, print, push_new, read,
 };
 
 const WHAT: &str = "a state machine";
@@ -53,7 +53,8 @@ pub(super) fn convert(json: &str) -> Result<Converted, ConvertError> {
     if !tidy.faults.is_empty() {
         return Err(ConvertError::Meaning { what: WHAT, name: machine.name, faults: tidy.faults });
     }
-    let used: Vec<String> = tidy.events.iter().filter(|each| tidy.moves.contains_key(*each)).cloned().collect();
+    let used: Vec<String> =
+        tidy.events.iter().filter(|each| tidy.moves.contains_key(*each)).cloned().collect();
     let opening = opening_name(&tidy.events);
     let maps = NameMaps {
         workflow: workflow_name(&machine.name),
@@ -124,29 +125,44 @@ fn tidy(machine: &Machine) -> Tidy {
     let mended = |place: String, text: String| Finding { place, mending: Mending::Mended, text };
     for (index, state) in machine.states.iter().enumerate() {
         if !push_new(&mut out.states, state, &mut seen_states) {
-            out.findings.push(mended(place("states", index, state), "the state is declared again; it is one state".to_owned()));
+            out.findings.push(mended(
+                place("states", index, state),
+                "the state is declared again; it is one state".to_owned(),
+            ));
         }
     }
     for (index, event) in machine.events.iter().enumerate() {
         if !push_new(&mut out.events, event, &mut seen_events) {
-            out.findings.push(mended(place("events", index, event), "the event is declared again; it is one event".to_owned()));
+            out.findings.push(mended(
+                place("events", index, event),
+                "the event is declared again; it is one event".to_owned(),
+            ));
         }
     }
     let used = std::iter::once((&machine.initial, "initial".to_owned()))
         .chain(machine.finals.iter().enumerate().map(|(index, state)| (state, format!("final[{index}]"))))
         .chain(machine.transitions.iter().enumerate().flat_map(|(index, each)| {
-            [(&each.from, format!("transitions[{index}].from")), (&each.to, format!("transitions[{index}].to"))]
+            [
+                (&each.from, format!("transitions[{index}].from")),
+                (&each.to, format!("transitions[{index}].to")),
+            ]
         }));
     for (state, at) in used {
         if push_new(&mut out.states, state, &mut seen_states) {
-            out.findings.push(mended(at, format!("the state {} is not declared; it is declared here", quoted(state))));
+            out.findings.push(mended(
+                at,
+                format!("the state {} is not declared; it is declared here", quoted(state)),
+            ));
         }
     }
     let mut targets: BTreeMap<(&str, &str), (&str, usize)> = BTreeMap::new();
     for (index, each) in machine.transitions.iter().enumerate() {
         let at = format!("transitions[{index}]");
         if push_new(&mut out.events, &each.event, &mut seen_events) {
-            out.findings.push(mended(at.clone(), format!("the event {} is not declared; it is declared here", quoted(&each.event))));
+            out.findings.push(mended(
+                at.clone(),
+                format!("the event {} is not declared; it is declared here", quoted(&each.event)),
+            ));
         }
         match targets.get(&(each.from.as_str(), each.event.as_str())) {
             Some((to, _)) if *to == each.to => {
@@ -224,7 +240,10 @@ fn head(machine: &Machine, accepting: &[String]) -> Vec<String> {
         format!("machine: {}", quoted(&machine.name)),
         format!(
             "counted in the source: {} states, {} events, {} transitions, {} final",
-            machine.states.len(), machine.events.len(), machine.transitions.len(), machine.finals.len(),
+            machine.states.len(),
+            machine.events.len(),
+            machine.transitions.len(),
+            machine.finals.len(),
         ),
         "A final state with a way out is no final state here; a replay may end in these:".to_owned(),
         accepting_line,

@@ -82,7 +82,8 @@ pub fn quoted(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             _ if must_be_escaped(each) => {
                 let code = u32::from(each);
-                out.push_str(&if code > 0xFFFF { format!("\\U{code:08X}") } else { format!("\\u{code:04X}") });
+                let escape = if code > 0xFFFF { format!("\\U{code:08X}") } else { format!("\\u{code:04X}") };
+                out.push_str(&escape);
             }
             _ => out.push(each),
         }
@@ -102,7 +103,8 @@ fn must_be_escaped(each: char) -> bool {
 
 /// Whether the text can stand without quotation marks in a line map.
 fn is_plain(text: &str) -> bool {
-    const TAKEN_FOR_VALUES: &[&str] = &["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"];
+    const TAKEN_FOR_VALUES: &[&str] =
+        &["true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf"];
     text.chars().next().is_some_and(|first| first.is_ascii_lowercase() || first == '(')
         && text.chars().all(|each| {
             each.is_ascii_lowercase() || each.is_ascii_digit() || matches!(each, '-' | ' ' | '(' | ')')

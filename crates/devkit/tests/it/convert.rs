@@ -1,6 +1,13 @@
 //! The converters keep the meaning of the source: proved on the outside data by two interpreters, one of the source, one
 //! of the file, and on random definitions of the same shape.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "interpreters of JSON values in a test: a wrong shape fails the test"
+)]
+
 mod shapes;
 mod source;
 mod target;
@@ -27,10 +34,13 @@ const REPLAYS: [(&str, &str, &str); 3] = [
 
 /// Reads a file of the outside data folder.
 fn data(path: &str) -> String {
-    let root = std::env::var_os("QADIYA_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+    let root = std::env::var_os("QADIYA_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
     let file = root.join(path);
-    std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("set QADIYA_DATA: {} cannot be read: {error}", file.display()))
+    std::fs::read_to_string(&file)
+        .unwrap_or_else(|error| panic!("set QADIYA_DATA: {} cannot be read: {error}", file.display()))
 }
 
 fn parsed(text: &str) -> Value {
@@ -74,7 +84,8 @@ fn every_vector_has_the_same_outcome_on_the_converted_file() {
         let mut cases: BTreeMap<String, target::Case> = BTreeMap::new();
         for vector in vectors::read(&data(&format!("ccd/{name}.vectors.jsonl"))).unwrap() {
             let case = cases.entry(vector.case.clone()).or_default();
-            let refusals = target::offer(&file, case, &vector.event, &vector.role, &answers(&vector)).unwrap();
+            let refusals =
+                target::offer(&file, case, &vector.event, &vector.role, &answers(&vector)).unwrap();
             assert_eq!(refusals, expected(vector.expect), "{name} {}", vector.n);
             let state = case.state.as_deref().map(|state| target::id_of_state(&file, state));
             assert_eq!(state, vector.state, "{name} {}", vector.n);
@@ -98,7 +109,12 @@ fn log(name: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Replays on the converted file: where the case ends (foreign identifier), whether it may end there, what was refused.
-fn replay(file: &Value, accepting: &[String], opening: &str, events: &[String]) -> (String, bool, Vec<usize>) {
+fn replay(
+    file: &Value,
+    accepting: &[String],
+    opening: &str,
+    events: &[String],
+) -> (String, bool, Vec<usize>) {
     let mut case = target::Case::default();
     let nothing = BTreeMap::new();
     let opened = target::run(file, &mut case, &file["commands"][opening], "replayer", &nothing);
@@ -131,26 +147,33 @@ fn the_three_replays_give_the_expected_lines_on_the_machine_and_on_the_converted
             let events = &cases[&line.case_id];
             let (state, refused) = source::replay(&machine, events);
             let is_final = machine["final"].as_array().unwrap().iter().any(|each| each == state.as_str());
-            assert_eq!((&state, is_final), (&line.end_state, line.is_final), "{expected_name} {}", line.case_id);
+            assert_eq!(
+                (&state, is_final),
+                (&line.end_state, line.is_final),
+                "{expected_name} {}",
+                line.case_id
+            );
             assert_eq!(
                 replay(&file, &accepting, &opening, events),
                 (state, is_final, refused.clone()),
                 "{expected_name} {}",
                 line.case_id
             );
-            assert_eq!(line.events, events.len() as u64);
-            assert_eq!(line.refused, refused.len() as u64);
+            assert_eq!(line.events, events.len());
+            assert_eq!(line.refused, refused.len());
             assert_eq!(line.accepted + line.refused, line.events);
-            assert_eq!(line.first_refused, refused.first().map(|place| *place as u64));
+            assert_eq!(line.first_refused, refused.first().copied());
             assert_eq!(line.is_clean, refused.is_empty() && is_final);
         }
     }
 }
 
 fn all_converted() -> Vec<Converted> {
-    let case_types = CASE_TYPES.iter().map(|(name, _)| convert::from_ccd(&data(&format!("ccd/{name}.json"))).unwrap());
-    let machines =
-        REPLAYS.iter().map(|(_, name, _)| convert::from_machine(&data(&format!("logs/{name}.machine.json"))).unwrap());
+    let case_types =
+        CASE_TYPES.iter().map(|(name, _)| convert::from_ccd(&data(&format!("ccd/{name}.json"))).unwrap());
+    let machines = REPLAYS
+        .iter()
+        .map(|(_, name, _)| convert::from_machine(&data(&format!("logs/{name}.machine.json"))).unwrap());
     case_types.chain(machines).collect()
 }
 
@@ -179,7 +202,7 @@ fn the_three_case_types_convert_whole_but_for_the_stay_of_a_case_that_is_not_ope
         }
         let findings: Vec<&str> = converted.findings.iter().map(|each| each.place.as_str()).collect();
         if name.contains("ET_") {
-            assert_eq!(findings, ["events[24] \"createEcmCase\""]);
+            assert_eq!(findings, ["events[25] \"createEcmCase\""]);
         } else {
             assert!(findings.is_empty(), "{findings:?}");
         }
@@ -200,7 +223,8 @@ fn every_command_of_a_case_type_takes_every_fact() {
 
 /// A case type with one state of each name in `states` and the events given.
 fn small(states: &[&str], events: &Value) -> String {
-    let states: Vec<Value> = states.iter().map(|id| json!({"id": id, "name": id, "roles": {"R": "CRUD"}})).collect();
+    let states: Vec<Value> =
+        states.iter().map(|id| json!({"id": id, "name": id, "roles": {"R": "CRUD"}})).collect();
     json!({"caseType": "T", "name": "T", "states": states, "events": events, "roles": ["R"]}).to_string()
 }
 
@@ -212,7 +236,8 @@ fn guard_of(condition: &str) -> Value {
     let event = json!({
         "id": "e", "name": "e", "preStates": ["*"], "postStates": [{"state": "*"}], "enabledWhen": condition, "roles": {"R": "C"},
     });
-    let converted = convert::from_ccd(&small(&["A", "B"], &json!([opener(&json!([{"state": "A"}])), event]))).unwrap();
+    let converted =
+        convert::from_ccd(&small(&["A", "B"], &json!([opener(&json!([{"state": "A"}])), event]))).unwrap();
     converted.document.to_json()["commands"]["e"]["if"].clone()
 }
 
@@ -222,8 +247,8 @@ fn conditions_become_sentences() {
         (r#"f="Dummy""#, json!("f is dummy")),
         (r#"f !="x""#, json!("f is not x")),
         (r#"f = "Yes" AND g != "No""#, json!("f is value-yes and g is not value-no")),
-        (r#"f="" OR [STATE]!="A""#, json!("(f is not known or f is empty-text) or (not at a)")),
-        (r#"f!="""#, json!("f is known and f is not empty-text")),
+        (r#"f="" OR [STATE]!="A""#, json!("(f is not known or f is value-empty) or (not at a)")),
+        (r#"f!="""#, json!("f is known and f is not value-empty")),
         (r#"[STATE]="B""#, json!("at b")),
         (r#"[STATE]="IMPOSSIBLE""#, json!("at a and (not at a)")),
         (r#"[STATE]!="IMPOSSIBLE" AND f="a AND b""#, json!("f is a-and-b")),
@@ -248,7 +273,8 @@ fn a_condition_that_cannot_be_read_is_refused_with_its_place() {
             "id": "e", "name": "e", "preStates": ["A"], "roles": {},
             "postStates": [{"state": "A", "when": condition, "priority": 1}, {"state": "A"}],
         });
-        let error = convert::from_ccd(&small(&["A"], &json!([opener(&json!([{"state": "A"}])), event]))).unwrap_err();
+        let error =
+            convert::from_ccd(&small(&["A"], &json!([opener(&json!([{"state": "A"}])), event]))).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("events[1] \"e\" postStates[0].when") && text.contains(problem), "{text}");
     }
@@ -262,7 +288,12 @@ fn a_case_type_that_no_event_opens_is_refused_and_an_opening_event_without_a_sta
     let good = json!({"id": "good", "name": "", "preStates": [], "postStates": [{"state": "A"}], "roles": {"R": "C"}});
     let converted = convert::from_ccd(&small(&["A"], &json!([stay, good]))).unwrap();
     assert_eq!(converted.names.commands.len(), 1);
-    assert!(converted.findings.iter().all(|each| each.mending == Mending::LeftOut && each.place == "events[0] \"open\""));
+    assert!(
+        converted
+            .findings
+            .iter()
+            .all(|each| each.mending == Mending::LeftOut && each.place == "events[0] \"open\"")
+    );
     assert!(converted.yaml.contains("# left out: events[0] \"open\""));
 }
 
@@ -275,7 +306,8 @@ fn repeated_and_undeclared_things_are_mended_and_said() {
         {"id": "x", "name": "other x", "preStates": ["A"], "postStates": [], "roles": {}},
     ]);
     let converted = convert::from_ccd(&small(&["A", "A"], &events)).unwrap();
-    let texts: Vec<String> = converted.findings.iter().map(|each| format!("{} {}", each.place, each.text)).collect();
+    let texts: Vec<String> =
+        converted.findings.iter().map(|each| format!("{} {}", each.place, each.text)).collect();
     for words in [
         "states[1] \"A\" the state is declared again",
         "events[0] \"open\" the state \"Ghost\" is not declared",
@@ -312,12 +344,18 @@ fn text_of_another_shape_is_refused_with_line_and_column() {
     }
     assert_eq!(vectors::read("\n{\"n\": 1}\n").unwrap_err().line, 2);
     let header = "case_id,events,accepted,refused,first_refused,end_state,final,clean\n";
-    assert_eq!(replay_expected::read(&format!("{header}a,1,1,0,,s,1,1\nb,1,1,0,,s,2,1\n")).unwrap_err().record, 2);
+    assert_eq!(
+        replay_expected::read(&format!("{header}a,1,1,0,,s,1,1\nb,1,1,0,,s,2,1\n")).unwrap_err().record,
+        2
+    );
 }
 
 #[test]
 fn accepting_states_are_read_from_the_head_only() {
-    assert_eq!(convert::accepting("# a\n# accepting: [x, y-2]\nworkflow: w\n"), Some(vec!["x".to_owned(), "y-2".to_owned()]));
+    assert_eq!(
+        convert::accepting("# a\n# accepting: [x, y-2]\nworkflow: w\n"),
+        Some(vec!["x".to_owned(), "y-2".to_owned()])
+    );
     assert_eq!(convert::accepting("# accepting: []\n"), Some(Vec::new()));
     assert_eq!(convert::accepting("workflow: w\n# accepting: [x]\n"), None);
 }
@@ -328,8 +366,14 @@ fn assert_good_names(things: &Value) {
     let mut ids = BTreeMap::new();
     for (name, thing) in things {
         assert!(name.starts_with(|each: char| each.is_ascii_lowercase()), "{name}");
-        assert!(name.chars().all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '-'), "{name}");
-        assert!(!["new", "always", "every-state", "back", "system", "yes", "no", "known", "unset", "at"].contains(&name.as_str()));
+        assert!(
+            name.chars().all(|each| each.is_ascii_lowercase() || each.is_ascii_digit() || each == '-'),
+            "{name}"
+        );
+        assert!(
+            !["new", "always", "every-state", "back", "system", "yes", "no", "known", "unset", "at"]
+                .contains(&name.as_str())
+        );
         if let Some(id) = thing["id"].as_str() {
             assert!(ids.insert(id, name).is_none(), "{id} twice");
         }
@@ -371,7 +415,15 @@ proptest! {
                 continue;
             };
             let event = source::event(&json, id).unwrap();
-            prop_assert_eq!(refusals, source::offer(&json, &mut theirs, event, role, &answers));
+            let mut wanted = source::offer(&json, &mut theirs, event, role, &answers);
+            let mut refusals = refusals;
+            let reads_no_state = event["enabledWhen"].as_str().is_some_and(|text| text.contains("[STATE]"));
+            if refusals.contains("state") && reads_no_state {
+                // `[STATE]=""` is worked out for the cases the event is open to; elsewhere only `state` counts.
+                wanted.remove("guard");
+                refusals.remove("guard");
+            }
+            prop_assert_eq!(refusals, wanted);
             let state = ours.state.as_deref().map(|state| target::id_of_state(&file, state));
             prop_assert_eq!(&state, &theirs.state);
         }

@@ -6,12 +6,86 @@ use serde_json::{Value, json};
 /// Identifiers that collide after kebab-casing, are words of the grammar or of YAML, or have no Latin letter.
 pub(super) fn id() -> impl Strategy<Value = String> {
     let hard = [
-        "", "*", "A", "a", "a-b", "A_b", "aB", "a b", "a.b", "a--b", "-", "new", "New", "always", "every-state", "back",
-        "system", "yes", "Yes", "no", "NO", "other", "Other", "known", "unset", "null", "~", "true", "1", "1e3", "0x1F",
-        "2026-01-01", "at", "is", "not", "and", "or", "either", "empty-text", "value-yes", "state-new", "open-case",
-        "open-case-2", "replayer", "حالة", "قضية", "é", "e", "حالة جديدة", "[CREATOR]", "[STATE]", "a: b", "a #b", "#", "- a",
-        "{a}", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a`", "'a'", "a\\nb", "line\nbreak", "tab\t", "\u{0}", "\u{7f}",
-        "\u{85}", "\u{2028}", "\u{202e}abc", "\u{feff}", "\u{fffe}", "\u{1f600}", "a#2", "A#2", "a-2", "a-3",
+        "",
+        "*",
+        "A",
+        "a",
+        "a-b",
+        "A_b",
+        "aB",
+        "a b",
+        "a.b",
+        "a--b",
+        "-",
+        "new",
+        "New",
+        "always",
+        "every-state",
+        "back",
+        "system",
+        "yes",
+        "Yes",
+        "no",
+        "NO",
+        "other",
+        "Other",
+        "known",
+        "unset",
+        "null",
+        "~",
+        "true",
+        "1",
+        "1e3",
+        "0x1F",
+        "2026-01-01",
+        "at",
+        "is",
+        "not",
+        "and",
+        "or",
+        "either",
+        "empty-text",
+        "value-yes",
+        "state-new",
+        "open-case",
+        "open-case-2",
+        "replayer",
+        "حالة",
+        "قضية",
+        "é",
+        "e",
+        "حالة جديدة",
+        "[CREATOR]",
+        "[STATE]",
+        "a: b",
+        "a #b",
+        "#",
+        "- a",
+        "{a}",
+        "&a",
+        "*a",
+        "!a",
+        "|",
+        ">",
+        "%a",
+        "@a",
+        "`a`",
+        "'a'",
+        "a\\nb",
+        "line\nbreak",
+        "tab\t",
+        "\u{0}",
+        "\u{7f}",
+        "\u{85}",
+        "\u{2028}",
+        "\u{202e}abc",
+        "\u{feff}",
+        "\u{fffe}",
+        "\u{1f600}",
+        "a#2",
+        "A#2",
+        "a-2",
+        "a-3",
     ];
     prop_oneof![
         6 => prop::sample::select(hard.to_vec()).prop_map(str::to_owned),
@@ -38,7 +112,8 @@ fn condition(fields: Vec<String>, states: Vec<String>) -> impl Strategy<Value = 
     ];
     let sign = prop::sample::select(vec!["=", "!=", " = ", " !="]);
     let one = (field, sign, value).prop_map(|(field, sign, value)| format!("{field}{sign}\"{value}\""));
-    (prop::collection::vec(one, 0..4), prop::sample::select(vec![" AND ", " OR "])).prop_map(|(all, joiner)| all.join(joiner))
+    (prop::collection::vec(one, 0..4), prop::sample::select(vec![" AND ", " OR "]))
+        .prop_map(|(all, joiner)| all.join(joiner))
 }
 
 /// A case type; at least one event opens a case.
@@ -99,19 +174,24 @@ pub(super) fn case_type() -> impl Strategy<Value = Value> {
 
 /// A machine, deterministic or not.
 pub(super) fn machine() -> impl Strategy<Value = Value> {
-    (prop::collection::vec(id(), 1..6), prop::collection::vec(id(), 1..6)).prop_flat_map(|(states, events)| {
-        let move_ = (from_pool(states.clone()), from_pool(events.clone()), from_pool(states.clone()));
-        let moves = prop::collection::vec(move_, 0..8).prop_map(|moves| {
-            moves.into_iter().map(|(from, event, to)| json!({"from": from, "event": event, "to": to})).collect::<Vec<_>>()
-        });
-        let finals = prop::collection::vec(from_pool(states.clone()), 0..4);
-        (any::<String>(), from_pool(states.clone()), finals, moves, Just(states), Just(events)).prop_map(
-            |(name, initial, finals, moves, states, events)| {
-                json!({
-                    "name": name, "initial": initial, "final": finals, "states": states, "events": events,
-                    "transitions": moves,
-                })
-            },
-        )
-    })
+    (prop::collection::vec(id(), 1..6), prop::collection::vec(id(), 1..6)).prop_flat_map(
+        |(states, events)| {
+            let step = (from_pool(states.clone()), from_pool(events.clone()), from_pool(states.clone()));
+            let moves = prop::collection::vec(step, 0..8).prop_map(|moves| {
+                moves
+                    .into_iter()
+                    .map(|(from, event, to)| json!({"from": from, "event": event, "to": to}))
+                    .collect::<Vec<_>>()
+            });
+            let finals = prop::collection::vec(from_pool(states.clone()), 0..4);
+            (any::<String>(), from_pool(states.clone()), finals, moves, Just(states), Just(events)).prop_map(
+                |(name, initial, finals, moves, states, events)| {
+                    json!({
+                        "name": name, "initial": initial, "final": finals, "states": states, "events": events,
+                        "transitions": moves,
+                    })
+                },
+            )
+        },
+    )
 }

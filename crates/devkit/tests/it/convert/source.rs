@@ -84,15 +84,20 @@ pub(super) fn offer(
     if !refusals.is_empty() {
         return refusals;
     }
-    let mut posts: Vec<&Value> = event["postStates"].as_array().map(|list| list.iter().collect()).unwrap_or_default();
+    let mut posts: Vec<&Value> =
+        event["postStates"].as_array().map(|list| list.iter().collect()).unwrap_or_default();
     posts.sort_by_key(|post| {
-        let is_rest = post["priority"].is_null() && post["when"].as_str().unwrap_or_default().trim().is_empty();
+        let is_rest =
+            post["priority"].is_null() && post["when"].as_str().unwrap_or_default().trim().is_empty();
         (is_rest, post["priority"].as_i64().unwrap_or(i64::MAX))
     });
     let chosen = if posts.is_empty() {
         Some("*")
     } else {
-        posts.iter().find(|post| holds(&post["when"], &before, &merged)).and_then(|post| post["state"].as_str())
+        posts
+            .iter()
+            .find(|post| holds(&post["when"], &before, &merged))
+            .and_then(|post| post["state"].as_str())
     };
     match chosen {
         None => {

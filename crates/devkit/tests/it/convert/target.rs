@@ -48,7 +48,9 @@ pub(super) fn run(
     let role = by_id(&file["roles"], role).map_or(role, |(name, _)| name.as_str());
     let is_open_here = match (&case.state, &command["from"]) {
         (None, from) => from == "new",
-        (Some(state), Value::String(from)) if from == "every-state" => file["states"][state]["final"].is_null(),
+        (Some(state), Value::String(from)) if from == "every-state" => {
+            file["states"][state]["final"].is_null()
+        }
         (Some(state), Value::String(from)) => from == state,
         (Some(state), from) => lists(from, state),
     };
