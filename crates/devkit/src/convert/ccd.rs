@@ -123,11 +123,12 @@ pub(super) fn convert(json: &str) -> Result<Converted, ConvertError> {
     let state_ids: Vec<String> = states.iter().map(|each| each.id.clone()).collect();
     let event_ids: Vec<String> = events.iter().map(|each| each.id.clone()).collect();
     let field_ids: Vec<String> = values.iter().map(|(field, _)| field.clone()).collect();
+    let nobody = nobody(&roles);
     let names = NameMaps {
         workflow: workflow_name(&source.id),
         opening: None,
         states: names::assign("state", &state_ids, &[]),
-        roles: names::assign("role", &roles, &[]),
+        roles: names::assign("role", &roles, &[&nobody]),
         commands: names::assign("event", &event_ids, &[]),
         facts: names::assign("field", &field_ids, &[]),
         values: values
@@ -135,12 +136,22 @@ pub(super) fn convert(json: &str) -> Result<Converted, ConvertError> {
             .map(|(field, values)| (field.clone(), names::assign("value", values, &[CATCH_ALL])))
             .collect(),
     };
-    let writer =
-        Writer { names: &names, roles: &roles, first_state: state_ids.first().map_or("", String::as_str) };
+    let writer = Writer {
+        names: &names,
+        roles: &roles,
+        nobody: &nobody,
+        first_state: state_ids.first().map_or("", String::as_str),
+    };
+    let mut role_lines: Vec<(String, Node)> =
+        roles.iter().map(|id| (found(&names.roles, id), Node::Line(labels(None, id)))).collect();
+    if states.iter().any(|each| each.actors.is_empty()) {
+        let title = Node::text("Nobody: stands where the source lets no role act");
+        role_lines.push((nobody.clone(), Node::Line(vec![("title".to_owned(), title)])));
+    }
     let tree = document(
         &names.workflow,
         if source.name.trim().is_empty() { &source.id } else { &source.name },
-        roles.iter().map(|id| (found(&names.roles, id), Node::Line(labels(None, id)))).collect(),
+        role_lines,
         values.iter().map(|(field, values)| writer.fact(field, values)).collect(),
         states.iter().map(|state| writer.state(state)).collect(),
         events.iter().map(|event| writer.command(event)).collect(),
@@ -358,19 +369,41 @@ fn values(events: &[Ready<'_>]) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
+/// A role that no source knows and nobody holds: an empty `acts-by` could be read as no rule at all.
+fn nobody(roles: &[String]) -> String {
+    let mut name = "nobody".to_owned();
+    while roles.contains(&name) {
+        name.push_str("-at-all");
+    }
+    name
+}
+
 fn workflow_name(case_type: &str) -> String {
     let ids = [case_type.to_owned()];
     names::assign("case", &ids, &[]).remove(case_type).unwrap_or_else(|| "case".to_owned())
 }
 
+/// A value of the source in one line, with nothing in it that could end the comment it stands in.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => quoted(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Object(entries) => {
+            let parts: Vec<String> =
+                entries.iter().map(|(key, item)| format!("{}: {}", word(key), shown(item))).collect();
+            format!("{{{}}}", parts.join(", "))
+        }
+    }
+}
+
+fn word(key: &str) -> String {
+    let is_plain = !key.is_empty() && key.chars().all(|each| each.is_ascii_alphanumeric());
+    if is_plain { key.to_owned() } else { quoted(key) }
+}
+
 /// Where the file comes from, what the source counted, and what the language does not carry.
 fn head(source: &CaseType) -> Vec<String> {
-    let shown = |value: &Value| match value {
-        Value::String(text) => quoted(text),
-        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            other.to_string()
-        }
-    };
     let mut lines = vec![
         "Converted from a CCD case type; not written by hand. Form fields, texts and call-backs were never in the source."
             .to_owned(),
@@ -383,7 +416,7 @@ fn head(source: &CaseType) -> Vec<String> {
     ] {
         if !map.is_empty() {
             let parts: Vec<String> =
-                map.iter().map(|(key, value)| format!("{} {}", quoted(key), shown(value))).collect();
+                map.iter().map(|(key, value)| format!("{} {}", word(key), shown(value))).collect();
             lines.push(format!("{title}: {}", parts.join(", ")));
         }
     }

@@ -319,7 +319,8 @@ fn repeated_and_undeclared_things_are_mended_and_said() {
         assert!(texts.iter().any(|text| text.contains(words)), "{words} not in {texts:#?}");
     }
     let file = converted.document.to_json();
-    assert_eq!(file["states"]["ghost"]["acts-by"], json!([]));
+    assert_eq!(file["states"]["ghost"]["acts-by"], json!(["nobody"]));
+    assert!(file["roles"]["nobody"]["id"].is_null(), "no foreign role may stand for it");
     assert_eq!(file["commands"]["x-2"]["id"], "x#2");
 }
 
@@ -398,6 +399,11 @@ proptest! {
         let file = converted.document.to_json();
         prop_assert_eq!(&parsed(&converted.yaml), &file);
         prop_assert_eq!(convert::accepting(&converted.yaml), None);
+        for state in file["states"].as_object().unwrap().values() {
+            let actors = state["acts-by"].as_array().unwrap();
+            prop_assert!(!actors.is_empty());
+            prop_assert!(actors.iter().all(|role| file["roles"][role.as_str().unwrap()].is_object()));
+        }
         for space in ["states", "roles", "commands", "facts"] {
             assert_good_names(&file[space]);
         }

@@ -38,6 +38,8 @@ impl Guard {
 pub(super) struct Writer<'a> {
     pub(super) names: &'a NameMaps,
     pub(super) roles: &'a [String],
+    /// The role that nobody holds.
+    pub(super) nobody: &'a str,
     /// Identifier of some state, to say what never holds.
     pub(super) first_state: &'a str,
 }
@@ -57,7 +59,12 @@ impl Writer<'_> {
 
     pub(super) fn state(&self, state: &Place) -> (String, Node) {
         let mut entries = labels(state.title.as_deref(), &state.id);
-        entries.push(("acts-by".to_owned(), self.role_names(|role| state.actors.contains(role))));
+        let actors = if state.actors.is_empty() {
+            Node::Names(vec![self.nobody.to_owned()])
+        } else {
+            self.role_names(|role| state.actors.contains(role))
+        };
+        entries.push(("acts-by".to_owned(), actors));
         entries.push(("no-deadline".to_owned(), Node::text(NO_DEADLINE)));
         (found(&self.names.states, &state.id), Node::Block(entries))
     }

@@ -50,6 +50,7 @@ pub(super) fn id() -> impl Strategy<Value = String> {
         "open-case",
         "open-case-2",
         "replayer",
+        "nobody",
         "حالة",
         "قضية",
         "é",
@@ -164,7 +165,8 @@ pub(super) fn case_type() -> impl Strategy<Value = Value> {
             |(case_type, name, states, opener, mut events, roles)| {
                 events.insert(0, opener);
                 json!({
-                    "caseType": case_type, "name": name, "source": {"repo": name, "roots": [], "commit": null}, "counts": {},
+                    "caseType": case_type, "name": &name, "source": {"repo": &name, "roots": [&name], "commit": null}, "counts": {"a": 1},
+                    "defects": {&name: [[&name], {&name: &name}]},
                     "states": states, "events": events, "roles": roles,
                 })
             },
