@@ -11,3 +11,6 @@ pub mod chores;
 pub mod environment;
 pub mod postgres;
 pub mod trials;
+pub mod convert;
+pub mod replay_expected;
+pub mod vectors;

@@ -14,3 +14,4 @@ use qadiya_devkit::chores::Repository;
 fn repository() -> Repository {
     Repository::at(Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap())
 }
+mod convert;
