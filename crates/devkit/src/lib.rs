@@ -8,9 +8,9 @@
 //! - A new edge between crates: `chores/architecture.rs` and `crates/README.md`, in its own pull request.
 
 pub mod chores;
+pub mod convert;
 pub mod environment;
 pub mod postgres;
-pub mod trials;
-pub mod convert;
 pub mod replay_expected;
+pub mod trials;
 pub mod vectors;

@@ -1,4 +1,4 @@
 //! engine
 
-pub mod manifest_file;
 pub mod event_log;
+pub mod manifest_file;

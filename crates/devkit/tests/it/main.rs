@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod architecture;
+mod convert;
 mod postgres;
 mod tidy;
 
@@ -14,4 +15,3 @@ use qadiya_devkit::chores::Repository;
 fn repository() -> Repository {
     Repository::at(Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap())
 }
-mod convert;
