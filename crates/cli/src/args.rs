@@ -62,8 +62,6 @@ pub(crate) enum Command {
     Import(Import),
     /// Replay an event log (XES or CSV) against a workflow under a virtual clock
     Replay(Replay),
-    /// Convert a case type (CCD) or a state machine (machine.json) to a workflow file
-    Convert(Convert),
     /// Answer which stage a case has reached
     Stage(CaseArg),
     /// Show a case, its open commands, its log or its deadlines
@@ -221,7 +219,7 @@ pub(crate) struct Import {
 pub(crate) struct Replay {
     /// The event log: .xes, .xes.gz, .csv or .csv.gz
     pub(crate) log: PathBuf,
-    /// The workflow file, case type or machine to replay it against
+    /// The workflow file to replay it against; `cargo dev convert` makes one from a state machine
     #[arg(long, short = 'w', value_name = "FILE")]
     pub(crate) workflow: PathBuf,
     /// Where to write the report, one line per case (CSV); the output stream if not given
@@ -239,12 +237,6 @@ pub(crate) struct Replay {
     /// The zone of times without an offset
     #[arg(long, value_name = "ZONE")]
     pub(crate) zone: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Convert {
-    /// The case type (.json) or machine (.machine.json)
-    pub(crate) file: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,6 @@
 
 mod case;
 mod check;
-mod convert;
 mod demo;
 mod doctor;
 mod draw;
@@ -40,7 +39,6 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Publish(publish) => publish::run(global, &publish, out).await,
         Command::Import(import) => import::run(global, &import, out).await,
         Command::Replay(replay) => replay::run(global, &replay, out).await,
-        Command::Convert(convert) => convert::run(&convert, out),
         Command::Stage(case) => case::stage(global, &case, out).await,
         Command::Case(case) => case::case(global, &case, out).await,
         Command::Verify => verify::run(global, out).await,

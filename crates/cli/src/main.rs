@@ -4,8 +4,8 @@
 
 mod args;
 mod commands;
-mod config;
 mod exit;
+mod files;
 mod output;
 mod shutdown;
 mod store;
