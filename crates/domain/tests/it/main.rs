@@ -1,0 +1,3 @@
+//! Tests of the law of a case, from outside the crate.
+
+mod language;
