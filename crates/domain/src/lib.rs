@@ -11,9 +11,13 @@
 //! INVARIANT: `workflow` never imports `case`; what is proved about a definition does not depend on a case.
 
 pub mod actor;
+pub mod calendar;
 pub mod case;
+pub mod folding;
 pub mod ids;
+pub mod manifest;
 pub mod moment;
 pub mod name;
+pub mod registry;
 pub mod value;
 pub mod workflow;

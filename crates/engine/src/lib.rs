@@ -1,1 +1,4 @@
 //! engine
+
+pub mod event_log;
+pub mod manifest_file;

@@ -1,0 +1,185 @@
+//! `cargo dev prepare`: the checked-query data of both store crates, from throw-away databases.
+//!
+//! sqlx's macros write one file per query into `SQLX_OFFLINE_DIR` whenever they see a live database, so no further tool
+//! is needed: make both databases from `migrations/`, forget the old files, and let the compiler look at each store once.
+//! Each store has its own folder and its own URL variable (`sqlx.toml`), because the file names are hashes of the query
+//! text alone and both stores may spell a query alike.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::needs::{self, POSTGRESQL, PYTHON};
+use super::run::{run, say};
+use super::{DevError, Repository};
+
+/// One store crate and how its macros find their database.
+struct Shop {
+    package: &'static str,
+    folder: &'static str,
+    variable: &'static str,
+    migrations: &'static str,
+}
+
+const SQLITE: Shop = Shop {
+    package: "qadiya-store-sqlite",
+    folder: "crates/store-sqlite",
+    variable: "SQLITE_BUILD_URL",
+    migrations: "migrations/sqlite",
+};
+
+const POSTGRES: Shop = Shop {
+    package: "qadiya-store-postgres",
+    folder: "crates/store-postgres",
+    variable: "POSTGRES_BUILD_URL",
+    migrations: "migrations/postgres",
+};
+
+/// Applies SQL files to an SQLite file. Only the shape of the tables matters here, not the version that made them:
+/// the queries are looked at by the SQLite that is bundled into sqlx.
+const APPLY: &str = "\
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+for name in sys.argv[2:]:
+    try:
+        database.executescript(open(name, encoding='utf-8').read())
+    except sqlite3.Error as error:
+        sys.exit(f'{name}: {error} (Python brings SQLite {sqlite3.sqlite_version})')
+database.commit()
+database.close()
+";
+
+/// Refreshes both folders; with `check` it is an error when a file changed.
+pub fn prepare(repository: &Repository, check: bool) -> Result<(), DevError> {
+    needs::provide(&[POSTGRESQL, PYTHON])?;
+    let scratch = tempfile::Builder::new()
+        .prefix("qadiya-prepare-")
+        .tempdir()
+        .map_err(|source| DevError::File { doing: "make a folder in", path: std::env::temp_dir(), source })?;
+    let mut changed = Vec::new();
+
+    let database = scratch.path().join("build.db");
+    let files = migrations(repository, &SQLITE)?;
+    run(Command::new("python3").args(["-c", APPLY]).arg(&database).args(&files))?;
+    changed.extend(refresh(repository, &SQLITE, &format!("sqlite://{}", database.display()))?);
+
+    let keeper = super::postgres::keeper()?;
+    for file in migrations(repository, &POSTGRES)? {
+        crate::postgres::run_file(keeper.url(), &file)?;
+    }
+    changed.extend(refresh(repository, &POSTGRES, keeper.url())?);
+    drop(keeper);
+
+    for file in &changed {
+        say(&format!("{file}: changed"));
+    }
+    if check && !changed.is_empty() {
+        return Err(DevError::Stale { files: changed.join(", ") });
+    }
+    Ok(())
+}
+
+/// The SQL files of a store in the order of their numbers.
+fn migrations(repository: &Repository, shop: &Shop) -> Result<Vec<std::path::PathBuf>, DevError> {
+    let folder = repository.path(shop.migrations);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut files: Vec<_> = listed(&folder)?
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+/// Compiles one store against a live database. The old files come back when that fails, so nothing is half-done.
+fn refresh(repository: &Repository, shop: &Shop, url: &str) -> Result<Vec<String>, DevError> {
+    let folder = repository.path(shop.folder).join(".sqlx");
+    let before = contents(&folder)?;
+    replace(&folder, &BTreeMap::new())?;
+    // Writing the head of the crate again gives it a new time, so cargo compiles it although nothing changed.
+    let head = repository.path(shop.folder).join("src/lib.rs");
+    let text =
+        fs::read(&head).map_err(|source| DevError::File { doing: "read", path: head.clone(), source })?;
+    fs::write(&head, text).map_err(|source| DevError::File { doing: "write", path: head, source })?;
+    let mut command = repository.cargo();
+    command
+        .args(["check", "--quiet", "--package", shop.package, "--all-targets"])
+        .env("SQLX_OFFLINE", "false")
+        .env("SQLX_OFFLINE_DIR", &folder)
+        .env(shop.variable, url);
+    if let Err(error) = run(&mut command) {
+        replace(&folder, &before)?;
+        return Err(error);
+    }
+    let after = contents(&folder)?;
+    say(&format!("{}: {} checked queries", shop.package, after.len()));
+    if after.is_empty() {
+        fs::remove_dir(&folder).map_err(|source| DevError::File { doing: "remove", path: folder, source })?;
+    }
+    Ok(differences(&before, &after).into_iter().map(|name| format!("{}/.sqlx/{name}", shop.folder)).collect())
+}
+
+type Contents = BTreeMap<String, Vec<u8>>;
+
+/// Names that were added, removed or changed.
+fn differences(before: &Contents, after: &Contents) -> Vec<String> {
+    let mut names: Vec<String> = before
+        .iter()
+        .filter(|(name, bytes)| after.get(*name) != Some(*bytes))
+        .map(|(name, _)| name.clone())
+        .chain(after.keys().filter(|name| !before.contains_key(*name)).cloned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn contents(folder: &Path) -> Result<Contents, DevError> {
+    let mut found = Contents::new();
+    if !folder.is_dir() {
+        return Ok(found);
+    }
+    for path in listed(folder)? {
+        let bytes =
+            fs::read(&path).map_err(|source| DevError::File { doing: "read", path: path.clone(), source })?;
+        if let Some(name) = path.file_name() {
+            found.insert(name.to_string_lossy().into_owned(), bytes);
+        }
+    }
+    Ok(found)
+}
+
+fn replace(folder: &Path, with: &Contents) -> Result<(), DevError> {
+    let fault = |doing| move |source| DevError::File { doing, path: folder.to_owned(), source };
+    if folder.is_dir() {
+        fs::remove_dir_all(folder).map_err(fault("clear"))?;
+    }
+    fs::create_dir_all(folder).map_err(fault("make"))?;
+    for (name, bytes) in with {
+        fs::write(folder.join(name), bytes).map_err(fault("write into"))?;
+    }
+    Ok(())
+}
+
+fn listed(folder: &Path) -> Result<Vec<std::path::PathBuf>, DevError> {
+    let fault = |source| DevError::File { doing: "list", path: folder.to_owned(), source };
+    fs::read_dir(folder).map_err(fault)?.map(|entry| entry.map(|entry| entry.path()).map_err(fault)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_added_a_removed_and_a_changed_file_are_each_named() {
+        let files = |list: &[(&str, &str)]| -> Contents {
+            list.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
+        };
+        let before = files(&[("a", "1"), ("b", "1"), ("c", "1")]);
+        assert_eq!(differences(&before, &before), Vec::<String>::new());
+        let after = files(&[("a", "1"), ("b", "2"), ("d", "1")]);
+        assert_eq!(differences(&before, &after), ["b", "c", "d"]);
+    }
+}

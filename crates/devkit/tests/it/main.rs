@@ -1,0 +1,17 @@
+//! Tests of the repository as a whole, and of the developer commands.
+
+#![cfg(test)]
+
+mod architecture;
+mod convert;
+mod postgres;
+mod tidy;
+
+use std::path::Path;
+
+use qadiya_devkit::chores::Repository;
+
+/// The repository in which these tests were built.
+fn repository() -> Repository {
+    Repository::at(Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap())
+}

@@ -1,0 +1,5 @@
+//! Tests of the engine from outside.
+#![cfg(test)]
+
+mod event_log;
+mod manifest;

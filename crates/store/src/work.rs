@@ -1,0 +1,205 @@
+//! Work that waits: clocks whose next step is due, jobs, operations. A row is free when its lease is over; there is no
+//! status "running". Lease times are the database's own clock; every claim raises the epoch, and a write with an old
+//! epoch changes nothing (TRUST 3.4.5).
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use qadiya_domain::ids::{JobId, OfficialId, Seq, StreamId};
+use uuid::Uuid;
+
+use crate::append::NewJob;
+use crate::error::StoreError;
+
+/// A clock whose step is due, claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueClock {
+    /// The case.
+    pub stream: StreamId,
+    /// The clock, as `ClockKey` writes it.
+    pub key: String,
+    /// The step that is due.
+    pub step: u32,
+    /// When it was due.
+    pub due: Timestamp,
+    /// The epoch of the lease.
+    pub epoch: u64,
+}
+
+/// A job, claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueJob {
+    /// The job.
+    pub id: JobId,
+    /// The stream that queued it.
+    pub stream: StreamId,
+    /// The event that queued it.
+    pub seq: Seq,
+    /// What is to be done.
+    pub name: String,
+    /// The queue.
+    pub queue: String,
+    /// What the worker needs.
+    pub payload: Vec<u8>,
+    /// On whose behalf.
+    pub principal: Option<OfficialId>,
+    /// The number of this try, from 1.
+    pub attempt: u32,
+    /// The epoch of the lease.
+    pub epoch: u64,
+}
+
+/// How a try ended that moves no case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settle {
+    /// Done: the row leaves the table.
+    Done,
+    /// Try again at this instant.
+    Again {
+        /// Not before.
+        run_at: Timestamp,
+        /// Why, as a class of fault without personal data.
+        fault: String,
+    },
+    /// Handed back untried (shutdown): the try does not count.
+    HandBack,
+    /// Given up: the row stays as an incident that people see.
+    Incident {
+        /// Why.
+        fault: String,
+    },
+}
+
+/// A job row as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobRow {
+    /// The job.
+    pub id: JobId,
+    /// The stream.
+    pub stream: StreamId,
+    /// What is to be done.
+    pub name: String,
+    /// The queue.
+    pub queue: String,
+    /// Tries so far.
+    pub attempt: u32,
+    /// Not before.
+    pub run_at: Timestamp,
+    /// The fault of the last try.
+    pub fault: Option<String>,
+    /// Whether it was given up.
+    pub incident: bool,
+}
+
+/// Work asked for with 202: its request and, once done, its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Its id.
+    pub id: Uuid,
+    /// Who asked.
+    pub principal: OfficialId,
+    /// What kind of work.
+    pub kind: String,
+    /// What was asked, as JSON.
+    pub request: Vec<u8>,
+    /// How far it is, 0 to 100.
+    pub percent: u8,
+    /// The result, once done.
+    pub result: Option<Vec<u8>>,
+    /// When it was asked.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+}
+
+/// What a health check sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Product and version of the database.
+    pub database: String,
+    /// The database's own clock.
+    pub clock: Timestamp,
+    /// The latest heartbeat of any worker, by the database's clock.
+    pub last_heartbeat: Option<Timestamp>,
+    /// Clock steps due and not claimed, at the instant asked about.
+    pub overdue: u64,
+    /// Jobs waiting.
+    pub jobs: u64,
+    /// Incidents.
+    pub incidents: u64,
+    /// Events not yet numbered.
+    pub pending: u64,
+    /// Events in the log.
+    pub entries: u64,
+    /// What is unsafe or damaged, each with what to do.
+    pub faults: Vec<String>,
+}
+
+/// The durable queue.
+#[async_trait]
+pub trait WorkStore: Send + Sync {
+    /// Claims clock steps with `next <= now`, earliest first.
+    async fn claim_clocks(
+        &self,
+        now: Timestamp,
+        owner: Uuid,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<DueClock>, StoreError>;
+
+    /// Gives a claimed clock step back untouched.
+    async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError>;
+
+    /// Claims jobs of these queues with `run_at <= now`, earliest first. A claim counts as a try.
+    async fn claim_jobs(
+        &self,
+        now: Timestamp,
+        queues: &[String],
+        owner: Uuid,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<DueJob>, StoreError>;
+
+    /// Lengthens a job's lease; `false` when it was lost.
+    async fn extend_job(&self, id: JobId, epoch: u64, lease: Duration) -> Result<bool, StoreError>;
+
+    /// Ends a try that moves no case; `false` when the lease was lost.
+    async fn settle_job(&self, id: JobId, epoch: u64, how: &Settle) -> Result<bool, StoreError>;
+
+    /// Queues jobs that no case act causes. A job whose id is known is left as it is.
+    async fn queue_jobs(&self, stream: StreamId, jobs: &[NewJob]) -> Result<(), StoreError>;
+
+    /// Makes an incident run again; `false` when there is none of that id.
+    async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Jobs in order of id: incidents only, or all.
+    async fn jobs(&self, incidents: bool, after: Option<JobId>, limit: u32) -> Result<Vec<JobRow>, StoreError>;
+
+    /// Says that a worker lives.
+    async fn heartbeat(&self, worker: Uuid) -> Result<(), StoreError>;
+
+    /// Forgets workers silent for longer than this and frees what they hold; returns how many leases were freed.
+    async fn sweep(&self, silent: Duration) -> Result<u64, StoreError>;
+
+    /// Waits until there may be work, at the most this long. A wake-up is a hint.
+    async fn wait_for_work(&self, at_most: Duration);
+
+    /// Stores an operation together with the job that carries it out. Known ids are left as they are.
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError>;
+
+    /// Says how far an operation is, or its result.
+    async fn update_operation(
+        &self,
+        id: Uuid,
+        percent: u8,
+        result: Option<&[u8]>,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// An operation.
+    async fn operation(&self, id: Uuid) -> Result<Option<Operation>, StoreError>;
+
+    /// How the store is, seen now. `now` is the business clock, for what is overdue.
+    async fn health(&self, now: Timestamp) -> Result<Health, StoreError>;
+}
