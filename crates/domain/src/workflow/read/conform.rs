@@ -94,6 +94,10 @@ fn value(node: &Node, form: Form, what: &str, faults: &mut Vec<Finding>) {
             Kind::Map(_) => value(node, Form::Table(shape), what, faults),
             Kind::List(_) | Kind::Scalar(_) => value(node, Form::Names, what, faults),
         },
+        Form::ValueOrLack(shape) => match &node.kind {
+            Kind::Map(_) => object(node, shape, faults),
+            Kind::List(_) | Kind::Scalar(_) => value(node, Form::Value, what, faults),
+        },
         Form::Limit => match &node.kind {
             Kind::Scalar(_) => {}
             Kind::List(_) | Kind::Map(_) => {

@@ -16,54 +16,54 @@ use crate::workflow::read::tree::{Entry, Node};
 use crate::workflow::read::{conform, finding, typing};
 
 /// The state of a reading.
-pub struct Lower<'a> {
+pub(super) struct Lower<'a> {
     /// What the file defines.
-    pub symbols: Symbols,
+    pub(super) symbols: Symbols,
     /// Faults that leave no definition.
-    pub faults: Vec<Finding>,
+    pub(super) faults: Vec<Finding>,
     /// Findings of the checks that need the text: the definition stands.
-    pub notes: Vec<Finding>,
+    pub(super) notes: Vec<Finding>,
     /// Facts, once they are read.
-    pub facts: Table<Fact>,
+    pub(super) facts: Table<Fact>,
     /// Records, once they are read.
-    pub records: Table<Record>,
+    pub(super) records: Table<Record>,
     /// The defaults of the file: calendar and counting rule.
-    pub time: (Option<CalendarRef>, StatedRule),
+    pub(super) time: (Option<CalendarRef>, StatedRule),
     /// Calendars named so far.
-    pub calendars: BTreeMap<Name, Arc<Calendar>>,
+    pub(super) calendars: BTreeMap<Name, Arc<Calendar>>,
     /// Where calendars come from.
-    pub fetch: &'a dyn Fn(&Name) -> Option<Arc<Calendar>>,
+    pub(super) fetch: &'a dyn Fn(&Name) -> Option<Arc<Calendar>>,
     /// Which rules each rule names, to find circles.
-    pub rule_uses: BTreeMap<Name, Vec<Name>>,
+    pub(super) rule_uses: BTreeMap<Name, Vec<Name>>,
     /// Rules with `show`.
-    pub shown_rules: BTreeSet<Name>,
+    pub(super) shown_rules: BTreeSet<Name>,
 }
 
 impl Lower<'_> {
     /// Reports a fault that leaves no definition.
-    pub fn fault(&mut self, place: Place, check: CheckId, at: &str, message: impl Into<String>) {
+    pub(super) fn fault(&mut self, place: Place, check: CheckId, at: &str, message: impl Into<String>) {
         self.faults.push(finding(place, check, at, message));
     }
 
     /// Reports a finding beside which the definition stands.
-    pub fn note(&mut self, place: Place, check: CheckId, at: &str, message: impl Into<String>) {
+    pub(super) fn note(&mut self, place: Place, check: CheckId, at: &str, message: impl Into<String>) {
         self.notes.push(finding(place, check, at, message));
     }
 
     /// A name that refers to nothing in this file.
-    pub fn name(node: Option<&Node>) -> Option<Name> {
+    pub(super) fn name(node: Option<&Node>) -> Option<Name> {
         node.and_then(Node::text).and_then(|text| Name::new(text).ok())
     }
 
     /// A reference.
-    pub fn refer(&mut self, node: Option<&Node>, sort: Sort) -> Option<Name> {
+    pub(super) fn refer(&mut self, node: Option<&Node>, sort: Sort) -> Option<Name> {
         let node = node?;
         let name = Self::name(Some(node))?;
         self.symbols.resolve(sort, &name, node.place, &mut self.faults).then_some(name)
     }
 
     /// A list of references, or one.
-    pub fn refer_all(&mut self, node: Option<&Node>, sort: Sort) -> Vec<Name> {
+    pub(super) fn refer_all(&mut self, node: Option<&Node>, sort: Sort) -> Vec<Name> {
         let Some(node) = node else { return Vec::new() };
         let one = node.scalar().is_some().then_some(node);
         let mut names: Vec<Name> = Vec::new();
@@ -80,43 +80,43 @@ impl Lower<'_> {
     }
 
     /// A reference that is a key.
-    pub fn refer_key(&mut self, entry: &Entry, sort: Sort) -> Option<Name> {
+    pub(super) fn refer_key(&mut self, entry: &Entry, sort: Sort) -> Option<Name> {
         let name = Name::new(&entry.key).ok()?;
         self.symbols.resolve(sort, &name, entry.place, &mut self.faults).then_some(name)
     }
 
     /// A text.
-    pub fn text(node: Option<&Node>) -> Option<String> {
+    pub(super) fn text(node: Option<&Node>) -> Option<String> {
         node.and_then(Node::text).map(str::to_owned)
     }
 
     /// `true` or left out.
-    pub fn flag(node: Option<&Node>) -> bool {
+    pub(super) fn flag(node: Option<&Node>) -> bool {
         node.is_some()
     }
 
     /// A whole number.
-    pub fn count(node: Option<&Node>) -> Option<u32> {
+    pub(super) fn count(node: Option<&Node>) -> Option<u32> {
         node.and_then(Node::scalar).and_then(conform::count)
     }
 
     /// A length of time.
-    pub fn span(node: Option<&Node>) -> Option<Span> {
+    pub(super) fn span(node: Option<&Node>) -> Option<Span> {
         node.and_then(Node::text).and_then(|text| text.parse().ok())
     }
 
     /// Title and foreign identifier.
-    pub fn label(node: &Node) -> Label {
+    pub(super) fn label(node: &Node) -> Label {
         Label { title: Self::text(node.get("title")), id: Self::text(node.get("id")) }
     }
 
     /// A guard; the one that is always true, when there is no node.
-    pub fn guard(&mut self, node: Option<&Node>, at: &str) -> Guard {
+    pub(super) fn guard(&mut self, node: Option<&Node>, at: &str) -> Guard {
         self.guard_with(node, at).map_or_else(Guard::always, |(guard, _)| guard)
     }
 
     /// A guard with what it names.
-    pub fn guard_with(&mut self, node: Option<&Node>, at: &str) -> Option<(Guard, Vec<Mention>)> {
+    pub(super) fn guard_with(&mut self, node: Option<&Node>, at: &str) -> Option<(Guard, Vec<Mention>)> {
         let node = node?;
         let scalar = node.scalar()?;
         let is_document = |name: &str| self.symbols.has(Sort::Document, name) && !self.symbols.has(Sort::Fact, name);
@@ -144,7 +144,7 @@ impl Lower<'_> {
     }
 
     /// A value for a fact or field of this type; a value of another type is reported.
-    pub fn value(&mut self, node: &Node, subject: &Name, value_type: &ValueType) -> Option<Constant> {
+    pub(super) fn value(&mut self, node: &Node, subject: &Name, value_type: &ValueType) -> Option<Constant> {
         let text = node.text()?;
         let Some(constant) = parse::constant(text) else {
             let message = format!("`{text}` is no value: write a word, a whole number, a date, `yes` or `no`");
@@ -160,7 +160,7 @@ impl Lower<'_> {
     }
 
     /// States of one machine, with `every-state` and `always`.
-    pub fn states(&mut self, node: Option<&Node>, at: &str) -> Option<(Machine, States)> {
+    pub(super) fn states(&mut self, node: Option<&Node>, at: &str) -> Option<(Machine, States)> {
         let node = node?;
         match node.text() {
             Some("every-state") => return Some((Machine::Main, States::Every)),
@@ -172,7 +172,7 @@ impl Lower<'_> {
     }
 
     /// States of one machine, by name.
-    pub fn states_of_one_machine(&mut self, node: &Node, at: &str) -> Option<(Machine, Vec<Name>)> {
+    pub(super) fn states_of_one_machine(&mut self, node: &Node, at: &str) -> Option<(Machine, Vec<Name>)> {
         let names = self.refer_all(Some(node), Sort::State);
         let machine = self.symbols.machine(names.first()?).cloned()?;
         if let Some(stranger) = names.iter().find(|name| self.symbols.machine(name) != Some(&machine)) {
@@ -188,7 +188,7 @@ impl Lower<'_> {
     }
 
     /// A moment: `FIELD of RECORD`, a paper or a state.
-    pub fn moment(&mut self, node: Option<&Node>, at: &str) -> Option<MomentRef> {
+    pub(super) fn moment(&mut self, node: Option<&Node>, at: &str) -> Option<MomentRef> {
         let node = node?;
         let text = node.text()?;
         if let Some((field, record)) = text.split_once(" of ") {
@@ -226,7 +226,7 @@ impl Lower<'_> {
     }
 
     /// The type of a field; an unknown field is reported.
-    pub fn field_type(&mut self, record: &Name, field: &Name, place: Place) -> Option<ValueType> {
+    pub(super) fn field_type(&mut self, record: &Name, field: &Name, place: Place) -> Option<ValueType> {
         // A record whose own shape is broken was reported there.
         let fields = &self.records.get(record)?.fields;
         if let Some(found) = fields.get(field) {
@@ -239,7 +239,7 @@ impl Lower<'_> {
     }
 
     /// The calendar and rule that a thing states, and what follows with the defaults of the file.
-    pub fn clock(&mut self, node: &Node, at: &str, spans: &[(Place, Span)], unit: Unit) -> (Option<CalendarRef>, Rule) {
+    pub(super) fn clock(&mut self, node: &Node, at: &str, spans: &[(Place, Span)], unit: Unit) -> (Option<CalendarRef>, Rule) {
         let stated = stated_rule(node);
         let calendar = match node.get("calendar") {
             Some(calendar) => self.calendar(calendar, at),
@@ -316,7 +316,7 @@ impl Lower<'_> {
     }
 
     /// `calendar: NAME` or `calendar: by-fact NAME`.
-    pub fn calendar(&mut self, node: &Node, at: &str) -> Option<CalendarRef> {
+    pub(super) fn calendar(&mut self, node: &Node, at: &str) -> Option<CalendarRef> {
         let text = node.text()?;
         if let Some(fact) = text.strip_prefix("by-fact ") {
             let Ok(fact) = Name::new(fact.trim()) else {
@@ -368,7 +368,7 @@ impl Lower<'_> {
 }
 
 /// The counting rule that a map states.
-pub fn stated_rule(node: &Node) -> StatedRule {
+pub(super) fn stated_rule(node: &Node) -> StatedRule {
     fn word<T: std::str::FromStr>(node: &Node, key: &str) -> Option<T> {
         node.get(key).and_then(Node::text).and_then(|text| text.parse().ok())
     }
@@ -381,7 +381,7 @@ pub fn stated_rule(node: &Node) -> StatedRule {
 }
 
 /// A machine in words.
-pub fn machine_name(machine: &Machine) -> String {
+pub(super) fn machine_name(machine: &Machine) -> String {
     match machine {
         Machine::Main => "the main line".to_owned(),
         Machine::Track(track) => format!("the track `{track}`"),

@@ -88,7 +88,7 @@ impl Lower<'_> {
 
 /// Fills in the office that must act where a state does not name one: the first `by` of its commands, those that name
 /// the state before those that are open in every state.
-pub fn offices(states: Table<State>, tracks: Table<Track>, commands: &Table<Command>) -> (Table<State>, Table<Track>) {
+pub(super) fn offices(states: Table<State>, tracks: Table<Track>, commands: &Table<Command>) -> (Table<State>, Table<Track>) {
     let mut filled = Table::default();
     for state in &states {
         let mut state = state.clone();

@@ -14,7 +14,7 @@ use crate::workflow::read::tree::{Entry, Kind, Node};
 
 impl Lower<'_> {
     /// Adds to a table; a foreign identifier that another thing of the table answers to is reported.
-    pub fn add<T: Named>(&mut self, table: &mut Table<T>, item: T, place: Place) {
+    pub(super) fn add<T: Named>(&mut self, table: &mut Table<T>, item: T, place: Place) {
         if let Some(id) = &item.label().id
             && let Some(other) = table.get(id)
             && other.name() != item.name()
@@ -28,7 +28,7 @@ impl Lower<'_> {
     }
 
     /// The entries of a section whose keys are names.
-    pub fn section<'n>(file: &'n Node, key: &str) -> Vec<(Name, &'n Entry)> {
+    pub(super) fn section<'n>(file: &'n Node, key: &str) -> Vec<(Name, &'n Entry)> {
         let entries = file.get(key).map(Node::entries).unwrap_or_default();
         entries.iter().filter_map(|entry| Some((Name::new(&entry.key).ok()?, entry))).collect()
     }

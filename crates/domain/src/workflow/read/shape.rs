@@ -40,6 +40,8 @@ pub enum Form {
     List(&'static Form, usize),
     /// A list of names, or a map from names to maps with known keys.
     NamesOrTable(&'static Shape),
+    /// A value, or a map that says why there is none (test files).
+    ValueOrLack(&'static Shape),
 }
 
 /// A key of a map.
@@ -144,7 +146,8 @@ static CHOICE: Shape = labelled("a value of a choice", &[]);
 static FACT: Shape = labelled(
     "a fact",
     &[
-        must("type", Form::OneOf(&["choice", "flag", "number", "date", "text"])),
+        // A place is a code, clear and not compared, so it may be a fact too.
+        must("type", Form::OneOf(&["choice", "flag", "number", "date", "text", "place"])),
         may("of", Form::NamesOrTable(&CHOICE)),
         may("starts", Form::Value),
         may("editable-by", Form::Names),

@@ -13,7 +13,7 @@ use crate::workflow::read::near::did_you_mean;
 use crate::workflow::read::symbols::Sort;
 
 /// Resolves and types one mention.
-pub fn mention(lower: &mut Lower<'_>, mention: &Mention, place: &dyn Fn(u32) -> Place, at: &str) {
+pub(super) fn mention(lower: &mut Lower<'_>, mention: &Mention, place: &dyn Fn(u32) -> Place, at: &str) {
     let here = place(mention.at);
     match &mention.what {
         Named::Rule(name) => {
@@ -112,7 +112,7 @@ fn readable(lower: &mut Lower<'_>, seen: &Seen, name: &Name, here: Place, at: &s
 }
 
 /// What is wrong with a value for a type, and what was probably meant.
-pub fn mismatch(subject: &Name, value_type: &ValueType, value: &Constant) -> Option<(String, Option<String>)> {
+pub(super) fn mismatch(subject: &Name, value_type: &ValueType, value: &Constant) -> Option<(String, Option<String>)> {
     let fits = match (value_type, value) {
         (ValueType::Flag, Constant::Flag(_))
         | (ValueType::Number | ValueType::Money, Constant::Number(_))
@@ -131,7 +131,7 @@ pub fn mismatch(subject: &Name, value_type: &ValueType, value: &Constant) -> Opt
 }
 
 /// A type in words.
-pub fn type_name(value: &ValueType) -> &'static str {
+pub(super) fn type_name(value: &ValueType) -> &'static str {
     match value {
         ValueType::Flag => "a flag (`yes` or `no`)",
         ValueType::Choice(_) => "a choice",
