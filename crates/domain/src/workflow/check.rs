@@ -50,13 +50,17 @@ fn accept(definition: &Definition, findings: &mut Vec<Finding>) {
     for accepted in &definition.accept {
         let mut found = false;
         for one in findings.iter_mut() {
-            if one.check == accepted.check && one.at == accepted.at && one.check.severity() == Severity::Warning {
+            if one.check == accepted.check
+                && one.at == accepted.at
+                && one.check.severity() == Severity::Warning
+            {
                 one.accepted = Some(accepted.reason.clone());
                 found = true;
             }
         }
         if !found {
-            let message = format!("there is no {} at `{}` to accept: take this line out", accepted.check, accepted.at);
+            let message =
+                format!("there is no {} at `{}` to accept: take this line out", accepted.check, accepted.at);
             idle.push(finding(accepted.place, CheckId::Unused, &accepted.at, message));
         }
     }

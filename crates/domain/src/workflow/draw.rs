@@ -7,7 +7,8 @@ use crate::name::Name;
 use crate::workflow::check::people::role_matrix;
 use crate::workflow::guard::explain;
 use crate::workflow::model::{
-    Approval, Ask, Branch, Command, Deadline, Definition, From, Label, Machine, MomentRef, States, Target, Term, Ways,
+    Approval, Ask, Branch, Command, Deadline, Definition, From, Label, Machine, MomentRef, States, Target,
+    Term, Ways,
 };
 
 /// An arrow of the picture.
@@ -33,7 +34,10 @@ fn arrows(definition: &Definition, machine: &Machine) -> Vec<Arrow> {
         for (outcome, branch) in command.branches() {
             let Target::To(states) = &branch.target else { continue };
             for to in states.iter().filter(|to| definition.machine_of(to).as_ref() == Some(machine)) {
-                let text = outcome.map_or_else(|| command.name.to_string(), |outcome| format!("{}: {outcome}", command.name));
+                let text = outcome.map_or_else(
+                    || command.name.to_string(),
+                    |outcome| format!("{}: {outcome}", command.name),
+                );
                 for from in &froms {
                     arrows.push(Arrow { from: from.cloned(), to: to.clone(), label: text.clone() });
                 }
@@ -43,8 +47,30 @@ fn arrows(definition: &Definition, machine: &Machine) -> Vec<Arrow> {
     arrows
 }
 
+/// Arrows from one machine into another: an act on a track that moves the main line, or the other way round.
+fn crossings(definition: &Definition) -> Vec<Arrow> {
+    let mut arrows = Vec::new();
+    for command in &definition.commands {
+        let From::States(own, froms) = &command.from else { continue };
+        for (outcome, branch) in command.branches() {
+            let Target::To(states) = &branch.target else { continue };
+            for to in states.iter().filter(|to| definition.machine_of(to).as_ref() != Some(own)) {
+                let text = outcome.map_or_else(
+                    || command.name.to_string(),
+                    |outcome| format!("{}: {outcome}", command.name),
+                );
+                for from in froms {
+                    arrows.push(Arrow { from: Some(from.clone()), to: to.clone(), label: text.clone() });
+                }
+            }
+        }
+    }
+    arrows
+}
+
 fn everywhere(definition: &Definition) -> Vec<String> {
-    let open = definition.commands.iter().filter(|command| matches!(command.from, From::EveryState | From::Always));
+    let open =
+        definition.commands.iter().filter(|command| matches!(command.from, From::EveryState | From::Always));
     open.map(|command| format!("{} → {}", command.name, ways(command))).collect()
 }
 
@@ -70,9 +96,17 @@ pub fn mermaid(definition: &Definition) -> String {
         line(format!("{} --> [*]", id(&state.name)));
     }
     for track in &definition.tracks {
-        line(format!("state \"{}\" as track_{} {{", plain(&label(&track.name, &track.label)), id(&track.name)));
+        line(format!(
+            "state \"{}\" as track_{} {{",
+            plain(&label(&track.name, &track.label)),
+            id(&track.name)
+        ));
         for state in &track.states {
-            line(format!("    state \"{}\" as {}", plain(&label(&state.name, &state.label)), id(&state.name)));
+            line(format!(
+                "    state \"{}\" as {}",
+                plain(&label(&state.name, &state.label)),
+                id(&state.name)
+            ));
         }
         line(format!("    [*] --> {}", id(&track.begins)));
         for arrow in arrows(definition, &Machine::Track(track.name.clone())) {
@@ -84,10 +118,14 @@ pub fn mermaid(definition: &Definition) -> String {
         }
         line("}".to_owned());
     }
+    for arrow in crossings(definition) {
+        let from = arrow.from.as_ref().map_or_else(|| "[*]".to_owned(), id);
+        line(format!("{from} --> {}: {}", id(&arrow.to), plain(&arrow.label.replace(':', ","))));
+    }
     let everywhere = everywhere(definition);
     if let (Some(first), false) = (definition.states.iter().next(), everywhere.is_empty()) {
         line(format!("note right of {}", id(&first.name)));
-        line("    open in every state:".to_owned());
+        line("    open in every state".to_owned());
         for text in everywhere {
             line(format!("    {}", plain(&text)));
         }
@@ -98,7 +136,8 @@ pub fn mermaid(definition: &Definition) -> String {
 
 /// A directed graph in the language of Graphviz.
 pub fn dot(definition: &Definition) -> String {
-    let quote = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " "));
+    let quote =
+        |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " "));
     let mut out = format!("digraph {} {{\n", quote(&definition.workflow));
     let mut line = |text: String| {
         out.push_str(&text);
@@ -124,13 +163,26 @@ pub fn dot(definition: &Definition) -> String {
         line(format!("    label={};", quote(&label(&track.name, &track.label))));
         for state in &track.states {
             let end = if state.is_final { ", peripheries=2" } else { "" };
-            line(format!("    {} [label={}{end}];", quote(&state.name), quote(&label(&state.name, &state.label))));
+            line(format!(
+                "    {} [label={}{end}];",
+                quote(&state.name),
+                quote(&label(&state.name, &state.label))
+            ));
         }
         for arrow in arrows(definition, &Machine::Track(track.name.clone())) {
             let from = arrow.from.as_ref().map_or("", Name::as_str);
             line(format!("    {} -> {} [label={}];", quote(from), quote(&arrow.to), quote(&arrow.label)));
         }
         line("  }".to_owned());
+    }
+    for arrow in crossings(definition) {
+        let from = arrow.from.as_ref().map_or("", Name::as_str);
+        line(format!(
+            "  {} -> {} [label={}, style=dashed];",
+            quote(from),
+            quote(&arrow.to),
+            quote(&arrow.label)
+        ));
     }
     let everywhere = everywhere(definition);
     if !everywhere.is_empty() {
@@ -144,7 +196,8 @@ pub fn dot(definition: &Definition) -> String {
 pub fn table(definition: &Definition) -> String {
     let mut out = format!("# {} (version {})\n\n", definition.title, definition.version);
     let row = |out: &mut String, cells: &[String]| {
-        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+        let cells: Vec<String> =
+            cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
         // Writing to a String cannot fail.
         let _ignored = writeln!(out, "| {} |", cells.join(" | "));
     };
@@ -160,7 +213,20 @@ pub fn table(definition: &Definition) -> String {
     }
 
     out.push_str("\n## Acts\n\n");
-    head(&mut out, &["Act", "Kind", "From", "By", "Condition", "Papers, records, answers", "Signatures", "Leads to", "Basis"]);
+    head(
+        &mut out,
+        &[
+            "Act",
+            "Kind",
+            "From",
+            "By",
+            "Condition",
+            "Papers, records, answers",
+            "Signatures",
+            "Leads to",
+            "Basis",
+        ],
+    );
     for command in &definition.commands {
         let kind = match (&command.clerical, command.irregular) {
             (_, true) => "fact".to_owned(),
@@ -173,7 +239,8 @@ pub fn table(definition: &Definition) -> String {
         }
         if let Some(wait) = &command.not_before {
             let between = if condition.is_empty() { "" } else { "; " };
-            let _ignored = write!(condition, "{between}not before {} after {}", wait.wait, moment(&wait.after));
+            let _ignored =
+                write!(condition, "{between}not before {} after {}", wait.wait, moment(&wait.after));
         }
         row(
             &mut out,
@@ -196,7 +263,8 @@ pub fn table(definition: &Definition) -> String {
     for deadline in &definition.deadlines {
         let warned = deadline.warn.iter().map(|warn| format!("{} before: {}", warn.before, list(&warn.tell)));
         let late = deadline.late.iter().map(|late| {
-            let tell = if late.tell.is_empty() { String::new() } else { format!(" tell {}", list(&late.tell)) };
+            let tell =
+                if late.tell.is_empty() { String::new() } else { format!(" tell {}", list(&late.tell)) };
             let runs = late.runs.as_ref().map_or_else(String::new, |command| format!(" do {command}"));
             format!("{} after:{tell}{runs}", late.after)
         });
@@ -219,10 +287,19 @@ pub fn table(definition: &Definition) -> String {
     head(&mut out, &["Role", "Gives", "Signs", "Annuls"]);
     for (role, rights) in role_matrix(definition).rows {
         let having = |wanted: fn(&crate::workflow::check::people::Rights) -> bool| {
-            let commands = rights.iter().filter(|(_, rights)| wanted(rights)).map(|(command, _)| command.clone());
+            let commands =
+                rights.iter().filter(|(_, rights)| wanted(rights)).map(|(command, _)| command.clone());
             list(&commands.collect::<Vec<_>>())
         };
-        row(&mut out, &[role.to_string(), having(|has| has.performs), having(|has| has.approves), having(|has| has.annuls)]);
+        row(
+            &mut out,
+            &[
+                role.to_string(),
+                having(|has| has.performs),
+                having(|has| has.approves),
+                having(|has| has.annuls),
+            ],
+        );
     }
     out
 }
@@ -258,14 +335,17 @@ fn target(branch: &Branch) -> String {
 
 fn ways(command: &Command) -> String {
     let way = |branch: &Branch| {
-        let condition = if branch.guard.is_always() { String::new() } else { format!(" if {}", explain(&branch.guard)) };
+        let condition =
+            if branch.guard.is_always() { String::new() } else { format!(" if {}", explain(&branch.guard)) };
         format!("{}{condition}", target(branch))
     };
     match &command.ways {
         Ways::One(branch) => way(branch),
-        Ways::Outcomes(outcomes) => {
-            outcomes.iter().map(|(name, _, branch)| format!("{name}: {}", way(branch))).collect::<Vec<_>>().join("; ")
-        }
+        Ways::Outcomes(outcomes) => outcomes
+            .iter()
+            .map(|(name, _, branch)| format!("{name}: {}", way(branch)))
+            .collect::<Vec<_>>()
+            .join("; "),
         Ways::Routes(routes) => routes.iter().map(way).collect::<Vec<_>>().join("; else "),
     }
 }
@@ -277,7 +357,9 @@ fn carried(command: &Command) -> String {
         Ask::OnePer(record) => format!(" (one for each {record})"),
     };
     let mut parts: Vec<String> = command.needs.iter().map(ToString::to_string).collect();
-    parts.extend(command.records.iter().chain(&command.asks).map(|(name, ask)| format!("{name}{}", asked(ask))));
+    parts.extend(
+        command.records.iter().chain(&command.asks).map(|(name, ask)| format!("{name}{}", asked(ask))),
+    );
     for (outcome, branch) in command.branches() {
         let only = outcome.map_or_else(String::new, |outcome| format!(" for {outcome}"));
         parts.extend(branch.needs.iter().map(|name| format!("{name}{only}")));
@@ -288,7 +370,8 @@ fn carried(command: &Command) -> String {
 
 fn signatures(approval: &Approval) -> String {
     let steps = approval.steps.iter().map(|step| {
-        let agree = if step.agree == step.people { String::new() } else { format!(", {} must agree", step.agree) };
+        let agree =
+            if step.agree == step.people { String::new() } else { format!(", {} must agree", step.agree) };
         format!("{} of {}{agree}", step.people, list(&step.by))
     });
     let steps = steps.collect::<Vec<_>>().join(", then ");

@@ -80,7 +80,7 @@ fn form(of: Form, definitions: &mut BTreeMap<String, Value>) -> Value {
         Form::Count(least) => json!({"type": "integer", "minimum": least}),
         Form::Span => json!({"$ref": "#/$defs/span"}),
         Form::Words(kind) => json!({"type": "string", "minLength": 1, "description": kind}),
-        Form::Limit => json!({"type": "string", "minLength": 1, "description": "limit"}),
+        Form::Limit => json!({"type": "string", "minLength": 1, "description": "a limit"}),
         Form::OneOf(words) => json!({"enum": words}),
         Form::Value => json!({"type": ["string", "integer", "boolean"]}),
         Form::Object(shape) => object(shape, definitions),

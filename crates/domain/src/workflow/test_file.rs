@@ -237,15 +237,19 @@ pub static TEST: Shape = shape(
         must("steps", Form::List(&Form::Object(&STEP), 1)),
     ],
 );
-static START: Shape = shape("the start of a test", &[must("at", Form::Words("civil time")), may("facts", ANSWERS)]);
+static START: Shape =
+    shape("the start of a test", &[must("at", Form::Words("a civil time")), may("facts", ANSWERS)]);
 static LACK: Shape = Shape {
     one_of: &[&["unknown", "refused", "none"]],
-    ..shape("a missing value", &[may("unknown", Form::Text), may("refused", Form::Text), may("none", Form::Text)])
+    ..shape(
+        "a missing value",
+        &[may("unknown", Form::Text), may("refused", Form::Text), may("none", Form::Text)],
+    )
 };
 static STEP: Shape = shape(
     "a step",
     &[
-        may("as", Form::Words("role and person")),
+        may("as", Form::Words("a role and a person")),
         may("do", Form::Name),
         may("sign", Form::Name),
         may("reject", Form::Name),
@@ -257,11 +261,11 @@ static STEP: Shape = shape(
         may("after", Form::Span),
         may("job", Form::Name),
         may("outcome", Form::Name),
-        may("on", Form::Words("record")),
+        may("on", Form::Words("a record")),
         may("with", Form::Names),
         may("answers", ANSWERS),
         may("records", Form::List(&Form::Object(&FILED), 1)),
-        may("happened", Form::Words("civil time")),
+        may("happened", Form::Words("a civil time")),
         may("reason", Form::Text),
         may("dissents", Form::True),
         may("answer", Form::Text),
@@ -273,7 +277,7 @@ static STEP: Shape = shape(
 );
 static FILED: Shape = shape(
     "a record that is filed",
-    &[must("record", Form::Name), may("about", Form::Words("record")), must("fields", ANSWERS)],
+    &[must("record", Form::Name), may("about", Form::Words("a record")), must("fields", ANSWERS)],
 );
 static EXPECT: Shape = shape(
     "what is expected",
@@ -289,7 +293,7 @@ static EXPECT: Shape = shape(
         may("open", Form::Names),
         may("not-open", Form::Names),
         may("authority", Form::OneOf(&["covered", "lapsed"])),
-        may("due", Form::TableOf(&Form::Words("date"))),
+        may("due", Form::TableOf(&Form::Words("a date"))),
         may("records", Form::TableOf(&Form::Count(0))),
     ],
 );
@@ -341,7 +345,13 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Test>, Vec<Finding>> {
 fn test(node: &Node, faults: &mut Vec<Finding>) -> Option<Test> {
     let start = node.get("start")?;
     let at = civil(start.get("at"), faults);
-    let steps: Vec<_> = node.get("steps").map(Node::items).unwrap_or_default().iter().map(|item| step(item, faults)).collect();
+    let steps: Vec<_> = node
+        .get("steps")
+        .map(Node::items)
+        .unwrap_or_default()
+        .iter()
+        .map(|item| step(item, faults))
+        .collect();
     Some(Test {
         place: node.place,
         title: text(node.get("test"))?,
@@ -369,7 +379,10 @@ fn step(node: &Node, faults: &mut Vec<Finding>) -> Option<Step> {
         }
     };
     let allowed = |key: &str| {
-        key == "expect" || kind.is_some_and(|(own, by_person, more)| key == *own || (*by_person && key == "as") || more.contains(&key))
+        key == "expect"
+            || kind.is_some_and(|(own, by_person, more)| {
+                key == *own || (*by_person && key == "as") || more.contains(&key)
+            })
     };
     for entry in node.entries() {
         let known = STEP.keys().any(|key| key.name == entry.key);
@@ -387,7 +400,7 @@ fn step(node: &Node, faults: &mut Vec<Finding>) -> Option<Step> {
         }
         _ => None,
     };
-    let expect = expect(node.get("expect"), faults)?;
+    let expect = expect(node.get("expect"), faults);
     let reason = || text(node.get("reason"));
     let command = |key: &str| name(node.get(key));
     let what = match kind.map(|(own, ..)| *own) {
@@ -396,15 +409,26 @@ fn step(node: &Node, faults: &mut Vec<Finding>) -> Option<Step> {
         Some("job") => {
             let answer = text(node.get("answer"));
             if answer.is_some() == node.get("fails").is_some() {
-                faults.push(finding(node.place, CheckId::Shape, "", "a job comes back with `answer: CODE` or with `fails: true`"));
+                faults.push(finding(
+                    node.place,
+                    CheckId::Shape,
+                    "",
+                    "a job comes back with `answer: CODE` or with `fails: true`",
+                ));
             }
             let fields = node.get("fields").map(Node::entries).unwrap_or_default();
-            let fields = fields.iter().filter_map(|entry| Some((entry.key.clone(), text(Some(&entry.value))?))).collect();
+            let fields = fields
+                .iter()
+                .filter_map(|entry| Some((entry.key.clone(), text(Some(&entry.value))?)))
+                .collect();
             What::Job { job: command("job")?, answer, fields }
         }
-        Some("sign") => {
-            What::Sign { who: who?, command: command("sign")?, dissents: node.get("dissents").is_some(), reason: reason() }
-        }
+        Some("sign") => What::Sign {
+            who: who?,
+            command: command("sign")?,
+            dissents: node.get("dissents").is_some(),
+            reason: reason(),
+        },
         Some("reject") => What::Reject(who?, command("reject")?, reason()),
         Some("withdraw") => What::Withdraw(who?, command("withdraw")?, reason()),
         Some("file") => What::File(who?, command("file")?),
@@ -426,7 +450,11 @@ fn step(node: &Node, faults: &mut Vec<Finding>) -> Option<Step> {
                     Some(about) => Some(pointer(about, faults)?),
                     None => None,
                 };
-                records.push(Filed { record: name(item.get("record"))?, about, fields: answers(item.get("fields")) });
+                records.push(Filed {
+                    record: name(item.get("record"))?,
+                    about,
+                    fields: answers(item.get("fields")),
+                });
             }
             What::Do(
                 who?,
@@ -447,23 +475,32 @@ fn step(node: &Node, faults: &mut Vec<Finding>) -> Option<Step> {
     Some(Step { place: node.place, what, refused_because, expect })
 }
 
-fn expect(node: Option<&Node>, faults: &mut Vec<Finding>) -> Option<Expect> {
-    let Some(node) = node else { return Some(Expect::default()) };
+fn expect(node: Option<&Node>, faults: &mut Vec<Finding>) -> Expect {
+    let Some(node) = node else { return Expect::default() };
     let mut due = Vec::new();
     for entry in node.get("due").map(Node::entries).unwrap_or_default() {
         let Ok(deadline) = Name::new(&entry.key) else { continue };
         match entry.value.text().and_then(|text| text.parse::<Date>().ok()) {
             Some(date) => due.push((deadline, date)),
-            None => faults.push(finding(entry.value.place, CheckId::Shape, "", "write a date such as 2026-03-31")),
+            None => {
+                faults.push(finding(
+                    entry.value.place,
+                    CheckId::Shape,
+                    "",
+                    "write a date such as 2026-03-31",
+                ));
+            }
         }
     }
     let mut records = Vec::new();
     for entry in node.get("records").map(Node::entries).unwrap_or_default() {
-        if let (Ok(record), Some(count)) = (Name::new(&entry.key), entry.value.scalar().and_then(conform::count)) {
+        if let (Ok(record), Some(count)) =
+            (Name::new(&entry.key), entry.value.scalar().and_then(conform::count))
+        {
             records.push((record, count));
         }
     }
-    Some(Expect {
+    Expect {
         at: names(node.get("at")),
         not_at: names(node.get("not-at")),
         stage: name(node.get("stage")).map(|stage| if stage == "none" { None } else { Some(stage) }),
@@ -477,7 +514,7 @@ fn expect(node: Option<&Node>, faults: &mut Vec<Finding>) -> Option<Expect> {
         covered: node.get("authority").and_then(Node::text).map(|text| text == "covered"),
         due,
         records,
-    })
+    }
 }
 
 fn who(node: Option<&Node>, faults: &mut Vec<Finding>) -> Option<Who> {
@@ -492,13 +529,19 @@ fn who(node: Option<&Node>, faults: &mut Vec<Finding>) -> Option<Who> {
     {
         return Some(Who::Person { role, person: person.to_owned() });
     }
-    faults.push(finding(node.place, CheckId::Shape, "", format!("`{text}` names no person: write `as: ROLE PERSON`, or `as: system`")));
+    faults.push(finding(
+        node.place,
+        CheckId::Shape,
+        "",
+        format!("`{text}` names no person: write `as: ROLE PERSON`, or `as: system`"),
+    ));
     None
 }
 
 fn pointer(node: &Node, faults: &mut Vec<Finding>) -> Option<Pointer> {
     let text = node.text()?;
-    let (record, number) = text.split_once(' ').map_or((text, None), |(record, number)| (record, Some(number)));
+    let (record, number) =
+        text.split_once(' ').map_or((text, None), |(record, number)| (record, Some(number)));
     let number = match number.map(|number| number.trim().parse::<u32>()) {
         None => Some(None),
         Some(Ok(number)) if number > 0 => Some(Some(number)),
@@ -507,20 +550,24 @@ fn pointer(node: &Node, faults: &mut Vec<Finding>) -> Option<Pointer> {
     if let (Ok(record), Some(number)) = (Name::new(record), number) {
         return Some(Pointer { record, number });
     }
-    faults.push(finding(node.place, CheckId::Shape, "", format!("`{text}` names no record: write `RECORD` or `RECORD NUMBER`")));
+    faults.push(finding(
+        node.place,
+        CheckId::Shape,
+        "",
+        format!("`{text}` names no record: write `RECORD` or `RECORD NUMBER`"),
+    ));
     None
 }
 
 fn civil(node: Option<&Node>, faults: &mut Vec<Finding>) -> Option<DateTime> {
     let node = node?;
     let text = node.text()?;
-    match text.parse::<DateTime>() {
-        Ok(at) => Some(at),
-        Err(_) => {
-            faults.push(finding(node.place, CheckId::Shape, "", format!("`{text}` is no civil time: write 2026-03-02T09:00")));
-            None
-        }
+    let at = text.parse::<DateTime>().ok();
+    if at.is_none() {
+        let message = format!("`{text}` is no civil time: write 2026-03-02T09:00");
+        faults.push(finding(node.place, CheckId::Shape, "", message));
     }
+    at
 }
 
 fn text(node: Option<&Node>) -> Option<String> {

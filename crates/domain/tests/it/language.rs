@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use qadiya_domain::calendar::Calendar;
 use qadiya_domain::name::Name;
-use qadiya_domain::workflow::{self, Definition, Finding, Severity, Source, check};
+use qadiya_domain::workflow::{self, CheckId, Definition, Finding, Severity, Source, check};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
@@ -52,7 +52,8 @@ fn every_bad_file_gives_exactly_the_findings_it_announces() {
     for path in files("bad") {
         let text = std::fs::read_to_string(&path).unwrap();
         let expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# expect: ")).collect();
-        let found: Vec<String> = findings_without_search(text.as_bytes()).iter().map(ToString::to_string).collect();
+        let found: Vec<String> =
+            findings_without_search(text.as_bytes()).iter().map(ToString::to_string).collect();
         if found != expected {
             wrong += &format!("\n{}\n", path.file_name().unwrap().to_string_lossy());
             for line in &found {
@@ -60,7 +61,11 @@ fn every_bad_file_gives_exactly_the_findings_it_announces() {
             }
         }
         let id = path.file_name().unwrap().to_string_lossy().split('-').take(2).collect::<Vec<_>>().join("-");
-        assert!(expected.iter().any(|line| line.contains(&format!(": {id}: "))), "{}: no {id}", path.display());
+        assert!(
+            expected.iter().any(|line| line.contains(&format!(": {id}: "))),
+            "{}: no {id}",
+            path.display()
+        );
     }
     assert!(wrong.is_empty(), "these files give other findings than they announce:{wrong}");
 }
@@ -71,7 +76,11 @@ fn good_files_give_no_findings() {
     assert!(!files.is_empty());
     for path in files {
         let found = all_findings(&std::fs::read(&path).unwrap());
-        let lines: Vec<String> = found.iter().filter(|one| one.check.severity() != Severity::Info).map(ToString::to_string).collect();
+        let lines: Vec<String> = found
+            .iter()
+            .filter(|one| one.check.severity() != Severity::Info)
+            .map(ToString::to_string)
+            .collect();
         assert!(lines.is_empty(), "{}:\n{}", path.display(), lines.join("\n"));
     }
 }
@@ -129,12 +138,68 @@ proptest! {
     }
 }
 
+/// Checks that need no search, each with at least one bad file. The others are told by their own tests.
 #[test]
-fn dump_all() {
-    for path in files("bad") {
-        println!("@@ {}", path.file_stem().unwrap().to_string_lossy());
-        for one in findings_without_search(&std::fs::read(&path).unwrap()) {
-            println!(">> {one}");
-        }
+fn every_check_without_search_has_a_bad_file() {
+    let names: Vec<String> =
+        files("bad").iter().map(|path| path.file_stem().unwrap().to_string_lossy().into()).collect();
+    for id in [
+        "E-yaml",
+        "E-shape",
+        "E-name",
+        "W-unused",
+        "E-type",
+        "E-deadline",
+        "E-escalate",
+        "E-ladder",
+        "E-system",
+        "E-clerical",
+        "E-jobs",
+        "E-final",
+        "E-exit",
+        "E-date",
+        "E-auto",
+        "E-irregular",
+        "E-dead",
+    ] {
+        assert!(names.iter().any(|name| name.starts_with(&format!("{id}-"))), "no bad file for {id}");
     }
+}
+
+#[test]
+fn an_accepted_warning_carries_its_reason_and_an_idle_acceptance_is_reported() {
+    let text = std::fs::read_to_string(folder("good/small.yaml")).unwrap();
+    let unused = text.replace("roles: {", "roles: {guard: {}, ");
+    let open = read(unused.as_bytes()).unwrap();
+    assert!(!open.is_proved());
+    let accept = "accept: [{check: W-unused, at: guard, reason: the guard comes with the next version}]\n";
+    let accepted = read(format!("{unused}{accept}").as_bytes()).unwrap();
+    let finding = accepted.findings.iter().find(|one| one.check == CheckId::Unused).unwrap();
+    assert_eq!(finding.accepted.as_deref(), Some("the guard comes with the next version"));
+    let idle = read(format!("{text}{accept}").as_bytes()).unwrap();
+    assert!(
+        idle.findings.iter().any(|one| one.message.contains("there is no W-unused at `guard` to accept"))
+    );
+    let error = read(format!("{text}{}", accept.replace("W-unused", "E-deadline")).as_bytes()).unwrap_err();
+    assert!(error.iter().any(|one| one.message.contains("only warnings")));
+}
+
+#[test]
+fn a_file_with_errors_still_loads_but_only_on_trial() {
+    let text = std::fs::read(folder("bad/E-escalate-nobody-hears.yaml")).unwrap();
+    let definition = read(&text).unwrap();
+    assert!(!definition.is_proved());
+    assert_eq!(definition.deadlines.len(), 1);
+}
+
+#[test]
+fn a_state_without_a_named_office_waits_for_the_first_role_of_its_commands() {
+    let definition = read(good_text().as_bytes()).unwrap();
+    let office = |state: &str| definition.states.get(state).unwrap().acts.as_ref().unwrap().to_string();
+    assert_eq!(
+        (office("on-trial"), office("registered")),
+        ("prosecutor".to_owned(), "investigator".to_owned())
+    );
+    let track = definition.tracks.get("custody-review").unwrap();
+    assert_eq!(track.states.get("review-current").unwrap().acts.as_ref().unwrap().as_str(), "legal-officer");
 }

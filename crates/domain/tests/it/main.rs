@@ -1,4 +1,7 @@
 //! Tests of the law of a case, from outside the crate.
 
+mod guards;
 mod language;
-mod zz;
+mod pictures;
+mod schema;
+mod test_files;

@@ -9,7 +9,9 @@ use crate::name::Name;
 use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::guard::parse::{self, Mention};
 use crate::workflow::guard::{Constant, Guard};
-use crate::workflow::model::{CalendarRef, Fact, Label, Machine, MomentRef, Record, States, Table, ValueType};
+use crate::workflow::model::{
+    CalendarRef, Fact, Label, Machine, MomentRef, Record, States, Table, ValueType,
+};
 use crate::workflow::read::near::did_you_mean;
 use crate::workflow::read::symbols::{Sort, Symbols};
 use crate::workflow::read::tree::{Entry, Node};
@@ -70,7 +72,12 @@ impl Lower<'_> {
         for item in node.items().iter().chain(one) {
             if let Some(name) = self.refer(Some(item), sort) {
                 if names.contains(&name) {
-                    self.fault(item.place, CheckId::Name, &name, format!("`{name}` stands twice in this list"));
+                    self.fault(
+                        item.place,
+                        CheckId::Name,
+                        &name,
+                        format!("`{name}` stands twice in this list"),
+                    );
                 } else {
                     names.push(name);
                 }
@@ -119,12 +126,14 @@ impl Lower<'_> {
     pub(super) fn guard_with(&mut self, node: Option<&Node>, at: &str) -> Option<(Guard, Vec<Mention>)> {
         let node = node?;
         let scalar = node.scalar()?;
-        let is_document = |name: &str| self.symbols.has(Sort::Document, name) && !self.symbols.has(Sort::Fact, name);
+        let is_document =
+            |name: &str| self.symbols.has(Sort::Document, name) && !self.symbols.has(Sort::Fact, name);
         let parsed = parse::parse(&scalar.text, &is_document);
         let place = |column: u32| match scalar.shift {
-            Some(shift) => {
-                Place { line: node.place.line, column: node.place.column.saturating_add(shift).saturating_add(column) }
-            }
+            Some(shift) => Place {
+                line: node.place.line,
+                column: node.place.column.saturating_add(shift).saturating_add(column),
+            },
             None => node.place,
         };
         match parsed {
@@ -147,7 +156,8 @@ impl Lower<'_> {
     pub(super) fn value(&mut self, node: &Node, subject: &Name, value_type: &ValueType) -> Option<Constant> {
         let text = node.text()?;
         let Some(constant) = parse::constant(text) else {
-            let message = format!("`{text}` is no value: write a word, a whole number, a date, `yes` or `no`");
+            let message =
+                format!("`{text}` is no value: write a word, a whole number, a date, `yes` or `no`");
             self.fault(node.place, CheckId::Shape, subject, message);
             return None;
         };
@@ -193,7 +203,12 @@ impl Lower<'_> {
         let text = node.text()?;
         if let Some((field, record)) = text.split_once(" of ") {
             let (Ok(field), Ok(record)) = (Name::new(field.trim()), Name::new(record.trim())) else {
-                self.fault(node.place, CheckId::Shape, at, format!("`{text}` is no moment: write `FIELD of RECORD`, a document or a state"));
+                self.fault(
+                    node.place,
+                    CheckId::Shape,
+                    at,
+                    format!("`{text}` is no moment: write `FIELD of RECORD`, a document or a state"),
+                );
                 return None;
             };
             if !self.symbols.resolve(Sort::Record, &record, node.place, &mut self.faults) {
@@ -201,13 +216,20 @@ impl Lower<'_> {
             }
             let value = self.field_type(&record, &field, node.place)?;
             if !matches!(value, ValueType::Date | ValueType::Instant | ValueType::Range) {
-                let message = format!("`{field}` of `{record}` is no date, instant or range, so nothing can be counted from it");
+                let message = format!(
+                    "`{field}` of `{record}` is no date, instant or range, so nothing can be counted from it"
+                );
                 self.note(node.place, CheckId::Type, at, message);
             }
             return Some(MomentRef::Field { field, record });
         }
         let Ok(name) = Name::new(text) else {
-            self.fault(node.place, CheckId::Shape, at, format!("`{text}` is no moment: write `FIELD of RECORD`, a document or a state"));
+            self.fault(
+                node.place,
+                CheckId::Shape,
+                at,
+                format!("`{text}` is no moment: write `FIELD of RECORD`, a document or a state"),
+            );
             return None;
         };
         if self.symbols.has(Sort::Document, &name) {
@@ -218,7 +240,8 @@ impl Lower<'_> {
             self.symbols.resolve(Sort::State, &name, node.place, &mut self.faults);
             return Some(MomentRef::State(name));
         }
-        let mut found = finding(node.place, CheckId::Name, &name, format!("there is no document or state `{name}`"));
+        let mut found =
+            finding(node.place, CheckId::Name, &name, format!("there is no document or state `{name}`"));
         let known = self.symbols.of(Sort::Document).iter().chain(self.symbols.of(Sort::State));
         found.hint = did_you_mean(&name, known.map(|(known, _)| known.as_str()));
         self.faults.push(found);
@@ -232,29 +255,47 @@ impl Lower<'_> {
         if let Some(found) = fields.get(field) {
             return Some(found.value.clone());
         }
-        let mut fault = finding(place, CheckId::Name, field, format!("the record `{record}` has no field `{field}`"));
+        let mut fault =
+            finding(place, CheckId::Name, field, format!("the record `{record}` has no field `{field}`"));
         fault.hint = did_you_mean(field, fields.iter().map(|known| known.name.as_str()));
         self.faults.push(fault);
         None
     }
 
     /// The calendar and rule that a thing states, and what follows with the defaults of the file.
-    pub(super) fn clock(&mut self, node: &Node, at: &str, spans: &[(Place, Span)], unit: Unit) -> (Option<CalendarRef>, Rule) {
+    pub(super) fn clock(
+        &mut self,
+        node: &Node,
+        at: &str,
+        spans: &[(Place, Span)],
+        unit: Unit,
+    ) -> (Option<CalendarRef>, Rule) {
         let stated = stated_rule(node);
         let calendar = match node.get("calendar") {
             Some(calendar) => self.calendar(calendar, at),
             None => self.time.0.clone(),
         };
         let rule = self.settle(stated, at, spans, unit, node.place);
-        if rule.if_not_working != crate::calendar::IfNotWorking::Same && calendar.is_none() && !unit.is_elapsed() {
-            let message = format!("`if-not-working: {}` needs a calendar, here or under `time`", rule.if_not_working);
+        if rule.if_not_working != crate::calendar::IfNotWorking::Same
+            && calendar.is_none()
+            && !unit.is_elapsed()
+        {
+            let message =
+                format!("`if-not-working: {}` needs a calendar, here or under `time`", rule.if_not_working);
             self.note(node.place, CheckId::Date, at, message);
         }
         self.working_days(calendar.as_ref(), at, spans);
         (calendar, rule)
     }
 
-    fn settle(&mut self, stated: StatedRule, at: &str, spans: &[(Place, Span)], unit: Unit, place: Place) -> Rule {
+    fn settle(
+        &mut self,
+        stated: StatedRule,
+        at: &str,
+        spans: &[(Place, Span)],
+        unit: Unit,
+        place: Place,
+    ) -> Rule {
         let file = self.time.1;
         let mut said = false;
         for (place, span) in spans {
@@ -286,13 +327,20 @@ impl Lower<'_> {
     fn working_days(&mut self, calendar: Option<&CalendarRef>, at: &str, spans: &[(Place, Span)]) {
         for (place, span) in spans.iter().filter(|(_, span)| span.unit == Unit::WorkingDays) {
             let Some(calendar) = calendar else {
-                self.note(*place, CheckId::Date, at, format!("`{span}` needs a calendar, here or under `time`"));
+                self.note(
+                    *place,
+                    CheckId::Date,
+                    at,
+                    format!("`{span}` needs a calendar, here or under `time`"),
+                );
                 return;
             };
             let names: Vec<Name> = match calendar {
                 CalendarRef::Named(name) => vec![name.clone()],
                 CalendarRef::ByFact(fact) => match self.facts.get(fact).map(|fact| &fact.value) {
-                    Some(ValueType::Choice(values)) => values.iter().map(|value| value.name.clone()).collect(),
+                    Some(ValueType::Choice(values)) => {
+                        values.iter().map(|value| value.name.clone()).collect()
+                    }
                     _ => Vec::new(),
                 },
             };
@@ -307,7 +355,9 @@ impl Lower<'_> {
                     .max()
                     .unwrap_or(0);
                 if years < needed || calendar.wanted_import().is_some() {
-                    let message = format!("`{span}` needs {needed} years in a row, and the calendar `{name}` covers {years}");
+                    let message = format!(
+                        "`{span}` needs {needed} years in a row, and the calendar `{name}` covers {years}"
+                    );
                     self.note(*place, CheckId::Date, at, message);
                     return;
                 }
@@ -320,7 +370,12 @@ impl Lower<'_> {
         let text = node.text()?;
         if let Some(fact) = text.strip_prefix("by-fact ") {
             let Ok(fact) = Name::new(fact.trim()) else {
-                self.fault(node.place, CheckId::Shape, at, format!("`{text}` names no fact: write `by-fact NAME`"));
+                self.fault(
+                    node.place,
+                    CheckId::Shape,
+                    at,
+                    format!("`{text}` names no fact: write `by-fact NAME`"),
+                );
                 return None;
             };
             if !self.symbols.resolve(Sort::Fact, &fact, node.place, &mut self.faults) {
@@ -329,7 +384,9 @@ impl Lower<'_> {
             let values: Vec<Name> = match self.facts.get(&fact).map(|fact| &fact.value) {
                 Some(ValueType::Choice(values)) => values.iter().map(|value| value.name.clone()).collect(),
                 Some(_) => {
-                    let message = format!("`{fact}` is no choice: `by-fact` takes the calendar whose name is the value of a choice");
+                    let message = format!(
+                        "`{fact}` is no choice: `by-fact` takes the calendar whose name is the value of a choice"
+                    );
                     self.note(node.place, CheckId::Type, at, message);
                     Vec::new()
                 }
@@ -341,7 +398,12 @@ impl Lower<'_> {
             return Some(CalendarRef::ByFact(fact));
         }
         let Ok(name) = Name::new(text) else {
-            self.fault(node.place, CheckId::Shape, at, format!("`{text}` is no calendar: write its name, or `by-fact NAME`"));
+            self.fault(
+                node.place,
+                CheckId::Shape,
+                at,
+                format!("`{text}` is no calendar: write its name, or `by-fact NAME`"),
+            );
             return None;
         };
         self.fetch_calendar(&name, node.place);
@@ -352,16 +414,13 @@ impl Lower<'_> {
         if self.calendars.contains_key(name) {
             return;
         }
-        match (self.fetch)(name) {
-            Some(calendar) => {
-                self.calendars.insert(name.clone(), calendar);
-            }
-            None => {
-                let mut found = finding(place, CheckId::Date, name, format!("there is no calendar `{name}`"));
-                found.hint = Some("calendars lie in the folder `calendars` beside the workflow".to_owned());
-                if !self.notes.contains(&found) {
-                    self.notes.push(found);
-                }
+        if let Some(calendar) = (self.fetch)(name) {
+            self.calendars.insert(name.clone(), calendar);
+        } else {
+            let mut found = finding(place, CheckId::Date, name, format!("there is no calendar `{name}`"));
+            found.hint = Some("calendars lie in the folder `calendars` beside the workflow".to_owned());
+            if !self.notes.contains(&found) {
+                self.notes.push(found);
             }
         }
     }

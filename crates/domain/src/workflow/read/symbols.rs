@@ -102,7 +102,9 @@ impl Symbols {
                 reserved("a field", field, faults);
             }
         }
-        if let Some(entry) = file.get("roles").and_then(|roles| roles.entries().iter().find(|entry| entry.key == "system")) {
+        if let Some(entry) =
+            file.get("roles").and_then(|roles| roles.entries().iter().find(|entry| entry.key == "system"))
+        {
             let message = "`system` is built in and cannot be defined";
             faults.push(finding(entry.place, CheckId::Name, "system", message));
         }
@@ -111,7 +113,8 @@ impl Symbols {
 
     fn define(&mut self, sort: Sort, entry: &Entry, faults: &mut Vec<Finding>) {
         let Ok(name) = Name::new(&entry.key) else { return };
-        let in_guards = matches!(sort, Sort::Fact | Sort::Record | Sort::Document | Sort::Rule | Sort::Deadline);
+        let in_guards =
+            matches!(sort, Sort::Fact | Sort::Record | Sort::Document | Sort::Rule | Sort::Deadline);
         if in_guards {
             reserved(sort.a(), entry, faults);
         }
@@ -127,7 +130,9 @@ impl Symbols {
         reserved("a state", entry, faults);
         if let Some((_, first)) = self.of(Sort::State).iter().find(|(known, _)| *known == name) {
             let line = first.line;
-            let message = format!("the state `{name}` is defined twice, first on line {line}; names of states are unique in the file");
+            let message = format!(
+                "the state `{name}` is defined twice, first on line {line}; names of states are unique in the file"
+            );
             faults.push(finding(entry.place, CheckId::Name, &name, message));
             return;
         }
@@ -159,7 +164,11 @@ impl Symbols {
             self.used.insert((sort, name.clone()));
             return true;
         }
-        let other = self.defined.iter().find(|(_, names)| names.iter().any(|(known, _)| known == name)).map(|(sort, _)| *sort);
+        let other = self
+            .defined
+            .iter()
+            .find(|(_, names)| names.iter().any(|(known, _)| known == name))
+            .map(|(sort, _)| *sort);
         let mut fault = finding(place, CheckId::Name, name, format!("there is no {sort} `{name}`"));
         fault.hint = did_you_mean(name, self.of(sort).iter().map(|(known, _)| known.as_str()))
             .or_else(|| other.map(|other| format!("`{name}` is {}", other.a())));
@@ -175,7 +184,8 @@ impl Symbols {
 
 fn reserved(what: &str, entry: &Entry, faults: &mut Vec<Finding>) {
     if RESERVED.contains(&entry.key.as_str()) {
-        let message = format!("`{}` is a word of the guard language and cannot be the name of {what}", entry.key);
+        let message =
+            format!("`{}` is a word of the guard language and cannot be the name of {what}", entry.key);
         faults.push(finding(entry.place, CheckId::Name, &entry.key, message));
     }
 }
