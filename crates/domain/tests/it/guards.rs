@@ -198,7 +198,19 @@ fn flat(guard: Guard) -> Guard {
         Guard::And(parts) => Guard::And(parts.into_iter().map(flat).collect()),
         Guard::Or(parts) => Guard::Or(parts.into_iter().map(flat).collect()),
         Guard::Not(inner) => Guard::Not(Box::new(flat(*inner))),
-        other => other,
+        Guard::Holds(_)
+        | Guard::Is(..)
+        | Guard::IsNot(..)
+        | Guard::Either(..)
+        | Guard::Known(..)
+        | Guard::Compare(..)
+        | Guard::Records(..)
+        | Guard::Sum { .. }
+        | Guard::At(_)
+        | Guard::Filed(_)
+        | Guard::Passed(_)
+        | Guard::AuthorityLapsed
+        | Guard::Since(..) => guard,
     }
 }
 

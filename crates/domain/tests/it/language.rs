@@ -55,9 +55,9 @@ fn every_bad_file_gives_exactly_the_findings_it_announces() {
         let found: Vec<String> =
             findings_without_search(text.as_bytes()).iter().map(ToString::to_string).collect();
         if found != expected {
-            wrong += &format!("\n{}\n", path.file_name().unwrap().to_string_lossy());
+            wrong.push_str(&["\n", &path.file_name().unwrap().to_string_lossy(), "\n"].concat());
             for line in &found {
-                wrong += &format!("# expect: {line}\n");
+                wrong.push_str(&["# expect: ", line, "\n"].concat());
             }
         }
         let id = path.file_name().unwrap().to_string_lossy().split('-').take(2).collect::<Vec<_>>().join("-");

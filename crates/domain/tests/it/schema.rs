@@ -20,15 +20,20 @@ fn valid(value: &Value, schema: &Value, root: &Value) -> bool {
             let key = wanted.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
             valid(value, &root["$defs"][key], root)
         }
-        "type" => match wanted {
-            Value::Array(types) => types.iter().any(|one| has_type(value, one.as_str().unwrap())),
-            one => has_type(value, one.as_str().unwrap()),
-        },
+        "type" => {
+            let one = std::slice::from_ref(wanted);
+            let mut types = wanted.as_array().map_or(one, Vec::as_slice).iter();
+            types.any(|one| has_type(value, one.as_str().unwrap()))
+        }
         "const" => value == wanted,
         "enum" => wanted.as_array().unwrap().contains(value),
-        "minLength" => value.as_str().is_none_or(|text| text.len() as u64 >= wanted.as_u64().unwrap()),
+        "minLength" => {
+            value.as_str().is_none_or(|text| text.len() >= usize::try_from(wanted.as_u64().unwrap()).unwrap())
+        }
         "minimum" => value.as_i64().is_none_or(|number| number >= wanted.as_i64().unwrap()),
-        "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= wanted.as_u64().unwrap()),
+        "minItems" => value
+            .as_array()
+            .is_none_or(|items| items.len() >= usize::try_from(wanted.as_u64().unwrap()).unwrap()),
         "items" => value.as_array().is_none_or(|items| items.iter().all(|item| valid(item, wanted, root))),
         "oneOf" => wanted.as_array().unwrap().iter().filter(|one| valid(value, one, root)).count() == 1,
         "allOf" => wanted.as_array().unwrap().iter().all(|one| valid(value, one, root)),
@@ -43,10 +48,8 @@ fn valid(value: &Value, schema: &Value, root: &Value) -> bool {
         }),
         "additionalProperties" => value.as_object().is_none_or(|map| {
             let named = |key: &str| words.get("properties").is_some_and(|known| known.get(key).is_some());
-            map.iter().filter(|(key, _)| !named(key)).all(|(_, inner)| match wanted {
-                Value::Bool(allowed) => *allowed,
-                schema => valid(inner, schema, root),
-            })
+            let mut others = map.iter().filter(|(key, _)| !named(key));
+            others.all(|(_, inner)| wanted.as_bool().unwrap_or_else(|| valid(inner, wanted, root)))
         }),
         "pattern" => value.as_str().is_none_or(|text| matches_pattern(text, wanted.as_str().unwrap())),
         "$schema" | "$defs" | "title" | "description" | "examples" => true,
@@ -90,9 +93,9 @@ fn paths(value: &Value, here: &str, all: &mut Vec<String>) {
     match value {
         Value::Object(map) => map.iter().for_each(|(key, inner)| paths(inner, &format!("{here}/{key}"), all)),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, inner)| paths(inner, &format!("{here}/{at}"), all))
+            items.iter().enumerate().for_each(|(at, inner)| paths(inner, &format!("{here}/{at}"), all));
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

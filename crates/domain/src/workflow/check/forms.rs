@@ -150,7 +150,7 @@ fn jobs(definition: &Definition, found: &mut Vec<Finding>) {
         }
         match (job.first_wait, job.doubles_to) {
             (None, Some(_)) => {
-                report(job.place, name, format!("`doubles-to` of the job `{name}` needs a `first-wait`"))
+                report(job.place, name, format!("`doubles-to` of the job `{name}` needs a `first-wait`"));
             }
             (Some(first), Some(last)) if order(last, first) == Order::Before => {
                 report(

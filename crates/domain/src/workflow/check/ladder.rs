@@ -122,7 +122,8 @@ mod tests {
             ("10 working days", "5 days", Order::After),
             ("5 days", "10 working days", Order::Before),
             ("10 days", "7 working days", Order::Depends),
-            ("1 month", "5 weeks", Order::Depends),
+            ("1 month", "4 weeks", Order::Depends),
+            ("1 month", "5 weeks", Order::Before),
             ("2 months", "24 hours", Order::After),
         ] {
             assert_eq!(
