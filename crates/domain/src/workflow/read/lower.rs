@@ -69,17 +69,18 @@ impl Lower<'_> {
         let Some(node) = node else { return Vec::new() };
         let one = node.scalar().is_some().then_some(node);
         let mut names: Vec<Name> = Vec::new();
+        let mut seen: BTreeSet<Name> = BTreeSet::new();
         for item in node.items().iter().chain(one) {
             if let Some(name) = self.refer(Some(item), sort) {
-                if names.contains(&name) {
+                if seen.insert(name.clone()) {
+                    names.push(name);
+                } else {
                     self.fault(
                         item.place,
                         CheckId::Name,
                         &name,
                         format!("`{name}` stands twice in this list"),
                     );
-                } else {
-                    names.push(name);
                 }
             }
         }

@@ -15,7 +15,7 @@ pub const MOST_BYTES: usize = 4 * 1024 * 1024;
 const MOST_LEVELS: usize = 32;
 
 /// Nodes of one file.
-const MOST_NODES: usize = 400_000;
+const MOST_NODES: usize = 150_000;
 
 /// A part of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
