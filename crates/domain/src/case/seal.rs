@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use qadiya_ledger::commitment::{self, Salt};
-use qadiya_ledger::{CanonicalError, Hash, canonical, chain};
+use qadiya_ledger::canonical::{self, CanonicalError};
+use qadiya_ledger::{Hash, chain};
 use serde::{Deserialize, Serialize};
 
 use crate::case::act::{Act, JobReport, Perform};
