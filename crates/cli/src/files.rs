@@ -7,7 +7,7 @@ use std::sync::Arc;
 use qadiya_domain::calendar::Calendar;
 use qadiya_domain::name::Name;
 use qadiya_domain::workflow::{Definition, Finding};
-use qadiya_domain::workflow::read::{Source, load};
+use qadiya_domain::workflow::read::{Source, read as read_workflow};
 
 use crate::exit::Failure;
 
@@ -77,7 +77,7 @@ impl WorkflowFile {
     /// The findings that keep the file from being a definition at all.
     pub(crate) fn definition(&self) -> Result<Definition, Vec<Finding>> {
         let calendars = |name: &Name| self.calendars.get(name).map(|(_, calendar)| Arc::clone(calendar));
-        load(&Source { text: &self.bytes, calendars: &calendars })
+        read_workflow(&Source { text: &self.bytes, calendars: &calendars })
     }
 
     /// The definition, or the findings told as a failure.
