@@ -49,6 +49,9 @@ pub enum Denied {
     /// It cannot be found out now.
     #[error("the directory cannot be read")]
     Store(#[from] StoreError),
+    /// It was not found out.
+    #[error("the directory was not read: {0}")]
+    Broken(String),
     /// The official's stored state cannot be read.
     #[error("the official {official} is damaged: {detail}")]
     Damaged {

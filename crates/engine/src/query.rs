@@ -68,6 +68,7 @@ impl From<EngineError> for QueryError {
             EngineError::Store(error) => Self::Unavailable(error),
             EngineError::Busy | EngineError::Stopped => Self::Busy,
             EngineError::Randomness(_)
+            | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
             | EngineError::Definition { .. }
