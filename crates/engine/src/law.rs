@@ -86,3 +86,5 @@ fn absent() -> Refusals { qadiya_domain::case::refusal::Refusal::new(qadiya_doma
 pub(crate) fn decide(_d: &Definition, _c: &Case, _a: &Act, _m: &Moment, _o: Option<&Opened>) -> Result<Vec<Event>, Refusals> { Err(absent()) }
 pub(crate) fn read_act(_d: &Definition, _r: &qadiya_ledger::Value) -> Result<Act, Refusals> { Err(absent()) }
 pub(crate) fn seal(before: &Case, _events: Vec<Event>, _ids: &dyn IdSource) -> Result<(Vec<SealedEvent>, Case), EngineError> { Ok((vec![], before.clone())) }
+
+pub(crate) fn open_commands(_d: &Definition, _c: &Case, _p: &crate::authorize::Principal, _r: Option<&qadiya_domain::name::Name>, _n: Timestamp) -> Vec<crate::query::OpenCommandView> { vec![] }

@@ -22,7 +22,7 @@ use super::cache::{Held, HeldEntity};
 use super::entity::EntityWork;
 use super::queue::{Command, Slot, Work};
 use super::{Committer, Next};
-use crate::authorize::{Principal, Sight, sight};
+use crate::authorize::{Sight, appointment_refusal, sight};
 use crate::error::EngineError;
 use crate::law::{self, SealedEvent};
 use crate::reference;
@@ -230,6 +230,16 @@ impl Committer {
         }
         let now = qadiya_domain::moment::micros(submission.at.unwrap_or_else(|| self.shared.clock.now()));
         let mut audit = Audit { command, stream, now, capacity: None };
+        // Asked before anything is looked up, so that the answer says nothing about any case.
+        if let ActorChoice::ByPrincipal { principal, .. } = &submission.actor
+            && !principal.holds_any(now)
+        {
+            if principal.usable().next().is_some() {
+                return audit.refuse(round, appointment_refusal(principal));
+            }
+            let error = SubmitError::Forbidden("you hold no capacity".to_owned());
+            return audit.answer(round, AccessOutcome::Denied, Vec::new(), Err(error));
+        }
         let (before, definition) = match self.case_of(round, known, command) {
             Ok(found) => found,
             Err(error) => return Step::Answer(Reply::Damaged(error)),
@@ -248,10 +258,6 @@ impl Committer {
             && before.opened.is_some()
             && sight(principal, None, &definition, now) == Sight::Nothing
         {
-            if expired_only(principal, &definition, now) {
-                let refusals = appointment_refusal(principal, &definition);
-                return audit.refuse(round, refusals);
-            }
             return audit.answer(round, AccessOutcome::Denied, Vec::new(), Err(SubmitError::NotFound));
         }
         if let Some(bound) = bound {
@@ -533,22 +539,6 @@ fn opening(
     }
 }
 
-/// Whether every capacity that would show this case lies outside its time.
-fn expired_only(principal: &Principal, definition: &Definition, now: Timestamp) -> bool {
-    let mut serving = principal.usable().filter(|held| held.serves(&definition.workflow));
-    let knows = |held: &&qadiya_domain::registry::Appointment| definition.roles.get(&held.role).is_some();
-    serving.any(|held| knows(&held) && !held.is_valid(now))
-        && !principal.valid(&definition.workflow, now).any(|held| knows(&held))
-}
-
-fn appointment_refusal(principal: &Principal, definition: &Definition) -> Refusals {
-    let role = principal
-        .usable()
-        .find(|held| held.serves(&definition.workflow))
-        .map_or_else(|| definition.workflow.to_string(), |held| held.role.to_string());
-    Refusal::new(RefusalCode::Appointment, role, "the appointment does not run at this time").into()
-}
-
 /// The capacities in which the act may be tried, those that the command names first.
 fn capacities(actor: &ActorChoice, act: &Act, definition: &Definition, now: Timestamp) -> Capacities {
     let (principal, role) = match actor {
@@ -561,7 +551,7 @@ fn capacities(actor: &ActorChoice, act: &Act, definition: &Definition, now: Time
     if valid.is_empty() {
         let ever = principal.usable().any(|held| held.serves(&definition.workflow) && wanted(&held.role));
         if ever {
-            return Capacities::Refused(appointment_refusal(principal, definition));
+            return Capacities::Refused(appointment_refusal(principal));
         }
         return Capacities::Forbidden(match role {
             Some(role) => format!("you do not hold the capacity {role} for {}", definition.workflow),
