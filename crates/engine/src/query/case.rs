@@ -13,7 +13,7 @@ use qadiya_domain::ids::{Seq, StreamId};
 use qadiya_domain::name::Name;
 use qadiya_domain::value::{Given, Protected, Value};
 use qadiya_domain::workflow::Definition;
-use qadiya_domain::workflow::model::{CalendarRef, Class, Deadline, From, Term};
+use qadiya_domain::workflow::model::{CalendarRef, Class, Deadline, From, Machine, Term};
 use qadiya_ledger::{Hash, canonical};
 use qadiya_store::access::AccessOutcome;
 use qadiya_store::append::StoredEvent;
@@ -207,7 +207,7 @@ fn open_views(seen: &Seen, who: &Viewer) -> Vec<OpenCommandView> {
             }
         }
     }
-    found
+    found.into_iter().flat_map(|view| per_record(&seen.definition, &seen.case, view)).collect()
 }
 
 /// Whether reasons are nearer to none: those that lie in the capacity weigh most.
@@ -219,18 +219,44 @@ fn closer(new: &[Refusal], old: &[Refusal]) -> bool {
     weight(new) < weight(old)
 }
 
+/// A command of a track per record is listed once for each record whose instance stands where it may be given.
+fn per_record(definition: &Definition, case: &Case, view: OpenCommandView) -> Vec<OpenCommandView> {
+    let command = definition.commands.get(&view.command);
+    let Some(From::States(Machine::Track(track), states)) = command.map(|command| &command.from) else {
+        return vec![view];
+    };
+    if definition.tracks.get(track).is_none_or(|track| track.per.is_none()) {
+        return vec![view];
+    }
+    let instances = case.instances.get(track).into_iter().flatten();
+    let here: Vec<u32> =
+        instances.filter(|(_, instance)| states.contains(&instance.state)).map(|(no, _)| *no).collect();
+    if here.is_empty() {
+        let text = format!("no record stands where {} may be given on {track}", view.command);
+        let why = Refusal::new(RefusalCode::Instance, track.to_string(), text);
+        let why_not = view.why_not.iter().cloned().chain([why]).collect();
+        return vec![OpenCommandView { open: false, why_not, ..view }];
+    }
+    here.into_iter().map(|no| OpenCommandView { instance: Some(no), ..view.clone() }).collect()
+}
+
 impl std::convert::From<OpenCommand> for OpenCommandView {
     fn from(found: OpenCommand) -> Self {
+        let asked = found.asks.iter().chain(&found.records);
+        let optional = asked.filter(|(_, required)| !required).map(|(name, _)| name.clone()).collect();
+        let names = |asked: Vec<(Name, bool)>| asked.into_iter().map(|(name, _)| name).collect();
         Self {
             command: found.command,
             title: found.title,
+            instance: None,
             decision: found.decision,
             by: found.by,
             open: found.open,
             why_not: found.why_not,
             outcomes: found.outcomes,
-            asks: found.asks,
-            records: found.records,
+            asks: names(found.asks),
+            records: names(found.records),
+            optional,
             papers: found.papers,
             approval: found.approval,
             basis: found.basis,

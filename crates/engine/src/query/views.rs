@@ -188,6 +188,8 @@ pub struct OpenCommandView {
     pub command: Name,
     /// As people read it.
     pub title: Option<String>,
+    /// The record whose track it would move, for a track per record.
+    pub instance: Option<u32>,
     /// Whether it is a decision about a person.
     pub decision: bool,
     /// Who may give it.
@@ -198,10 +200,12 @@ pub struct OpenCommandView {
     pub why_not: Vec<Refusal>,
     /// The outcomes to choose from.
     pub outcomes: Vec<Name>,
-    /// Facts it asks for; `true`: required.
-    pub asks: Vec<(Name, bool)>,
-    /// Records it files; `true`: required.
-    pub records: Vec<(Name, bool)>,
+    /// Facts it asks for.
+    pub asks: Vec<Name>,
+    /// Records it files.
+    pub records: Vec<Name>,
+    /// Those of the facts and records that may be left out.
+    pub optional: Vec<Name>,
     /// Papers it still needs.
     pub papers: Vec<Name>,
     /// Whether others have to sign.
