@@ -12,6 +12,7 @@ pub mod access;
 pub mod append;
 pub mod directory;
 pub mod error;
+pub mod judge;
 pub mod ledger;
 pub mod memory;
 pub mod read;
