@@ -3,6 +3,7 @@
 
 mod columns;
 mod losers;
+mod write;
 
 use qadiya_store::StoreError;
 use qadiya_store::append::{Batch, BatchOutcome};
@@ -25,6 +26,9 @@ enum Written {
 impl PostgresStore {
     pub(crate) async fn write_batch(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
         judge::well_formed(batch)?;
+        if batch.appends.is_empty() && batch.access.is_empty() {
+            return Ok(BatchOutcome::Committed);
+        }
         if let Some(job) = losers::settled_twice(batch) {
             return Err(StoreError::Other {
                 during: "checking a batch",
@@ -42,7 +46,9 @@ impl PostgresStore {
                         Err(error) => match taken(&error) {
                             Some(constraint) => Ok(Written::Lost(Some(constraint.to_owned()))),
                             // Two appends of the batch want one lookup key: a row cannot be written twice.
-                            None if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("21000") => {
+                            None if error.as_database_error().and_then(|e| e.code()).as_deref()
+                                == Some("21000") =>
+                            {
                                 Ok(Written::Lost(None))
                             }
                             None => Err(fault(DURING, Reach::Write, &error)),
@@ -78,8 +84,12 @@ impl PostgresStore {
                 Err(StoreError::Other { during: DURING, detail: "a batch of this id exists".to_owned() })
             }
             // Rows of these tables are never taken away, so the one in the way lies beyond what any version names.
-            Some("event_pkey") => Err(corrupt("event", "seq", row, "an event lies beyond the version of its stream")),
-            Some("secret_pkey") => Err(corrupt("secret", "seq", row, "a secret lies beyond the version of its stream")),
+            Some("event_pkey") => {
+                Err(corrupt("event", "seq", row, "an event lies beyond the version of its stream"))
+            }
+            Some("secret_pkey") => {
+                Err(corrupt("secret", "seq", row, "a secret lies beyond the version of its stream"))
+            }
             // What was in the way is gone already: a key was freed, a definition became active again.
             _ => Err(StoreError::Retry { during: DURING }),
         }

@@ -26,6 +26,7 @@ pub(crate) fn unreachable(during: &'static str, error: &sqlx::Error) -> StoreErr
 }
 
 /// What a failed statement means.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the error of sqlx may grow; what is not listed is `Other`")]
 pub(crate) fn fault(during: &'static str, reach: Reach, error: &sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(database) => by_code(during, reach, database.as_ref()),
@@ -73,15 +74,13 @@ fn by_code(during: &'static str, reach: Reach, error: &dyn DatabaseError) -> Sto
 
 /// The constraint that a statement would have broken by writing a key twice.
 pub(crate) fn taken(error: &sqlx::Error) -> Option<&str> {
-    match error {
-        sqlx::Error::Database(database) if database.code().as_deref() == Some("23505") => database.constraint(),
-        _ => None,
-    }
+    let database = error.as_database_error()?;
+    if coded(error, "23505") { database.constraint() } else { None }
 }
 
-/// Whether `close_batch` undid the batch.
-pub(crate) fn lost(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(database) if database.code().as_deref() == Some(LOST))
+/// Whether the database said this SQLSTATE.
+pub(crate) fn coded(error: &sqlx::Error, code: &str) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(code))
 }
 
 /// What may be repeated of a database's message.
@@ -98,14 +97,15 @@ fn said(error: &dyn DatabaseError) -> String {
 }
 
 fn told(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(database) => said(database.as_ref()),
-        sqlx::Error::Io(cause) => cause.to_string(),
-        other => other.to_string(),
-    }
+    error.as_database_error().map_or_else(|| error.to_string(), said)
 }
 
 /// A row that cannot be read as what it must be.
-pub(crate) fn corrupt(table: &'static str, column: &'static str, row: &dyn Display, detail: &str) -> StoreError {
+pub(crate) fn corrupt(
+    table: &'static str,
+    column: &'static str,
+    row: &dyn Display,
+    detail: &str,
+) -> StoreError {
     StoreError::Corrupt { table, column, row: row.to_string(), detail: detail.to_owned() }
 }

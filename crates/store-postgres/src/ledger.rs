@@ -38,7 +38,11 @@ impl TryFrom<EntryColumns> for LogEntry {
 
 fn stored_checkpoint(size: i64, note: String, signed_at: i64) -> Result<StoredCheckpoint, StoreError> {
     let read = Reading { table: "checkpoint", row: &size };
-    Ok(StoredCheckpoint { size: read.number("size", size)?, text: note, at: read.instant("signed", signed_at)? })
+    Ok(StoredCheckpoint {
+        size: read.number("size", size)?,
+        text: note,
+        at: read.instant("signed", signed_at)?,
+    })
 }
 
 /// What a sequencer writes, as columns.
@@ -76,12 +80,21 @@ impl From<&Sequenced> for Numbered {
 }
 
 /// Numbers events in one transaction; `false` when the office or the size is another's by now.
-async fn number(db: &mut sqlx::PgConnection, fence: &str, epoch: i64, work: &Numbered) -> Result<bool, sqlx::Error> {
+async fn number(
+    db: &mut sqlx::PgConnection,
+    fence: &str,
+    epoch: i64,
+    work: &Numbered,
+) -> Result<bool, sqlx::Error> {
     let mut transaction = db.begin().await?;
     // The lock keeps the office until the commit: whoever takes it next waits, and sees what was written here.
-    let held = sqlx::query_scalar!("SELECT epoch FROM fence WHERE name = $1 AND epoch = $2 FOR UPDATE", fence, epoch)
-        .fetch_optional(&mut *transaction)
-        .await?;
+    let held = sqlx::query_scalar!(
+        "SELECT epoch FROM fence WHERE name = $1 AND epoch = $2 FOR UPDATE",
+        fence,
+        epoch
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
     let size = sqlx::query_scalar!(r#"SELECT coalesce(max(idx) + 1, 0) AS "size!" FROM log_entry"#)
         .fetch_one(&mut *transaction)
         .await?;
@@ -176,9 +189,12 @@ impl LedgerStore for PostgresStore {
         let rows = self
             .read("reading events without a number", move |db| {
                 Box::pin(async move {
-                    sqlx::query!("SELECT ord, stream, seq, hash FROM log_pending ORDER BY ord LIMIT $1", limit)
-                        .fetch_all(db)
-                        .await
+                    sqlx::query!(
+                        "SELECT ord, stream, seq, hash FROM log_pending ORDER BY ord LIMIT $1",
+                        limit
+                    )
+                    .fetch_all(db)
+                    .await
                 })
             })
             .await?;
@@ -204,7 +220,9 @@ impl LedgerStore for PostgresStore {
                     Err(error) => match taken(&error) {
                         // Another wrote these numbers meanwhile.
                         Some("log_entry_pkey" | "checkpoint_pkey") => Ok(false),
-                        Some(_) => Err(corrupt("log_entry", "seq", &work.from, "an event has a number already")),
+                        Some(_) => {
+                            Err(corrupt("log_entry", "seq", &work.from, "an event has a number already"))
+                        }
                         None => Err(fault(DURING, Reach::Write, &error)),
                     },
                 }

@@ -16,7 +16,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Passes hints on until the store stops. It holds one connection of its own, on which nothing is ever written, so it
 /// may be dropped at any point.
 pub(crate) async fn listen(options: PgConnectOptions, waker: Waker, stop: CancellationToken) {
-    let pool = PgPoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None).connect_lazy_with(options);
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options);
     loop {
         let heard = async {
             let mut listener = PgListener::connect_with(&pool).await?;

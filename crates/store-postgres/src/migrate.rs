@@ -27,8 +27,11 @@ const TRIES: u32 = 60;
 /// `Schema` when the database was made by another program or a migration was altered, `Retry` when locks were not had
 /// in time, `Unavailable` when the server does not answer.
 pub async fn migrate(url: &str) -> Result<(), StoreError> {
-    let options = connect_options(url)?
-        .options([("lock_timeout", LOCK_TIMEOUT), ("statement_timeout", "0"), ("idle_in_transaction_session_timeout", "0")]);
+    let options = connect_options(url)?.options([
+        ("lock_timeout", LOCK_TIMEOUT),
+        ("statement_timeout", "0"),
+        ("idle_in_transaction_session_timeout", "0"),
+    ]);
     // In a task of its own: a dropped caller must not leave a migration half-way (DESIGN D9).
     let task = tokio_util::task::TaskTracker::new().spawn(async move {
         for _ in 0..TRIES {
@@ -49,27 +52,24 @@ pub async fn migrate(url: &str) -> Result<(), StoreError> {
 }
 
 async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
-    MIGRATOR.run_direct(None, connection, false).await.map_err(|error| meaning(&error))?;
+    MIGRATOR.run_direct(None, connection, false).await.map_err(|error| meaning("checking the schema", &error))?;
     connection.execute(GRANTS).await.map_err(|error| fault(DURING, Reach::Write, &error))?;
     Ok(())
 }
 
-fn meaning(error: &MigrateError) -> StoreError {
+#[expect(clippy::wildcard_enum_match_arm, reason = "the error of sqlx may grow; the rest is about the schema")]
+fn meaning(during: &'static str, error: &MigrateError) -> StoreError {
     match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => fault(DURING, Reach::Write, error),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => fault(during, Reach::Write, error),
         other => StoreError::Schema(other.to_string()),
     }
 }
 
 /// Refuses a schema that is older or newer than this program, or was made by altered files.
 pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let meaning = |error: &MigrateError| match error {
-        MigrateError::Execute(error) => fault("checking the schema", Reach::Read, error),
-        other => StoreError::Schema(other.to_string()),
-    };
     let table = MIGRATOR.table_name.as_ref();
-    let applied = connection.list_applied_migrations(table).await.map_err(|error| meaning(&error))?;
-    if let Some(version) = connection.dirty_version(table).await.map_err(|error| meaning(&error))? {
+    let applied = connection.list_applied_migrations(table).await.map_err(|error| meaning("checking the schema", &error))?;
+    if let Some(version) = connection.dirty_version(table).await.map_err(|error| meaning("checking the schema", &error))? {
         return Err(StoreError::Schema(format!("migration {version} was not finished")));
     }
     for known in MIGRATOR.iter() {
@@ -86,4 +86,3 @@ pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), StoreErro
         Some(newer) => Err(StoreError::Schema(format!("migration {} is of a newer program", newer.version))),
     }
 }
-

@@ -65,7 +65,9 @@ pub fn guarded(mut options: PgPoolOptions, guards: Guards) -> PgPoolOptions {
     }
     if let Some(rested) = guards.before_acquire {
         options = options.before_acquire(move |connection, seen| {
-            Box::pin(async move { if seen.idle_for < rested { Ok(true) } else { roll_back(connection).await } })
+            Box::pin(
+                async move { if seen.idle_for < rested { Ok(true) } else { roll_back(connection).await } },
+            )
         });
     }
     options
@@ -280,53 +282,109 @@ fn joined<T>(
 /// Refuses a server that cannot keep the promises (TRUST 3.4.1).
 async fn safe(connection: &mut PgConnection) -> Result<(), StoreError> {
     raise_commit(connection).await.map_err(|error| fault("checking the server", Reach::Read, &error))?;
-    match faults(connection).await.map_err(|error| fault("checking the server", Reach::Read, &error))?.into_iter().next() {
+    match faults(connection)
+        .await
+        .map_err(|error| fault("checking the server", Reach::Read, &error))?
+        .into_iter()
+        .next()
+    {
         Some(unsafe_setting) => Err(StoreError::Unsafe(unsafe_setting)),
         None => Ok(()),
     }
 }
 
+/// What decides whether a server is safe.
+#[derive(Debug, Clone)]
+struct Settings {
+    version: i32,
+    server: String,
+    fsync: String,
+    full_page_writes: String,
+    synchronous_commit: String,
+    encoding: String,
+    standby: bool,
+}
+
 /// Every unsafe setting, each with the remedy.
 pub(crate) async fn faults(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    let found = sqlx::query!(
+    let settings = sqlx::query_as!(
+        Settings,
         r#"SELECT current_setting('server_version_num')::integer AS "version!",
                   current_setting('server_version') AS "server!",
                   current_setting('fsync') AS "fsync!",
                   current_setting('full_page_writes') AS "full_page_writes!",
                   current_setting('synchronous_commit') AS "synchronous_commit!",
-                  pg_encoding_to_char(encoding) AS "encoding!",
+                  pg_encoding_to_char(encoding)::text AS "encoding!",
                   pg_is_in_recovery() AS "standby!"
            FROM pg_database WHERE datname = current_database()"#
     )
     .fetch_one(connection)
     .await?;
+    Ok(judged(&settings))
+}
+
+fn judged(settings: &Settings) -> Vec<String> {
     let off = |setting: &str, harm: &str| {
         format!("{setting} = off: {harm}; set {setting} = on in postgresql.conf and restart the server")
     };
     let mut faults = Vec::new();
-    if found.version < OLDEST_MAJOR * 10_000 {
+    if settings.version < OLDEST_MAJOR * 10_000 {
         faults.push(format!(
             "the server is PostgreSQL {}; move to PostgreSQL {OLDEST_MAJOR} or newer",
-            found.server
+            settings.server
         ));
     }
-    if found.fsync != "on" {
+    if settings.fsync != "on" {
         faults.push(off("fsync", "a power cut may lose or damage what was acknowledged"));
     }
-    if found.full_page_writes != "on" {
+    if settings.full_page_writes != "on" {
         faults.push(off("full_page_writes", "a power cut may leave half-written pages"));
     }
-    if found.synchronous_commit == "off" {
+    if settings.synchronous_commit == "off" {
         faults.push(off("synchronous_commit", "answers would be given before the flush"));
     }
-    if found.encoding != "UTF8" {
+    if settings.encoding != "UTF8" {
         faults.push(format!(
             "the database is encoded in {}; create one with ENCODING 'UTF8' TEMPLATE template0 and move there",
-            found.encoding
+            settings.encoding
         ));
     }
-    if found.standby {
-        faults.push("the server is a standby, which cannot be written; use the address of the primary".to_owned());
+    if settings.standby {
+        faults.push(
+            "the server is a standby, which cannot be written; use the address of the primary".to_owned(),
+        );
     }
-    Ok(faults)
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_unsafe_setting_is_named_with_its_remedy() {
+        let safe = Settings {
+            version: 150_000,
+            server: "15.0".to_owned(),
+            fsync: "on".to_owned(),
+            full_page_writes: "on".to_owned(),
+            synchronous_commit: "on".to_owned(),
+            encoding: "UTF8".to_owned(),
+            standby: false,
+        };
+        assert_eq!(judged(&safe), Vec::<String>::new());
+        let off = || "off".to_owned();
+        for (settings, named, remedy) in [
+            (Settings { version: 140_020, server: "14.20".to_owned(), ..safe.clone() }, "14.20", "move to"),
+            (Settings { fsync: off(), ..safe.clone() }, "fsync", "restart"),
+            (Settings { full_page_writes: off(), ..safe.clone() }, "full_page_writes", "restart"),
+            (Settings { synchronous_commit: off(), ..safe.clone() }, "synchronous_commit", "restart"),
+            (Settings { encoding: "LATIN1".to_owned(), ..safe.clone() }, "LATIN1", "create one"),
+            (Settings { standby: true, ..safe.clone() }, "standby", "primary"),
+        ] {
+            let faults = judged(&settings);
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].contains(named) && faults[0].contains(remedy), "{faults:?}");
+        }
+    }
 }

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use qadiya_domain::ids::{Seq, StreamId, StreamKind};
 use qadiya_ledger::Hash;
+use qadiya_store::StoreError;
 use qadiya_store::append::{Batch, BatchOutcome, BatchSeal, EntityRow, Lookup, StoredEvent};
 use qadiya_store::read::{
     CaseFilter, CaseRef, CaseRow, CaseStore, KnownRequest, Loaded, RequestRef, StageCount, StoredDeadline,
 };
-use qadiya_store::StoreError;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -122,7 +122,9 @@ impl CaseStore for PostgresStore {
                 Box::pin(async move {
                     match case {
                         CaseRef::Id(id) => cases!("id = $1", id.0).fetch_optional(db).await,
-                        CaseRef::Reference(reference) => cases!("reference = $1", reference).fetch_optional(db).await,
+                        CaseRef::Reference(reference) => {
+                            cases!("reference = $1", reference).fetch_optional(db).await
+                        }
                         CaseRef::Alias(alias) => cases!("alias = $1", alias).fetch_optional(db).await,
                     }
                 })
@@ -131,7 +133,12 @@ impl CaseStore for PostgresStore {
         row.map(CaseRow::try_from).transpose()
     }
 
-    async fn list(&self, filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Result<Vec<CaseRow>, StoreError> {
+    async fn list(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError> {
         self.page(filter, after, limit).await
     }
 
@@ -333,8 +340,10 @@ impl CaseStore for PostgresStore {
         limit: u32,
     ) -> Result<Vec<StoredDeadline>, StoreError> {
         // Before the first clock lies the beginning of time.
-        let (due, stream, key) =
-            after.map_or((i64::MIN, Uuid::nil(), String::new()), |(due, stream, key)| (micros(due), stream.0, key));
+        let (due, stream, key) = after
+            .map_or((i64::MIN, Uuid::nil(), String::new()), |(due, stream, key)| {
+                (micros(due), stream.0, key)
+            });
         let (before, limit) = (micros(before), i64::from(limit));
         let rows = self
             .read("reading clocks", move |db| {

@@ -41,8 +41,15 @@ impl TryFrom<DefinitionColumns> for StoredDefinition {
 
 #[async_trait]
 impl Registry for PostgresStore {
-    async fn put_calendar(&self, name: &Name, hash: &Hash, bytes: &[u8], at: Timestamp) -> Result<(), StoreError> {
-        let (name, hash, bytes, at) = (name.to_string(), hash.as_bytes().to_vec(), bytes.to_vec(), micros(at));
+    async fn put_calendar(
+        &self,
+        name: &Name,
+        hash: &Hash,
+        bytes: &[u8],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (name, hash, bytes, at) =
+            (name.to_string(), hash.as_bytes().to_vec(), bytes.to_vec(), micros(at));
         self.write("storing a calendar", move |db| {
             Box::pin(async move {
                 sqlx::query!(
@@ -64,7 +71,9 @@ impl Registry for PostgresStore {
         let hash = hash.as_bytes().to_vec();
         self.read("reading a calendar", move |db| {
             Box::pin(async move {
-                sqlx::query_scalar!("SELECT bytes FROM calendar WHERE hash = $1", hash).fetch_optional(db).await
+                sqlx::query_scalar!("SELECT bytes FROM calendar WHERE hash = $1", hash)
+                    .fetch_optional(db)
+                    .await
             })
         })
         .await
@@ -133,7 +142,12 @@ impl Registry for PostgresStore {
         rows.into_iter().map(StoredDefinition::try_from).collect()
     }
 
-    async fn activate(&self, workflow: &Name, hash: &DefinitionHash, at: Timestamp) -> Result<(), StoreError> {
+    async fn activate(
+        &self,
+        workflow: &Name,
+        hash: &DefinitionHash,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let (workflow, hash, at) = (workflow.to_string(), hash.0.as_bytes().to_vec(), micros(at));
         self.write("activating a definition", move |db| {
             Box::pin(async move {
@@ -183,9 +197,13 @@ impl Registry for PostgresStore {
         let held = self
             .write(DURING, move |db| {
                 Box::pin(async move {
-                    sqlx::query!("INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, given)
-                        .execute(&mut *db)
-                        .await?;
+                    sqlx::query!(
+                        "INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                        name,
+                        given
+                    )
+                    .execute(&mut *db)
+                    .await?;
                     sqlx::query_scalar!("SELECT value FROM setting WHERE key = $1", name).fetch_one(db).await
                 })
             })
@@ -193,7 +211,10 @@ impl Registry for PostgresStore {
         if held == value {
             Ok(())
         } else {
-            Err(StoreError::Other { during: DURING, detail: format!("{key} is already set to another value") })
+            Err(StoreError::Other {
+                during: DURING,
+                detail: format!("{key} is already set to another value"),
+            })
         }
     }
 }

@@ -54,7 +54,11 @@ impl Reading<'_> {
         Timestamp::from_microsecond(at).map_err(|_| self.bad(column, "not an instant"))
     }
 
-    pub(crate) fn instant_if(&self, column: &'static str, at: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn instant_if(
+        &self,
+        column: &'static str,
+        at: Option<i64>,
+    ) -> Result<Option<Timestamp>, StoreError> {
         at.map(|at| self.instant(column, at)).transpose()
     }
 
@@ -75,7 +79,11 @@ impl Reading<'_> {
         T::try_from(number).map_err(|_| self.bad(column, "out of range"))
     }
 
-    pub(crate) fn json<T>(&self, column: &'static str, parsed: serde_json::Result<T>) -> Result<T, StoreError> {
+    pub(crate) fn json<T>(
+        &self,
+        column: &'static str,
+        parsed: serde_json::Result<T>,
+    ) -> Result<T, StoreError> {
         parsed.map_err(|_| self.bad(column, "not the JSON it must be"))
     }
 }

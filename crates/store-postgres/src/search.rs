@@ -42,7 +42,10 @@ fn restrict(query: &mut QueryBuilder<Postgres>, filter: &CaseFilter) {
 
 /// Held and covered no longer: the cover ended, or there never was any (DESIGN D18).
 fn lapsed(query: &mut QueryBuilder<Postgres>, now: Timestamp) {
-    query.push(" AND held AND (authority_until IS NULL OR authority_until <= ").push_bind(micros(now)).push(")");
+    query
+        .push(" AND held AND (authority_until IS NULL OR authority_until <= ")
+        .push_bind(micros(now))
+        .push(")");
 }
 
 impl PostgresStore {

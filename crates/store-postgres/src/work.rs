@@ -49,6 +49,10 @@ impl From<&[NewJob]> for Queued {
     }
 }
 
+#[expect(
+    clippy::as_conversions,
+    reason = "how sqlx is told that an array may hold NULL; nothing is converted"
+)]
 async fn insert_jobs(db: &mut sqlx::PgConnection, stream: Uuid, jobs: &Queued) -> Result<(), sqlx::Error> {
     sqlx::query!(
         r#"WITH written AS (
@@ -295,8 +299,10 @@ impl WorkStore for PostgresStore {
             return Ok(());
         }
         let queued = Queued::from(jobs);
-        self.write("queueing jobs", move |db| Box::pin(async move { insert_jobs(db, stream.0, &queued).await }))
-            .await?;
+        self.write("queueing jobs", move |db| {
+            Box::pin(async move { insert_jobs(db, stream.0, &queued).await })
+        })
+        .await?;
         self.wake();
         Ok(())
     }
@@ -320,7 +326,12 @@ impl WorkStore for PostgresStore {
         Ok(done.rows_affected() > 0)
     }
 
-    async fn jobs(&self, incidents: bool, after: Option<JobId>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+    async fn jobs(
+        &self,
+        incidents: bool,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError> {
         let (after, limit) = (after.map(|after| after.0), i64::from(limit));
         let rows = self
             .read("listing jobs", move |db| {

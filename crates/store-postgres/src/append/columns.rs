@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use qadiya_store::StoreError;
 use qadiya_store::access::AccessRecord;
 use qadiya_store::append::{Append, Batch, DeadlineRow, EntityRow, Row, Settles};
 use qadiya_store::read::CaseRow;
-use qadiya_store::StoreError;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::rows::{length, micros, signed, small, word};
@@ -16,7 +15,7 @@ macro_rules! columns {
     ($(#[$doc:meta])* $name:ident { $($column:ident: $kind:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
-        struct $name { $($column: Vec<$kind>,)* }
+        pub(super) struct $name { $(pub(super) $column: Vec<$kind>,)* }
 
         impl $name {
             fn even(&self) -> bool {
@@ -209,37 +208,37 @@ const RELEASE: i16 = 2;
 
 /// Everything that one batch writes, ready to be sent.
 #[derive(Debug, Default)]
-pub(crate) struct Columns {
-    cases: Cases,
-    entities: Entities,
-    events: Events,
-    secrets: Secrets,
-    deadlines: Deadlines,
-    jobs: Jobs,
-    settled: SettledJobs,
-    requests: Requests,
-    seal: Option<Seal>,
-    lookups: Lookups,
-    forgotten: Forgotten,
-    stages: Stages,
-    opens: Opens,
-    accesses: Accesses,
-    shown: Shown,
+pub(super) struct Columns {
+    pub(super) cases: Cases,
+    pub(super) entities: Entities,
+    pub(super) events: Events,
+    pub(super) secrets: Secrets,
+    pub(super) deadlines: Deadlines,
+    pub(super) jobs: Jobs,
+    pub(super) settled: SettledJobs,
+    pub(super) requests: Requests,
+    pub(super) seal: Option<Seal>,
+    pub(super) lookups: Lookups,
+    pub(super) forgotten: Forgotten,
+    pub(super) stages: Stages,
+    pub(super) opens: Opens,
+    pub(super) accesses: Accesses,
+    pub(super) shown: Shown,
     /// Whether there may be new work for a worker.
-    pub(crate) wake: bool,
+    pub(super) wake: bool,
 }
 
 #[derive(Debug)]
-struct Seal {
-    id: Uuid,
-    leaves: Vec<u8>,
-    signature: Vec<u8>,
-    key_id: String,
+pub(super) struct Seal {
+    pub(super) id: Uuid,
+    pub(super) leaves: Vec<u8>,
+    pub(super) signature: Vec<u8>,
+    pub(super) key_id: String,
 }
 
 impl Columns {
     /// The columns of a batch.
-    pub(crate) fn of(batch: &Batch) -> Result<Self, StoreError> {
+    pub(super) fn of(batch: &Batch) -> Result<Self, StoreError> {
         let mut columns = Self::default();
         // The leaf of an append's first event, counted in the order of the batch, which is that of the seal.
         let mut leaf = 0;
@@ -255,7 +254,8 @@ impl Columns {
         for (leaf, append) in placed {
             columns.append(append, leaf, sealed);
             for moved in &append.stages {
-                let key = (moved.workflow.to_string(), word(moved.stage.as_ref()), word(moved.office.as_ref()));
+                let key =
+                    (moved.workflow.to_string(), word(moved.stage.as_ref()), word(moved.office.as_ref()));
                 let net = moves.entry(key).or_default();
                 *net = net.saturating_add(moved.net);
             }
@@ -396,7 +396,14 @@ impl Columns {
         }
     }
 
-    fn clock(&mut self, stream: Uuid, key: &str, mode: i16, expected: Option<i64>, row: Option<&DeadlineRow>) {
+    fn clock(
+        &mut self,
+        stream: Uuid,
+        key: &str,
+        mode: i16,
+        expected: Option<i64>,
+        row: Option<&DeadlineRow>,
+    ) {
         let deadlines = &mut self.deadlines;
         deadlines.stream.push(stream);
         deadlines.key.push(key.to_owned());
@@ -456,143 +463,5 @@ impl Columns {
                 detail: "the columns of a table differ in length; nothing was written".to_owned(),
             })
         }
-    }
-
-    /// Whether nothing but access records is written: four of five requests only read (SPEED).
-    fn reads_only(&self) -> bool {
-        self.events.stream.is_empty() && self.cases.id.is_empty() && self.entities.stream.is_empty()
-            && self.seal.is_none()
-    }
-
-    /// Writes the batch: one statement, which commits by itself.
-    pub(crate) async fn write(self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
-        if self.reads_only() { self.write_access(db).await } else { self.write_all(db).await }
-    }
-
-    async fn write_access(self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let (accesses, shown) = (&self.accesses, &self.shown);
-        sqlx::query_file!(
-            "queries/access.sql",
-            &accesses.id,
-            &accesses.at,
-            &accesses.official as &[Option<Uuid>],
-            &accesses.capacity as &[Option<String>],
-            &accesses.purpose as &[Option<String>],
-            &accesses.query,
-            &accesses.streams,
-            &accesses.outcome,
-            &accesses.refusals,
-            &shown.stream,
-            &shown.at,
-            &shown.id,
-        )
-        .execute(db)
-        .await?;
-        Ok(())
-    }
-
-    async fn write_all(self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let batch = &self;
-        let seal = self.seal.as_ref();
-        sqlx::query_file!(
-            "queries/append.sql",
-            &batch.cases.id,
-            &batch.cases.reference,
-            &batch.cases.alias as &[Option<String>],
-            &batch.cases.workflow,
-            &batch.cases.definition,
-            &batch.cases.person as &[Option<Uuid>],
-            &batch.cases.cohort as &[Option<Uuid>],
-            &batch.cases.main,
-            &batch.cases.stage,
-            &batch.cases.stage_since as &[Option<i64>],
-            &batch.cases.office,
-            &batch.cases.held,
-            &batch.cases.authority_until as &[Option<i64>],
-            &batch.cases.next_date as &[Option<i64>],
-            &batch.cases.outcome as &[Option<String>],
-            &batch.cases.irregular,
-            &batch.cases.state,
-            &batch.cases.version,
-            &batch.cases.head,
-            &batch.cases.opened,
-            &batch.cases.updated,
-            &batch.cases.expected,
-            &batch.entities.stream,
-            &batch.entities.kind,
-            &batch.entities.parent as &[Option<Uuid>],
-            &batch.entities.state,
-            &batch.entities.version,
-            &batch.entities.head,
-            &batch.entities.updated,
-            &batch.entities.expected,
-            &batch.events.stream,
-            &batch.events.seq,
-            &batch.events.bytes,
-            &batch.events.hash,
-            &batch.events.recorded,
-            &batch.secrets.stream,
-            &batch.secrets.seq,
-            &batch.secrets.content,
-            &batch.deadlines.stream,
-            &batch.deadlines.key,
-            &batch.deadlines.mode,
-            &batch.deadlines.expected as &[Option<i64>],
-            &batch.deadlines.since,
-            &batch.deadlines.due as &[Option<i64>],
-            &batch.deadlines.next as &[Option<i64>],
-            &batch.deadlines.step,
-            &batch.deadlines.passed,
-            &batch.deadlines.calendar as &[Option<Vec<u8>>],
-            &batch.jobs.id,
-            &batch.jobs.stream,
-            &batch.jobs.seq,
-            &batch.jobs.name,
-            &batch.jobs.queue,
-            &batch.jobs.payload,
-            &batch.jobs.principal as &[Option<Uuid>],
-            &batch.jobs.run_at,
-            &batch.settled.id,
-            &batch.settled.epoch,
-            &batch.settled.fault as &[Option<String>],
-            &batch.requests.stream,
-            &batch.requests.principal,
-            &batch.requests.key,
-            &batch.requests.asked,
-            &batch.requests.answer,
-            &batch.requests.leaf as &[Option<i64>],
-            seal.map(|seal| seal.id),
-            seal.map(|seal| seal.leaves.as_slice()),
-            seal.map(|seal| seal.signature.as_slice()),
-            seal.map(|seal| seal.key_id.as_str()),
-            &batch.lookups.space,
-            &batch.lookups.key,
-            &batch.lookups.stream,
-            &batch.forgotten.space,
-            &batch.forgotten.key,
-            &batch.forgotten.stream,
-            &batch.stages.workflow,
-            &batch.stages.stage,
-            &batch.stages.office,
-            &batch.stages.net,
-            &batch.opens.workflow,
-            &batch.opens.hash,
-            &batch.accesses.id,
-            &batch.accesses.at,
-            &batch.accesses.official as &[Option<Uuid>],
-            &batch.accesses.capacity as &[Option<String>],
-            &batch.accesses.purpose as &[Option<String>],
-            &batch.accesses.query,
-            &batch.accesses.streams,
-            &batch.accesses.outcome,
-            &batch.accesses.refusals,
-            &batch.shown.stream,
-            &batch.shown.at,
-            &batch.shown.id,
-            batch.wake,
-        )
-        .fetch_one(db)
-        .await?;
-        Ok(())
     }
 }

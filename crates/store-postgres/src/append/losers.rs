@@ -21,8 +21,12 @@ impl PostgresStore {
         let mut found = Found { bound: self.bound(batch).await?, ..Found::default() };
         self.versions(batch, &mut found).await?;
         self.leases(batch, &mut found).await?;
-        let workflows: BTreeSet<_> =
-            batch.appends.iter().filter_map(|append| append.opens_under.as_ref()).map(|(name, _)| name).collect();
+        let workflows: BTreeSet<_> = batch
+            .appends
+            .iter()
+            .filter_map(|append| append.opens_under.as_ref())
+            .map(|(name, _)| name)
+            .collect();
         for workflow in workflows {
             if let Some(hash) = self.active(workflow).await? {
                 found.active.insert(workflow.clone(), hash);
@@ -30,7 +34,8 @@ impl PostgresStore {
         }
         let keys: Vec<Lookup> = batch.appends.iter().flat_map(|append| append.lookups.clone()).collect();
         let holders = self.lookups(&keys).await?;
-        found.lookups = keys.into_iter().zip(holders).filter_map(|(key, holder)| Some((key, holder?))).collect();
+        found.lookups =
+            keys.into_iter().zip(holders).filter_map(|(key, holder)| Some((key, holder?))).collect();
         self.names(batch, &mut found).await?;
         Ok(found)
     }
@@ -41,11 +46,20 @@ impl PostgresStore {
             .iter()
             .filter_map(|append| {
                 let request = append.request.as_ref()?;
-                Some(RequestRef { stream: append.stream, principal: request.principal, key: request.key.clone() })
+                Some(RequestRef {
+                    stream: append.stream,
+                    principal: request.principal,
+                    key: request.key.clone(),
+                })
             })
             .collect();
         let known = self.requests(&asked).await?;
-        Ok(asked.into_iter().zip(known).filter(|(_, known)| known.is_some()).map(|(asked, _)| asked).collect())
+        Ok(asked
+            .into_iter()
+            .zip(known)
+            .filter(|(_, known)| known.is_some())
+            .map(|(asked, _)| asked)
+            .collect())
     }
 
     async fn versions(&self, batch: &Batch, found: &mut Found) -> Result<(), StoreError> {
@@ -94,9 +108,10 @@ impl PostgresStore {
                     )
                     .fetch_all(&mut *db)
                     .await?;
-                    let jobs = sqlx::query!("SELECT id, epoch FROM job WHERE id = ANY($1) AND NOT incident", &ids)
-                        .fetch_all(db)
-                        .await?;
+                    let jobs =
+                        sqlx::query!("SELECT id, epoch FROM job WHERE id = ANY($1) AND NOT incident", &ids)
+                            .fetch_all(db)
+                            .await?;
                     Ok((clocks, jobs))
                 })
             })
@@ -124,10 +139,12 @@ impl PostgresStore {
         let (by_reference, by_alias) = self
             .read(DURING, move |db| {
                 Box::pin(async move {
-                    let by_reference =
-                        sqlx::query!("SELECT reference, id FROM court_case WHERE reference = ANY($1)", &references)
-                            .fetch_all(&mut *db)
-                            .await?;
+                    let by_reference = sqlx::query!(
+                        "SELECT reference, id FROM court_case WHERE reference = ANY($1)",
+                        &references
+                    )
+                    .fetch_all(&mut *db)
+                    .await?;
                     let by_alias = sqlx::query!(
                         r#"SELECT alias AS "alias!", id FROM court_case WHERE alias = ANY($1)"#,
                         &aliases
