@@ -9,7 +9,7 @@ use qadiya_store::StoreError;
 use qadiya_store::append::{Batch, BatchOutcome};
 use qadiya_store::judge;
 
-use crate::errors::{Reach, corrupt, fault, lost, taken};
+use crate::errors::{LOST, Reach, TWICE, coded, corrupt, fault, taken};
 use crate::open::PostgresStore;
 use columns::Columns;
 
@@ -42,15 +42,9 @@ impl PostgresStore {
                 Box::pin(async move {
                     match columns.write(db).await {
                         Ok(()) => Ok(Written::All),
-                        Err(error) if lost(&error) => Ok(Written::Lost(None)),
                         Err(error) => match taken(&error) {
                             Some(constraint) => Ok(Written::Lost(Some(constraint.to_owned()))),
-                            // Two appends of the batch want one lookup key: a row cannot be written twice.
-                            None if error.as_database_error().and_then(|e| e.code()).as_deref()
-                                == Some("21000") =>
-                            {
-                                Ok(Written::Lost(None))
-                            }
+                            None if coded(&error, LOST) || coded(&error, TWICE) => Ok(Written::Lost(None)),
                             None => Err(fault(DURING, Reach::Write, &error)),
                         },
                     }

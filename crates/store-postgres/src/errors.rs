@@ -10,6 +10,8 @@ use sqlx::error::DatabaseError;
 
 /// The SQLSTATE with which `close_batch` undoes a batch that has a loser.
 pub(crate) const LOST: &str = "QD001";
+/// The SQLSTATE of a row that one statement would write twice: two appends of the batch want one lookup key.
+pub(crate) const TWICE: &str = "21000";
 
 /// Whether a statement that failed may have been committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +28,10 @@ pub(crate) fn unreachable(during: &'static str, error: &sqlx::Error) -> StoreErr
 }
 
 /// What a failed statement means.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the error of sqlx may grow; what is not listed is `Other`")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the error of sqlx may grow; what is not listed is `Other`"
+)]
 pub(crate) fn fault(during: &'static str, reach: Reach, error: &sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(database) => by_code(during, reach, database.as_ref()),

@@ -12,6 +12,7 @@ static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/postgres");
 /// What the account of the program may do, where there is one beside the owner.
 const GRANTS: &str = include_str!("../queries/grants.sql");
 
+const CHECKING: &str = "checking the schema";
 const DURING: &str = "migrating the database";
 /// How long one try waits for a lock before it lets others through.
 const LOCK_TIMEOUT: &str = "2s";
@@ -52,15 +53,20 @@ pub async fn migrate(url: &str) -> Result<(), StoreError> {
 }
 
 async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
-    MIGRATOR.run_direct(None, connection, false).await.map_err(|error| meaning("checking the schema", &error))?;
+    MIGRATOR.run_direct(None, connection, false).await.map_err(|error| meaning(DURING, &error))?;
     connection.execute(GRANTS).await.map_err(|error| fault(DURING, Reach::Write, &error))?;
     Ok(())
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the error of sqlx may grow; the rest is about the schema")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the error of sqlx may grow; the rest is about the schema"
+)]
 fn meaning(during: &'static str, error: &MigrateError) -> StoreError {
     match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => fault(during, Reach::Write, error),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            fault(during, Reach::Write, error)
+        }
         other => StoreError::Schema(other.to_string()),
     }
 }
@@ -68,8 +74,9 @@ fn meaning(during: &'static str, error: &MigrateError) -> StoreError {
 /// Refuses a schema that is older or newer than this program, or was made by altered files.
 pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), StoreError> {
     let table = MIGRATOR.table_name.as_ref();
-    let applied = connection.list_applied_migrations(table).await.map_err(|error| meaning("checking the schema", &error))?;
-    if let Some(version) = connection.dirty_version(table).await.map_err(|error| meaning("checking the schema", &error))? {
+    let applied =
+        connection.list_applied_migrations(table).await.map_err(|error| meaning(CHECKING, &error))?;
+    if let Some(version) = connection.dirty_version(table).await.map_err(|error| meaning(CHECKING, &error))? {
         return Err(StoreError::Schema(format!("migration {version} was not finished")));
     }
     for known in MIGRATOR.iter() {

@@ -51,7 +51,8 @@ pub fn losers(batch: &Batch, found: &Found) -> Vec<(usize, Loser)> {
 
 fn reason(append: &Append, found: &Found) -> Option<Loser> {
     if let Some(request) = &append.request {
-        let key = RequestRef { stream: append.stream, principal: request.principal, key: request.key.clone() };
+        let key =
+            RequestRef { stream: append.stream, principal: request.principal, key: request.key.clone() };
         if found.bound.contains(&key) {
             return Some(Loser::KeyBound);
         }

@@ -15,7 +15,7 @@ struct Postgre {
     database: Database,
 }
 
-#[qadiya_store::async_trait]
+#[async_trait::async_trait]
 impl Subject for Postgre {
     fn store(&self) -> Arc<dyn Store> {
         Arc::new(self.store.clone())

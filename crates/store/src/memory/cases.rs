@@ -249,7 +249,12 @@ impl CaseStore for MemoryStore {
         Ok(id.and_then(|id| tables.cases.get(&id).cloned()))
     }
 
-    async fn list(&self, filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Result<Vec<CaseRow>, StoreError> {
+    async fn list(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError> {
         let tables = self.lock();
         let rows = tables.cases.values().filter(|row| after.is_none_or(|after| row.id > after));
         Ok(rows.filter(|row| shows(filter, row)).take(at_most(limit)).cloned().collect())
@@ -328,7 +333,10 @@ impl CaseStore for MemoryStore {
 
     async fn lookups(&self, keys: &[Lookup]) -> Result<Vec<Option<StreamId>>, StoreError> {
         let tables = self.lock();
-        Ok(keys.iter().map(|key| tables.lookups.get(&(key.space.clone(), key.key.clone())).copied()).collect())
+        Ok(keys
+            .iter()
+            .map(|key| tables.lookups.get(&(key.space.clone(), key.key.clone())).copied())
+            .collect())
     }
 
     async fn deadlines(&self, streams: &[StreamId]) -> Result<Vec<StoredDeadline>, StoreError> {
@@ -336,7 +344,11 @@ impl CaseStore for MemoryStore {
         let wanted: BTreeSet<StreamId> = streams.iter().copied().collect();
         let rows = tables.deadlines.iter().filter(|((stream, _), _)| wanted.contains(stream));
         Ok(rows
-            .map(|((stream, key), held)| StoredDeadline { stream: *stream, key: key.clone(), row: held.row.clone() })
+            .map(|((stream, key), held)| StoredDeadline {
+                stream: *stream,
+                key: key.clone(),
+                row: held.row.clone(),
+            })
             .collect())
     }
 
@@ -399,7 +411,13 @@ impl AccessStore for MemoryStore {
 
 #[async_trait]
 impl Registry for MemoryStore {
-    async fn put_calendar(&self, name: &Name, hash: &Hash, bytes: &[u8], _at: Timestamp) -> Result<(), StoreError> {
+    async fn put_calendar(
+        &self,
+        name: &Name,
+        hash: &Hash,
+        bytes: &[u8],
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.lock().calendars.entry(*hash).or_insert_with(|| (name.clone(), bytes.to_vec()));
         Ok(())
     }
@@ -423,7 +441,12 @@ impl Registry for MemoryStore {
         Ok(all)
     }
 
-    async fn activate(&self, workflow: &Name, hash: &DefinitionHash, _at: Timestamp) -> Result<(), StoreError> {
+    async fn activate(
+        &self,
+        workflow: &Name,
+        hash: &DefinitionHash,
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.lock().active.insert(workflow.clone(), *hash);
         Ok(())
     }
