@@ -112,7 +112,7 @@ async fn served_reads_and_claims_scan_no_large_table() {
     store.checkpoint().await.unwrap().unwrap();
     store.checkpoints(5, 5).await.unwrap();
     assert_eq!(store.log_size().await.unwrap(), 20_000);
-    let lease = Duration::from_secs(60);
+    let lease = Duration::from_mins(1);
     assert_eq!(store.claim_clocks(at(1), Uuid::nil(), lease, 100).await.unwrap().len(), 100);
     let queues = ["q1".to_owned(), "q2".to_owned()];
     assert_eq!(store.claim_jobs(at(1), &queues, Uuid::nil(), lease, 100).await.unwrap().len(), 100);

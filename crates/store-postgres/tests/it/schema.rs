@@ -175,7 +175,7 @@ async fn the_role_of_the_program_writes_batches_and_cannot_touch_the_log() {
         {
             let refused = run(&program, &change).await.unwrap_err();
             let code =
-                refused.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+                refused.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
             assert_eq!(code.as_deref(), Some("42501"), "{change}: {refused}");
         }
     }
