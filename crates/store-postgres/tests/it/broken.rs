@@ -162,12 +162,14 @@ async fn an_address_where_nobody_answers_is_unavailable() {
     assert!(matches!(outcome, Err(StoreError::Unavailable { .. })), "{outcome:?}");
 }
 
+type Judge = fn(&StoreError) -> bool;
+
 #[tokio::test]
 async fn what_the_database_says_becomes_what_the_caller_must_do() {
     let database = Database::migrated().await;
     let store = database.open().await;
     let during = "committing a batch";
-    let kinds: [(&str, fn(&StoreError) -> bool); 11] = [
+    let kinds: [(&str, Judge); 11] = [
         ("40001", |error| matches!(error, StoreError::Retry { .. })),
         ("40P01", |error| matches!(error, StoreError::Retry { .. })),
         ("55P03", |error| matches!(error, StoreError::Retry { .. })),
