@@ -7,7 +7,7 @@ case_given AS (
     SELECT * FROM unnest(
         $1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::uuid[], $7::uuid[], $8::text[],
         $9::text[], $10::bigint[], $11::text[], $12::boolean[], $13::bigint[], $14::bigint[], $15::text[],
-        $16::integer[], $17::bytea[], $18::bigint[], $19::bytea[], $20::bigint[], $21::bigint[],
+        $16::bigint[], $17::bytea[], $18::bigint[], $19::bytea[], $20::bigint[], $21::bigint[],
         $22::bigint[]
     ) AS given (
         id, reference, alias, workflow, definition, person, cohort, main, stage, stage_since, office, held,
@@ -25,6 +25,8 @@ case_opened AS (
     FROM case_given WHERE expected = 0 ORDER BY id
     RETURNING 1
 ),
+-- A case that changes its number or alias is written on the second try only, after it was asked who holds the new one:
+-- whether one case may take what another of the same batch gives up must not hang on the order of these updates.
 case_moved AS (
     UPDATE court_case AS c SET
         reference = g.reference, alias = g.alias, workflow = g.workflow, definition = g.definition, person =
@@ -34,6 +36,7 @@ case_moved AS (
         g.opened, updated = g.updated
     FROM case_given AS g
     WHERE g.expected > 0 AND c.id = g.id AND c.version = g.expected
+        AND ($95::boolean OR (c.reference = g.reference AND c.alias IS NOT DISTINCT FROM g.alias))
     RETURNING 1
 ),
 entity_given AS (
@@ -89,7 +92,7 @@ secret_written AS (
 deadline_given AS (
     SELECT * FROM unnest(
         $39::uuid[], $40::text[], $41::smallint[], $42::bigint[], $43::bigint[], $44::bigint[],
-        $45::bigint[], $46::integer[], $47::boolean[], $48::bytea[]
+        $45::bigint[], $46::bigint[], $47::boolean[], $48::bytea[]
     ) AS given (
         stream, key, mode, expected, since, due, next, step, passed, calendar
     )

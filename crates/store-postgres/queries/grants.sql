@@ -2,6 +2,8 @@
 -- refuse everything else even to the owner.
 DO $$
 BEGIN
+    -- Two programs that grant at once would change the same rows of the catalogue.
+    PERFORM pg_advisory_xact_lock(hashtext('qadiya grants'));
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'qadiya_app') THEN
         GRANT SELECT, INSERT ON setting, court_case, entity, lookup, event, secret, log_pending, log_entry, tree_node,
             checkpoint, fence, deadline, job, request, batch, stage_delta, stage_count, access, access_stream, worker,

@@ -35,12 +35,31 @@ impl PostgresStore {
                 detail: format!("two appends settle job {job}"),
             });
         }
+        let mut constraint = None;
+        for renames in [false, true] {
+            match self.attempt(batch, renames).await? {
+                Written::All => return Ok(BatchOutcome::Committed),
+                Written::Lost(by) => constraint = by,
+            }
+            let losers = judge::losers(batch, &self.found(batch).await?);
+            if !losers.is_empty() {
+                return Ok(BatchOutcome::Lost(losers));
+            }
+            if constraint.is_some() {
+                break;
+            }
+        }
+        Err(unexplained(constraint.as_deref()))
+    }
+
+    /// One try: one statement.
+    async fn attempt(&self, batch: &Batch, renames: bool) -> Result<Written, StoreError> {
         let columns = Columns::of(batch)?;
         let wake = columns.wake;
         let written = self
             .commit(DURING, move |db| {
                 Box::pin(async move {
-                    match columns.write(db).await {
+                    match columns.write(db, renames).await {
                         Ok(()) => Ok(Written::All),
                         Err(error) => match taken(&error) {
                             Some(constraint) => Ok(Written::Lost(Some(constraint.to_owned()))),
@@ -51,41 +70,30 @@ impl PostgresStore {
                 })
             })
             .await?;
-        match written {
-            Written::All => {
-                if wake {
-                    self.wake();
-                }
-                Ok(BatchOutcome::Committed)
-            }
-            Written::Lost(constraint) => self.lost(batch, constraint.as_deref()).await,
+        if wake && matches!(written, Written::All) {
+            self.wake();
         }
+        Ok(written)
     }
+}
 
-    /// Names every loser of a batch of which nothing was written.
-    async fn lost(&self, batch: &Batch, constraint: Option<&str>) -> Result<BatchOutcome, StoreError> {
-        let losers = judge::losers(batch, &self.found(batch).await?);
-        if !losers.is_empty() {
-            return Ok(BatchOutcome::Lost(losers));
+/// A batch was undone and nobody in it has lost.
+fn unexplained(constraint: Option<&str>) -> StoreError {
+    let row = &"of this batch";
+    match constraint {
+        Some("access_pkey") => StoreError::Other {
+            during: "writing access records",
+            detail: "an access record of this id exists".to_owned(),
+        },
+        Some("batch_pkey") => {
+            StoreError::Other { during: DURING, detail: "a batch of this id exists".to_owned() }
         }
-        let row = &"of this batch";
-        match constraint {
-            Some("access_pkey") => Err(StoreError::Other {
-                during: "writing access records",
-                detail: "an access record of this id exists".to_owned(),
-            }),
-            Some("batch_pkey") => {
-                Err(StoreError::Other { during: DURING, detail: "a batch of this id exists".to_owned() })
-            }
-            // Rows of these tables are never taken away, so the one in the way lies beyond what any version names.
-            Some("event_pkey") => {
-                Err(corrupt("event", "seq", row, "an event lies beyond the version of its stream"))
-            }
-            Some("secret_pkey") => {
-                Err(corrupt("secret", "seq", row, "a secret lies beyond the version of its stream"))
-            }
-            // What was in the way is gone already: a key was freed, a definition became active again.
-            _ => Err(StoreError::Retry { during: DURING }),
+        // Rows of these tables are never taken away, so the one in the way lies beyond what any version names.
+        Some("event_pkey") => corrupt("event", "seq", row, "an event lies beyond the version of its stream"),
+        Some("secret_pkey") => {
+            corrupt("secret", "seq", row, "a secret lies beyond the version of its stream")
         }
+        // What was in the way is gone already: a key was freed, a definition became active again.
+        _ => StoreError::Retry { during: DURING },
     }
 }

@@ -311,10 +311,9 @@ impl LedgerStore for PostgresStore {
             .read("reading the feed", move |db| {
                 Box::pin(async move {
                     sqlx::query!(
-                        r#"SELECT l.idx, l.stream, l.seq, l.hash, e.bytes AS "bytes?"
-                           FROM (SELECT idx, stream, seq, hash FROM log_entry WHERE idx >= $1 ORDER BY idx LIMIT $2) AS l
-                           LEFT JOIN event AS e ON e.stream = l.stream AND e.seq = l.seq
-                           ORDER BY l.idx"#,
+                        r#"SELECT l.idx, l.stream, l.seq, l.hash,
+                                  (SELECT e.bytes FROM event AS e WHERE e.stream = l.stream AND e.seq = l.seq) AS bytes
+                           FROM log_entry AS l WHERE l.idx >= $1 ORDER BY l.idx LIMIT $2"#,
                         from,
                         limit,
                     )

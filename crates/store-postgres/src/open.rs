@@ -3,9 +3,6 @@
 //! INVARIANT: no future that speaks to the database is ever dropped half-way. Every piece of work runs in a task that
 //! the store owns; who waits for it may go away, the work does not (DESIGN D9).
 
-#[cfg(doc)]
-use crate::migrate;
-
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

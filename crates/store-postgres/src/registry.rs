@@ -9,12 +9,12 @@ use qadiya_store::registry::StoredDefinition;
 use qadiya_store::{Registry, StoreError};
 
 use crate::open::PostgresStore;
-use crate::rows::{Reading, micros, small};
+use crate::rows::{Reading, micros};
 
 struct DefinitionColumns {
     hash: Vec<u8>,
     workflow: String,
-    version: i32,
+    version: i64,
     bytes: Vec<u8>,
     calendars: String,
     proved: bool,
@@ -30,7 +30,7 @@ impl TryFrom<DefinitionColumns> for StoredDefinition {
         Ok(Self {
             hash: DefinitionHash(read.hash("hash", &row.hash)?),
             workflow: read.name("workflow", &row.workflow)?,
-            version: read.number("version", row.version.into())?,
+            version: read.number("version", row.version)?,
             bytes: row.bytes,
             calendars: read.json("calendars", serde_json::from_str(&row.calendars))?,
             proved: row.proved,
@@ -92,7 +92,7 @@ impl Registry for PostgresStore {
                      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
                     definition.hash.0.as_bytes().as_slice(),
                     definition.workflow.as_str(),
-                    small(definition.version),
+                    i64::from(definition.version),
                     definition.bytes,
                     calendars,
                     definition.proved,

@@ -23,11 +23,6 @@ pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A small number as it is stored.
-pub(crate) fn small(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
-}
-
 /// A length or position as it is stored.
 pub(crate) fn length(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -106,7 +101,7 @@ pub(crate) struct CaseColumns {
     pub(crate) authority_until: Option<i64>,
     pub(crate) next_date: Option<i64>,
     pub(crate) outcome: Option<String>,
-    pub(crate) irregular: i32,
+    pub(crate) irregular: i64,
     pub(crate) state: Vec<u8>,
     pub(crate) version: i64,
     pub(crate) head: Vec<u8>,
@@ -136,7 +131,7 @@ impl TryFrom<CaseColumns> for CaseRow {
             authority_until: read.instant_if("authority_until", row.authority_until)?,
             next_date: read.instant_if("next_date", row.next_date)?,
             outcome: row.outcome.as_deref().map(|outcome| read.name("outcome", outcome)).transpose()?,
-            irregular: read.number("irregular", row.irregular.into())?,
+            irregular: read.number("irregular", row.irregular)?,
             state: row.state,
             version: read.number("version", row.version)?,
             head: read.hash("head", &row.head)?,
@@ -210,7 +205,7 @@ pub(crate) struct DeadlineColumns {
     pub(crate) since: i64,
     pub(crate) due: Option<i64>,
     pub(crate) next: Option<i64>,
-    pub(crate) step: i32,
+    pub(crate) step: i64,
     pub(crate) passed: bool,
     pub(crate) calendar: Option<Vec<u8>>,
 }
@@ -225,7 +220,7 @@ impl TryFrom<DeadlineColumns> for qadiya_store::read::StoredDeadline {
             since: read.instant("since", row.since)?,
             due: read.instant_if("due", row.due)?,
             next: read.instant_if("next", row.next)?,
-            step: read.number("step", row.step.into())?,
+            step: read.number("step", row.step)?,
             passed: row.passed,
             calendar: row.calendar.as_deref().map(|hash| read.hash("calendar", hash)).transpose()?,
         };

@@ -1,5 +1,7 @@
 //! Work that waits. Claims skip rows that another claim holds at this moment; lease times are the database's clock.
 
+mod queue;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,69 +15,7 @@ use uuid::Uuid;
 use crate::errors::{Reach, fault};
 use crate::open::{PostgresStore, faults};
 use crate::rows::{Reading, micros, signed};
-
-/// A span in microseconds, far from overflow when it is added to a clock.
-fn span(lease: Duration) -> i64 {
-    i64::try_from(lease.as_micros()).unwrap_or(i64::MAX).min(i64::MAX / 4)
-}
-
-/// The job columns of a list of jobs.
-#[derive(Default)]
-struct Queued {
-    id: Vec<Uuid>,
-    seq: Vec<i64>,
-    name: Vec<String>,
-    queue: Vec<String>,
-    payload: Vec<Vec<u8>>,
-    principal: Vec<Option<Uuid>>,
-    run_at: Vec<i64>,
-}
-
-impl From<&[NewJob]> for Queued {
-    fn from(jobs: &[NewJob]) -> Self {
-        let mut jobs: Vec<&NewJob> = jobs.iter().collect();
-        jobs.sort_by_key(|job| job.id);
-        let mut queued = Self::default();
-        for job in jobs {
-            queued.id.push(job.id.0);
-            queued.seq.push(signed(job.seq));
-            queued.name.push(job.name.clone());
-            queued.queue.push(job.queue.clone());
-            queued.payload.push(job.payload.clone());
-            queued.principal.push(job.principal.map(|principal| principal.0));
-            queued.run_at.push(micros(job.run_at));
-        }
-        queued
-    }
-}
-
-#[expect(
-    clippy::as_conversions,
-    reason = "how sqlx is told that an array may hold NULL; nothing is converted"
-)]
-async fn insert_jobs(db: &mut sqlx::PgConnection, stream: Uuid, jobs: &Queued) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        r#"WITH written AS (
-               INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, incident, epoch, until)
-               SELECT id, $1, seq, name, queue, payload, principal, 0, run_at, false, 0, 0
-               FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::uuid[], $8::bigint[])
-                    AS given (id, seq, name, queue, payload, principal, run_at)
-               ON CONFLICT (id) DO NOTHING
-           )
-           SELECT close_batch(true, true) AS "closed!""#,
-        stream,
-        &jobs.id,
-        &jobs.seq,
-        &jobs.name,
-        &jobs.queue,
-        &jobs.payload,
-        &jobs.principal as &[Option<Uuid>],
-        &jobs.run_at,
-    )
-    .fetch_one(db)
-    .await?;
-    Ok(())
-}
+use queue::{Queued, insert_jobs, span};
 
 #[async_trait]
 impl WorkStore for PostgresStore {
@@ -90,17 +30,17 @@ impl WorkStore for PostgresStore {
         let rows = self
             .write("claiming clocks", move |db| {
                 Box::pin(async move {
+                    // By the places of the rows just locked: a join would be planned for a tenth of the table.
                     sqlx::query!(
-                        r#"WITH clock AS MATERIALIZED (SELECT lease_clock() AS now),
-                                due AS (
-                                    SELECT stream, key FROM deadline
-                                    WHERE next <= $1 AND until <= (SELECT now FROM clock)
-                                    ORDER BY next, stream, key LIMIT $4
-                                    FOR UPDATE SKIP LOCKED
-                                )
-                           UPDATE deadline AS d
-                           SET owner = $2, epoch = d.epoch + 1, until = (SELECT now FROM clock) + $3::bigint
-                           FROM due WHERE d.stream = due.stream AND d.key = due.key
+                        r#"UPDATE deadline AS d
+                           SET owner = $2, epoch = d.epoch + 1, until = clock.now + $3::bigint
+                           FROM (SELECT lease_clock() AS now OFFSET 0) AS clock
+                           WHERE d.ctid = ANY (ARRAY(
+                               SELECT free.ctid FROM deadline AS free
+                               WHERE free.next <= $1 AND free.until <= (SELECT lease_clock())
+                               ORDER BY free.next, free.stream, free.key LIMIT $4
+                               FOR UPDATE SKIP LOCKED
+                           ))
                            RETURNING d.stream, d.key, d.step, d.next AS "next!", d.epoch"#,
                         now,
                         owner,
@@ -120,7 +60,7 @@ impl WorkStore for PostgresStore {
                 Ok(DueClock {
                     stream: StreamId(row.stream),
                     key: row.key,
-                    step: read.number("step", row.step.into())?,
+                    step: read.number("step", row.step)?,
                     due: read.instant("next", row.next)?,
                     epoch: read.number("epoch", row.epoch)?,
                 })
@@ -177,12 +117,11 @@ impl WorkStore for PostgresStore {
                                         ORDER BY j.run_at, j.id LIMIT $5
                                         FOR UPDATE SKIP LOCKED
                                     ) AS one
-                                ),
-                                due AS MATERIALIZED (SELECT id FROM free ORDER BY run_at, id LIMIT $5)
+                                )
                            UPDATE job AS j
                            SET owner = $3, epoch = j.epoch + 1, attempt = j.attempt + 1,
                                until = (SELECT now FROM clock) + $4::bigint
-                           FROM due WHERE j.id = due.id
+                           WHERE j.id = ANY (ARRAY(SELECT id FROM free ORDER BY run_at, id LIMIT $5))
                            RETURNING j.id, j.stream, j.seq, j.name, j.queue, j.payload, j.principal, j.attempt, j.run_at,
                                      j.epoch"#,
                         now,
@@ -208,7 +147,7 @@ impl WorkStore for PostgresStore {
                     queue: row.queue,
                     payload: row.payload,
                     principal: row.principal.map(OfficialId),
-                    attempt: read.number("attempt", row.attempt.into())?,
+                    attempt: read.number("attempt", row.attempt)?,
                     epoch: read.number("epoch", row.epoch)?,
                 };
                 Ok((row.run_at, job))
@@ -357,7 +296,7 @@ impl WorkStore for PostgresStore {
                     stream: StreamId(row.stream),
                     name: row.name,
                     queue: row.queue,
-                    attempt: read.number("attempt", row.attempt.into())?,
+                    attempt: read.number("attempt", row.attempt)?,
                     run_at: read.instant("run_at", row.run_at)?,
                     fault: row.fault,
                     incident: row.incident,

@@ -65,17 +65,22 @@ pub fn rehearse(def: &Definition, test: &Test) -> Result<(), Surprise> {
         match (done, step.refused_because.is_empty()) {
             (Ok(()), true) => {}
             (Ok(()), false) => {
-                let message = format!("it should have been refused because of {}", step.refused_because.join(", "));
+                let message =
+                    format!("it should have been refused because of {}", step.refused_because.join(", "));
                 return Err(Surprise { place: step.place, message });
             }
             (Err(refusals), true) => {
                 return Err(Surprise { place: step.place, message: format!("it was refused: {refusals}") });
             }
             (Err(refusals), false) => {
-                let found: BTreeSet<String> = refusals.iter().map(|refusal| refusal.code.to_string()).collect();
+                let found: BTreeSet<String> =
+                    refusals.iter().map(|refusal| refusal.code.to_string()).collect();
                 let wanted: BTreeSet<String> = step.refused_because.iter().cloned().collect();
                 if found != wanted {
-                    return Err(Surprise { place: step.place, message: format!("it was refused otherwise: {refusals}") });
+                    return Err(Surprise {
+                        place: step.place,
+                        message: format!("it was refused otherwise: {refusals}"),
+                    });
                 }
             }
         }
@@ -114,7 +119,7 @@ impl Stage<'_> {
                 let tree = self.command(doing)?;
                 let happened = doing.happened.map(|at| instant(&self.zone, at).ok_or("this is no time"));
                 let happened = happened.transpose()?;
-                self.raw(who, tree, happened)
+                Ok(self.raw(who, &tree, happened))
             }
             What::Sign { who, command, dissents, reason } => {
                 let (proposal, hash) = self.proposal(command)?;
@@ -126,19 +131,20 @@ impl Stage<'_> {
                 if let Some(reason) = reason {
                     map.insert("note".to_owned(), Tree::Text(reason.clone()));
                 }
-                self.raw(who, Tree::Map(map), None)
+                Ok(self.raw(who, &Tree::Map(map), None))
             }
             What::Reject(who, command, reason) => self.ends("reject", who, command, reason.as_deref()),
             What::Withdraw(who, command, reason) => self.ends("withdraw", who, command, reason.as_deref()),
             What::File(who, document) => {
                 let paper = self.paper(document);
-                self.raw(who, Tree::Map(BTreeMap::from([("file-paper".to_owned(), paper)])), None)
+                Ok(self.raw(who, &Tree::Map(BTreeMap::from([("file-paper".to_owned(), paper)])), None))
             }
             What::Edit(who, facts) => {
                 for (fact, answer) in facts {
                     let value = self.answer(self.def.facts.get(fact).map(|fact| &fact.value), answer)?;
-                    let map = [("edit-fact".to_owned(), Tree::Text(fact.to_string())), ("value".to_owned(), value)];
-                    if let Err(refusals) = self.raw(who, Tree::Map(map.into()), None)? {
+                    let map =
+                        [("edit-fact".to_owned(), Tree::Text(fact.to_string())), ("value".to_owned(), value)];
+                    if let Err(refusals) = self.raw(who, &Tree::Map(map.into()), None) {
                         return Ok(Err(refusals));
                     }
                 }
@@ -154,7 +160,7 @@ impl Stage<'_> {
                     ("correct-facts".to_owned(), Tree::Map(values)),
                     ("reason".to_owned(), Tree::Text(reason.clone().unwrap_or_else(|| "a test".to_owned()))),
                 ]);
-                self.raw(who, Tree::Map(map), None)
+                Ok(self.raw(who, &Tree::Map(map), None))
             }
             What::Annul(who, command, reason) => {
                 let doing = self.case.doings.iter().rev().find(|doing| doing.did.command == *command);
@@ -163,7 +169,7 @@ impl Stage<'_> {
                     ("annul".to_owned(), number(seq)),
                     ("reason".to_owned(), Tree::Text(reason.clone().unwrap_or_else(|| "a test".to_owned()))),
                 ]);
-                self.raw(who, Tree::Map(map), None)
+                Ok(self.raw(who, &Tree::Map(map), None))
             }
             What::Wait(span) => {
                 let calendar = self.def.calendars.values().next().map(AsRef::as_ref);
@@ -187,18 +193,19 @@ impl Stage<'_> {
 
     fn actor(who: &Who) -> Actor {
         match who {
-            Who::Person { role, person } => {
-                Actor::Official { official: official(person), role: role.clone(), appointment: None, token: None }
-            }
+            Who::Person { role, person } => Actor::Official {
+                official: official(person),
+                role: role.clone(),
+                appointment: None,
+                token: None,
+            },
             Who::System => Actor::System,
         }
     }
 
-    fn raw(&mut self, who: &Who, tree: Tree, happened: Option<Timestamp>) -> Done {
-        Ok(match read_act(self.def, &tree) {
-            Ok(act) => self.act(&act, Self::actor(who), happened),
-            Err(refusals) => Err(refusals),
-        })
+    fn raw(&mut self, who: &Who, tree: &Tree, happened: Option<Timestamp>) -> Result<(), Refusals> {
+        let act = read_act(self.def, tree)?;
+        self.act(&act, Self::actor(who), happened)
     }
 
     fn act(&mut self, act: &Act, actor: Actor, happened: Option<Timestamp>) -> Result<(), Refusals> {
@@ -221,14 +228,19 @@ impl Stage<'_> {
     /// Time passes: every clock step that falls due is taken at its time.
     fn wait(&mut self, until: Timestamp) -> Result<(), String> {
         for _ in 0..MOST_STEPS {
-            let due = self.case.clocks.iter().filter_map(|(key, clock)| Some((clock.next?, key.clone(), clock.step)));
+            let due = self
+                .case
+                .clocks
+                .iter()
+                .filter_map(|(key, clock)| Some((clock.next?, key.clone(), clock.step)));
             let Some((at, key, step)) = due.filter(|(at, _, _)| *at <= until).min() else {
                 self.now = until.max(self.now);
                 return Ok(());
             };
             self.now = at.max(self.now);
             let act = Act::StepClock { clock: key.clone(), step };
-            self.act(&act, Actor::System, None).map_err(|refusals| format!("the clock {key} did not step: {refusals}"))?;
+            self.act(&act, Actor::System, None)
+                .map_err(|refusals| format!("the clock {key} did not step: {refusals}"))?;
         }
         Err("the clocks do not come to rest".to_owned())
     }
@@ -239,7 +251,7 @@ impl Stage<'_> {
             (how.to_owned(), number(proposal)),
             ("reason".to_owned(), Tree::Text(reason.unwrap_or("a test").to_owned())),
         ]);
-        self.raw(who, Tree::Map(map), None)
+        Ok(self.raw(who, &Tree::Map(map), None))
     }
 
     fn proposal(&self, command: &Name) -> Result<(u64, Hash), String> {
@@ -279,9 +291,11 @@ impl Stage<'_> {
             map.insert("instance".to_owned(), number(u64::from(self.record(on)?)));
         }
         let mut given = doing.answers.clone();
-        let opens = self.def.commands.get(&doing.command).is_some_and(|command| matches!(command.from, From::New));
+        let opens =
+            self.def.commands.get(&doing.command).is_some_and(|command| matches!(command.from, From::New));
         if opens {
-            let asked = self.def.commands.get(&doing.command).map(|command| command.asks.clone()).unwrap_or_default();
+            let asked =
+                self.def.commands.get(&doing.command).map(|command| command.asks.clone()).unwrap_or_default();
             let wanted = self.facts.iter().filter(|(fact, _)| asked.iter().any(|(name, _)| name == fact));
             given.extend(wanted.cloned());
         }
@@ -293,9 +307,13 @@ impl Stage<'_> {
             }
             map.insert("answers".to_owned(), Tree::Map(answers));
         }
-        let records: Result<Vec<Tree>, String> = doing.records.iter().map(|filed| self.filed(filed)).collect();
+        let records: Result<Vec<Tree>, String> =
+            doing.records.iter().map(|filed| self.filed(filed)).collect();
         map.insert("records".to_owned(), Tree::List(records?));
-        map.insert("papers".to_owned(), Tree::List(doing.with.iter().map(|document| self.paper(document)).collect()));
+        map.insert(
+            "papers".to_owned(),
+            Tree::List(doing.with.iter().map(|document| self.paper(document)).collect()),
+        );
         if let Some(reason) = &doing.reason {
             map.insert("reason".to_owned(), Tree::Text(reason.clone()));
         }
@@ -320,11 +338,14 @@ impl Stage<'_> {
     }
 
     fn record(&self, pointer: &Pointer) -> Result<u32, String> {
-        let of_kind = self.case.records.iter().filter(|(_, held)| held.record == pointer.record && !held.annulled);
+        let of_kind =
+            self.case.records.iter().filter(|(_, held)| held.record == pointer.record && !held.annulled);
         let mut numbers: Vec<u32> = of_kind.map(|(no, _)| *no).collect();
         let found = match pointer.number {
             None => numbers.pop(),
-            Some(position) => usize::try_from(position).ok().and_then(|at| numbers.get(at.checked_sub(1)?).copied()),
+            Some(position) => {
+                usize::try_from(position).ok().and_then(|at| numbers.get(at.checked_sub(1)?).copied())
+            }
         };
         found.ok_or(format!("there is no such {}", pointer.record))
     }
@@ -347,14 +368,16 @@ impl Stage<'_> {
         };
         match kind {
             Some(ValueType::Range) => {
-                let (from, until) = text.split_once(" to ").ok_or(format!("{text:?} is no range: write A to B"))?;
+                let (from, until) =
+                    text.split_once(" to ").ok_or(format!("{text:?} is no range: write A to B"))?;
                 let map = [("from".to_owned(), moment(from)?), ("until".to_owned(), moment(until)?)];
                 Ok(Tree::Map(map.into()))
             }
             Some(ValueType::Instant) => moment(text),
             Some(ValueType::Official) => Ok(Tree::Text(official(text).to_string())),
             Some(ValueType::Money) => {
-                let (minor, currency) = text.split_once(' ').ok_or(format!("{text:?} is no amount: write 1000 IQD"))?;
+                let (minor, currency) =
+                    text.split_once(' ').ok_or(format!("{text:?} is no amount: write 1000 IQD"))?;
                 let minor = minor.parse::<i64>().map_err(|_| format!("{minor:?} is no whole number"))?;
                 let map = [
                     ("minor".to_owned(), Tree::Int(minor)),
@@ -437,8 +460,14 @@ impl Stage<'_> {
             return Err(format!("the authority reaches until {:?}", self.case.authority_until));
         }
         for (deadline, day) in &expect.due {
-            let clock = self.case.clocks.iter().find(|(key, _)| matches!(key, ClockKey::Deadline { name, .. } if name == deadline));
-            let due = clock.and_then(|(_, clock)| clock.due).ok_or(format!("the deadline {deadline} does not run"))?;
+            let clock = self
+                .case
+                .clocks
+                .iter()
+                .find(|(key, _)| matches!(key, ClockKey::Deadline { name, .. } if name == deadline));
+            let due = clock
+                .and_then(|(_, clock)| clock.due)
+                .ok_or(format!("the deadline {deadline} does not run"))?;
             // The last day in time: a limit at midnight belongs to the day that ends with it.
             let last = due.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap_or(due);
             let found = last.to_zoned(self.zone.clone()).date();
@@ -447,7 +476,8 @@ impl Stage<'_> {
             }
         }
         for (record, wanted) in &expect.records {
-            let live = self.case.records.values().filter(|held| held.record == *record && !held.annulled).count();
+            let live =
+                self.case.records.values().filter(|held| held.record == *record && !held.annulled).count();
             if u32::try_from(live).unwrap_or(u32::MAX) != *wanted {
                 return Err(format!("there are {live} live records {record}"));
             }
@@ -477,7 +507,9 @@ fn plain(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::Date(date) => date.to_string(),
         Value::Instant(at) => crate::moment::text(*at),
-        Value::Range(range) => format!("{} to {}", crate::moment::text(range.from), crate::moment::text(range.until)),
+        Value::Range(range) => {
+            format!("{} to {}", crate::moment::text(range.from), crate::moment::text(range.until))
+        }
         Value::Text(text) | Value::Person(text) | Value::Place(text) | Value::Reference(text) => text.clone(),
         Value::Official(official) => official.to_string(),
         Value::Money(money) => format!("{} {}", money.minor, money.currency),

@@ -8,7 +8,7 @@ use qadiya_store::append::{Append, Batch, DeadlineRow, EntityRow, Row, Settles};
 use qadiya_store::read::CaseRow;
 use uuid::Uuid;
 
-use crate::rows::{length, micros, signed, small, word};
+use crate::rows::{length, micros, signed, word};
 
 /// The arrays of one table. `unnest` pads shorter arrays with NULL without a word, so the lengths are compared.
 macro_rules! columns {
@@ -44,7 +44,7 @@ columns! {
         authority_until: Option<i64>,
         next_date: Option<i64>,
         outcome: Option<String>,
-        irregular: i32,
+        irregular: i64,
         state: Vec<u8>,
         version: i64,
         head: Vec<u8>,
@@ -98,7 +98,7 @@ columns! {
         since: i64,
         due: Option<i64>,
         next: Option<i64>,
-        step: i32,
+        step: i64,
         passed: bool,
         calendar: Option<Vec<u8>>,
     }
@@ -356,7 +356,7 @@ impl Columns {
         cases.authority_until.push(row.authority_until.map(micros));
         cases.next_date.push(row.next_date.map(micros));
         cases.outcome.push(row.outcome.as_ref().map(ToString::to_string));
-        cases.irregular.push(small(row.irregular));
+        cases.irregular.push(i64::from(row.irregular));
         cases.state.push(row.state.clone());
         cases.version.push(signed(row.version));
         cases.head.push(row.head.as_bytes().to_vec());
@@ -412,7 +412,7 @@ impl Columns {
         deadlines.since.push(row.map_or(0, |row| micros(row.since)));
         deadlines.due.push(row.and_then(|row| row.due).map(micros));
         deadlines.next.push(row.and_then(|row| row.next).map(micros));
-        deadlines.step.push(row.map_or(0, |row| small(row.step)));
+        deadlines.step.push(row.map_or(0, |row| i64::from(row.step)));
         deadlines.passed.push(row.is_some_and(|row| row.passed));
         deadlines.calendar.push(row.and_then(|row| row.calendar).map(|hash| hash.as_bytes().to_vec()));
     }

@@ -14,9 +14,9 @@ impl Columns {
             && self.seal.is_none()
     }
 
-    /// Writes the batch: one statement, which commits by itself.
-    pub(super) async fn write(self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
-        if self.reads_only() { self.write_access(db).await } else { self.write_all(db).await }
+    /// Writes the batch: one statement, which commits by itself. `renames`: cases may change their numbers and aliases.
+    pub(super) async fn write(self, db: &mut PgConnection, renames: bool) -> Result<(), sqlx::Error> {
+        if self.reads_only() { self.write_access(db).await } else { self.write_all(db, renames).await }
     }
 
     #[expect(
@@ -49,7 +49,7 @@ impl Columns {
         clippy::as_conversions,
         reason = "how sqlx is told that an array may hold NULL; nothing is converted"
     )]
-    async fn write_all(self, db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    async fn write_all(self, db: &mut PgConnection, renames: bool) -> Result<(), sqlx::Error> {
         let batch = &self;
         let seal = self.seal.as_ref();
         sqlx::query_file!(
@@ -148,6 +148,7 @@ impl Columns {
             &batch.shown.at,
             &batch.shown.id,
             batch.wake,
+            renames,
         )
         .fetch_one(db)
         .await?;
