@@ -162,7 +162,12 @@ pub trait CaseStore: Send + Sync {
     async fn find(&self, case: &CaseRef) -> Result<Option<CaseRow>, StoreError>;
 
     /// A page of cases in order of id, after this one, at most `limit` (≤ 1,000).
-    async fn list(&self, filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Result<Vec<CaseRow>, StoreError>;
+    async fn list(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError>;
 
     /// Counts by workflow, stage and office: counters and pending moves in one snapshot. Rows that count 0 are left out.
     async fn counts(&self) -> Result<Vec<StageCount>, StoreError>;
