@@ -102,7 +102,7 @@ impl Channels {
 
 impl Channel {
     /// Sends a message once, within a time.
-    pub async fn deliver(&self, message: &Message<'_>, within: Duration) -> Delivery {
+    pub async fn deliver(&self, id: &str, message: &impl Serialize, within: Duration) -> Delivery {
         let addresses = match self.addresses().await {
             Ok(addresses) => addresses,
             Err(fault) => return Delivery::Failed(fault),
@@ -118,7 +118,7 @@ impl Channel {
         let Ok(client) = client else {
             return Delivery::Failed("no-client".to_owned());
         };
-        let request = client.post(self.url.clone()).header("Idempotency-Key", &message.id).json(message);
+        let request = client.post(self.url.clone()).header("Idempotency-Key", id).json(message);
         let mut response = match request.send().await {
             Ok(response) => response,
             Err(error) if error.is_timeout() => return Delivery::Failed("timeout".to_owned()),

@@ -2,7 +2,8 @@
 
 use qadiya_domain::case::Act;
 use qadiya_domain::case::state::ClockKey;
-use qadiya_engine::{ActInput, ActorChoice, Engine, SubmitError, Submission, Target};
+use qadiya_engine::Engine;
+use qadiya_engine::submit::{ActInput, ActorChoice, Submission, SubmitError, Target};
 use qadiya_store::append::Settles;
 use qadiya_store::work::DueClock;
 use uuid::Uuid;
@@ -60,13 +61,12 @@ pub(crate) struct Stepped {
 }
 
 fn submission(due: &DueClock, clock: ClockKey) -> Submission {
+    let key = format!("clock/{}/{}/{}", due.key, due.step, due.due.as_microsecond());
+    let act = ActInput::Typed(Act::StepClock { clock, step: due.step });
     Submission {
-        actor: ActorChoice::System,
-        target: Target::Stream(due.stream),
-        act: ActInput::Typed(Act::StepClock { clock, step: due.step }),
-        key: Some(format!("clock/{}/{}/{}", due.key, due.step, due.due.as_microsecond())),
+        key: Some(key),
         settles: Some(Settles::Deadline { key: due.key.clone(), epoch: due.epoch }),
-        ..Submission::system()
+        ..Submission::new(ActorChoice::System, Target::Case(due.stream), act)
     }
 }
 

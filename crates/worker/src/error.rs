@@ -1,6 +1,6 @@
 //! What can go wrong in a worker that is not the fault of one job.
 
-use qadiya_engine::EngineError;
+use qadiya_engine::error::EngineError;
 use qadiya_store::StoreError;
 
 /// A fault of a round.

@@ -2,6 +2,7 @@
 //! attached; one that moves none is settled in the queue. The last failed try becomes an incident, never silence.
 
 mod call;
+pub mod notice;
 mod operation;
 
 use std::time::Duration;
@@ -60,6 +61,8 @@ pub(crate) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
 async fn attempt(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> Ended {
     if job.queue == OPERATIONS {
         operation::perform(engine, job).await
+    } else if job.queue == qadiya_engine::NOTICE_QUEUE {
+        notice::perform(engine, settings, job).await
     } else {
         call::perform(engine, settings, job).await
     }

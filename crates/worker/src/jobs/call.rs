@@ -9,7 +9,8 @@ use qadiya_domain::name::Name;
 use qadiya_domain::value::Value;
 use qadiya_domain::workflow::Definition;
 use qadiya_domain::workflow::model::Job;
-use qadiya_engine::{ActInput, ActorChoice, Engine, SubmitError, Submission, Target};
+use qadiya_engine::Engine;
+use qadiya_engine::submit::{ActInput, ActorChoice, Submission, SubmitError, Target};
 use qadiya_store::append::Settles;
 use qadiya_store::read::{CaseRow, Loaded};
 use qadiya_store::work::{DueJob, Settle};
@@ -24,7 +25,7 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
         Ok(prepared) => prepared,
         Err(fault) => return later(engine, job, PREPARE, fault),
     };
-    match prepared.channel.deliver(&prepared.message(job), prepared.within).await {
+    match prepared.channel.deliver(&job.id.to_string(), &prepared.message(job), prepared.within).await {
         Delivery::Done(reply) => {
             let report = JobReport::Done { code: reply.code, fields: reply.fields };
             report_to_case(engine, job, &prepared, report, None).await
@@ -140,13 +141,11 @@ async fn report_to_case(
     report: JobReport,
     incident: Option<String>,
 ) -> Ended {
+    let act = ActInput::Typed(Act::ReportJob { queued: job.seq, job: prepared.name.clone(), report });
     let submission = Submission {
-        actor: ActorChoice::System,
-        target: Target::Stream(job.stream),
-        act: ActInput::Typed(Act::ReportJob { queued: job.seq, job: prepared.name.clone(), report }),
         key: Some(format!("job/{}", job.id)),
         settles: Some(Settles::Job { id: job.id, epoch: job.epoch, incident: incident.clone() }),
-        ..Submission::system()
+        ..Submission::new(ActorChoice::System, Target::Case(job.stream), act)
     };
     match engine.submit(submission).await {
         Ok(_) | Err(SubmitError::LeaseLost) => Ended::WithCase,
