@@ -13,6 +13,7 @@ pub mod clock;
 pub mod error;
 pub mod event_log;
 pub mod ids;
+pub mod installation;
 pub mod library;
 pub mod manifest_file;
 pub mod officials;

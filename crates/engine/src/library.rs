@@ -210,8 +210,10 @@ impl Engine {
             })?;
             parsed.insert(name.clone(), (Arc::new(calendar), Hash::of(bytes), bytes));
         }
-        let source = Source { text: bytes, calendars: &|name| parsed.get(name).map(|(calendar, ..)| Arc::clone(calendar)) };
-        let definition = read(&source).map_err(PublishError::Faults)?;
+        let definition = {
+            let calendar = |name: &Name| parsed.get(name).map(|(calendar, ..)| Arc::clone(calendar));
+            read(&Source { text: bytes, calendars: &calendar }).map_err(PublishError::Faults)?
+        };
         let (hash, workflow, version) = (definition.hash, definition.workflow.clone(), definition.version);
         let (proved, findings) = (definition.is_proved(), definition.findings.clone());
         let published = Published { hash, workflow: workflow.clone(), version, findings, proved };

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use qadiya_engine::Engine;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -36,12 +35,10 @@ impl App {
 
     /// A new id: of a request, of an item of a batch.
     pub(crate) fn new_id(&self) -> Result<Uuid, Problem> {
-        self.settings.ids.id(self.engine.clock().now()).map_err(|error| {
+        self.engine.ids().id(self.engine.clock().now()).map_err(|error| {
             tracing::error!(error = %error, "no request id can be made");
             Problem::new(Code::Internal)
         })
     }
 }
 
-/// The status of something new.
-pub(crate) const CREATED: StatusCode = StatusCode::CREATED;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use qadiya_domain::case::{Refusal, Refusals};
+use qadiya_domain::workflow::Finding;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{Content, Ref, RefOr, Response as Documented};
@@ -125,14 +126,24 @@ pub struct FieldFault {
 pub struct FindingWire {
     /// Which check.
     pub check: String,
-    /// `error`, `not-proved` or `warning`.
+    /// `error`, `warning` or `info`.
     pub severity: String,
     /// Line in the file, from 1; 0 for the file as a whole.
     pub line: u32,
     /// Column, from 1.
     pub column: u32,
-    /// What is wrong, with the mend.
+    /// The state, command or deadline it is about.
+    pub about: String,
+    /// What is wrong.
     pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub hint: Option<String>,
+    /// The reason with which the file accepts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub accepted: Option<String>,
 }
 
 impl From<&Refusal> for RefusalWire {
@@ -144,6 +155,21 @@ impl From<&Refusal> for RefusalWire {
             basis: refusal.basis.clone(),
             who: refusal.who.iter().map(ToString::to_string).collect(),
             with: refusal.with.clone(),
+        }
+    }
+}
+
+impl From<&Finding> for FindingWire {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            check: finding.check.to_string(),
+            severity: finding.check.severity().to_string(),
+            line: finding.place.line,
+            column: finding.place.column,
+            about: finding.at.clone(),
+            message: finding.message.clone(),
+            hint: finding.hint.clone(),
+            accepted: finding.accepted.clone(),
         }
     }
 }

@@ -8,7 +8,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::settings::WebSettings;
@@ -30,7 +31,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let places = Arc::new(Semaphore::new(settings.connections));
     let tracker = TaskTracker::new();
-    let (stop, stopped) = watch::channel(false);
+    let stop = CancellationToken::new();
     let head_time = settings.head_time;
     tokio::pin!(shutdown);
     loop {
@@ -49,7 +50,7 @@ pub async fn serve(
             },
         };
         let service = TowerToHyperService::new(router.clone());
-        let mut stopped = stopped.clone();
+        let stop = stop.clone();
         tracker.spawn(async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -60,7 +61,7 @@ pub async fn serve(
             tokio::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,
-                _ = stopped.wait_for(|stop| *stop) => {
+                () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }
@@ -72,7 +73,7 @@ pub async fn serve(
         });
     }
     drop(listener);
-    stop.send_replace(true);
+    stop.cancel();
     tracker.close();
     if tokio::time::timeout(settings.stop_time, tracker.wait()).await.is_err() {
         tracing::warn!("some requests did not end in time and are cut");

@@ -1,9 +1,7 @@
 //! Limits and marks of the HTTP surface.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use qadiya_engine::ids::{IdSource, SystemIds};
 
 /// How the server behaves towards its clients. The defaults are those of the published service.
 #[derive(Debug, Clone)]
@@ -24,8 +22,6 @@ pub struct WebSettings {
     pub connections: usize,
     /// How long running requests may take to end once the server is told to stop.
     pub stop_time: Duration,
-    /// Where request ids come from.
-    pub ids: Arc<dyn IdSource>,
 }
 
 impl Default for WebSettings {
@@ -39,7 +35,6 @@ impl Default for WebSettings {
             concurrency: 1_024,
             connections: 4_096,
             stop_time: Duration::from_secs(20),
-            ids: Arc::new(SystemIds),
         }
     }
 }

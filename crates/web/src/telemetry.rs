@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use qadiya_engine::query::HealthView;
+
 use crate::problem::Problem;
 
 const REQUESTS: &str = "qadiya_http_requests_total";
@@ -45,5 +47,24 @@ pub(crate) fn refused(problem: &Problem) {
     metrics::counter!(PROBLEMS, "code" => problem.code().to_string()).increment(1);
     for code in problem.refusal_codes() {
         metrics::counter!(REFUSALS, "code" => code.to_owned()).increment(1);
+    }
+}
+
+/// Puts the state of the installation beside the counts.
+pub(crate) fn gauges(health: &HealthView) {
+    let queued = u64::try_from(health.queued).unwrap_or(u64::MAX);
+    let numbers = [
+        ("qadiya_queue_depth", queued),
+        ("qadiya_jobs_waiting", health.jobs),
+        ("qadiya_incidents", health.incidents),
+        ("qadiya_clocks_overdue", health.overdue),
+        ("qadiya_events_pending", health.pending),
+        ("qadiya_log_entries", health.entries),
+        ("qadiya_log_covered", health.covered),
+        ("qadiya_workers_silent", u64::from(health.workers_silent)),
+    ];
+    for (name, number) in numbers {
+        // A gauge is a float; below 2^32 nothing is lost, and beyond it nobody reads the last digits.
+        metrics::gauge!(name).set(f64::from(u32::try_from(number).unwrap_or(u32::MAX)));
     }
 }
