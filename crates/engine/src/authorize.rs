@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use qadiya_domain::actor::Actor;
+use qadiya_domain::case::refusal::{Refusal, RefusalCode, Refusals};
 use qadiya_domain::ids::{AppointmentId, OfficialId, TokenId};
 use qadiya_domain::name::Name;
 use qadiya_domain::registry::{Appointment, Official};
@@ -49,6 +50,9 @@ pub enum Denied {
     /// It cannot be found out now.
     #[error("the directory cannot be read")]
     Store(#[from] StoreError),
+    /// It was not found out.
+    #[error("the directory was not read: {0}")]
+    Broken(String),
     /// The official's stored state cannot be read.
     #[error("the official {official} is damaged: {detail}")]
     Damaged {
@@ -172,4 +176,10 @@ fn sight_of(role: &Name, definition: &Definition) -> Sight {
     } else {
         Sight::Nothing
     }
+}
+
+/// The refusal of somebody whose every appointment lies outside its time.
+pub(crate) fn appointment_refusal(principal: &Principal) -> Refusals {
+    let role = principal.usable().next().map(|held| held.role.to_string()).unwrap_or_default();
+    Refusal::new(RefusalCode::Appointment, role, "the appointment does not run at this time").into()
 }

@@ -4,6 +4,7 @@ use qadiya_domain::ids::{DefinitionHash, StreamId};
 use qadiya_ledger::note::NoteError;
 use qadiya_store::StoreError;
 
+use crate::committer::NotTaken;
 use crate::ids::NoRandomness;
 
 /// A fault of the engine or of what it stands on.
@@ -57,7 +58,19 @@ pub enum EngineError {
     /// The engine is busy: its queue is full.
     #[error("the engine is busy; try again in a moment")]
     Busy,
+    /// A task of the engine broke.
+    #[error("a task of the engine broke: {0}")]
+    Broken(String),
     /// The engine is shutting down.
     #[error("the engine is shutting down")]
     Stopped,
+}
+
+impl From<NotTaken> for EngineError {
+    fn from(why: NotTaken) -> Self {
+        match why {
+            NotTaken::Busy => Self::Busy,
+            NotTaken::Stopped => Self::Stopped,
+        }
+    }
 }

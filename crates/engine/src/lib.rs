@@ -10,16 +10,19 @@
 
 pub mod authorize;
 pub mod clock;
+mod committer;
 pub mod error;
 pub mod event_log;
 pub mod ids;
 pub mod installation;
+mod law;
 pub mod library;
 pub mod manifest_file;
 pub mod officials;
 pub mod operations;
 pub mod query;
 pub mod reference;
+mod references;
 pub mod registry_write;
 pub mod sequencer;
 pub mod submit;
@@ -36,9 +39,14 @@ use uuid::Uuid;
 
 use authorize::{Denied, Principal};
 use clock::Clock;
+use committer::Committers;
 use error::EngineError;
 use ids::IdSource;
 use library::Library;
+use references::References;
+
+/// The setting with the name of the log.
+const ORIGIN: &str = "origin";
 
 /// What is called when a flush failed: what is on the disk is not known, and the process must end (DESIGN D9).
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
@@ -83,6 +91,7 @@ impl fmt::Debug for Settings {
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+    committers: Arc<Committers>,
 }
 
 /// What every part of the engine uses.
@@ -94,6 +103,9 @@ struct Shared {
     origin: Origin,
     library: Library,
     tracker: TaskTracker,
+    references: References,
+    /// A secret that only the holder of the signing key can make again.
+    pepper: [u8; 64],
     /// Who this process is when it takes an office.
     process: Uuid,
     sequencing: tokio::sync::Mutex<Option<qadiya_ledger::tree::Frontier>>,
@@ -116,12 +128,33 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let origin = Origin::new(settings.origin.clone())
             .map_err(|source| EngineError::Origin { origin: settings.origin.clone(), source })?;
+        let found = store.setting(ORIGIN).await?;
+        match found {
+            Some(found) if found != settings.origin => {
+                return Err(EngineError::OtherLog { found, wanted: settings.origin.clone() });
+            }
+            Some(_) => {}
+            None => store.put_setting(ORIGIN, &settings.origin).await?,
+        }
         let process = ids.id(clock.now())?;
         let library = Library::new(Arc::clone(&store));
+        let pepper = *signer.sign(b"qadiya/asked/v1\n").as_bytes();
         let tracker = TaskTracker::new();
-        let sequencing = tokio::sync::Mutex::new(None);
-        let shared = Shared { store, clock, ids, signer, origin, library, tracker, process, sequencing };
-        Ok(Self { shared: Arc::new(shared) })
+        let shared = Arc::new(Shared {
+            store,
+            clock,
+            ids,
+            signer,
+            origin,
+            library,
+            tracker: tracker.clone(),
+            references: References::default(),
+            pepper,
+            process,
+            sequencing: tokio::sync::Mutex::new(None),
+        });
+        let committers = Arc::new(Committers::start(&shared, &settings, &tracker));
+        Ok(Self { shared, committers })
     }
 
     /// The business clock.
@@ -156,12 +189,29 @@ impl Engine {
 
     /// Takes no new work, finishes what waits, and returns once everything is durable or answered.
     pub async fn stop(&self) {
+        self.committers.end();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
     }
 
+    /// Runs work on the store in a task of its own, so that it is finished even when nobody waits for it any more
+    /// (DESIGN D9).
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        self.shared.tracker.spawn(work).await.map_err(|error| EngineError::Broken(error.to_string()))
+    }
+
     /// Recognises the bearer of a token: one indexed read.
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal, Denied> {
-        authorize::authenticate(self.shared.store.as_ref(), bearer, self.clock().now()).await
+        let (engine, bearer) = (self.clone(), bearer.to_owned());
+        let asked = async move {
+            authorize::authenticate(engine.shared.store.as_ref(), &bearer, engine.clock().now()).await
+        };
+        match self.apart(asked).await {
+            Ok(answer) => answer,
+            Err(error) => Err(Denied::Broken(error.to_string())),
+        }
     }
 }

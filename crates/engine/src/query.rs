@@ -1,6 +1,7 @@
 //! Questions about cases. Each one checks the right to ask, reads, records the access durably, and only then answers
 //! (DESIGN D14). Whether an authority has lapsed is worked out from the clock on every answer (D18).
 
+mod access;
 mod case;
 mod lists;
 mod views;
@@ -68,6 +69,7 @@ impl From<EngineError> for QueryError {
             EngineError::Store(error) => Self::Unavailable(error),
             EngineError::Busy | EngineError::Stopped => Self::Busy,
             EngineError::Randomness(_)
+            | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
             | EngineError::Definition { .. }

@@ -1,6 +1,7 @@
 //! Writing to streams that are not cases: officials, persons, manifests, definitions, the installation. They go through
 //! the same committers as commands, so they share batches, seals and the log.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,8 +14,10 @@ use qadiya_ledger::receipt::Receipt;
 use qadiya_store::StoreError;
 use qadiya_store::append::Lookup;
 use qadiya_store::read::Loaded;
+use tokio::sync::oneshot;
 
 use crate::Engine;
+use crate::committer::queue::{Registry, Work};
 use crate::error::EngineError;
 
 /// Says what deeds follow on the state of a stream, or why none may. It is asked again when the stream has moved.
@@ -37,6 +40,8 @@ pub struct RegistryWrite {
     pub lookups: Vec<Lookup>,
     /// Keys that lead to it no more.
     pub forgets: Vec<Lookup>,
+    /// Folded spellings and birth year of a person, to be kept beside its state; `None` leaves them.
+    pub agreement: Option<BTreeMap<String, String>>,
     /// The instant of a virtual clock; `None`: the engine's clock.
     pub at: Option<Timestamp>,
 }
@@ -58,6 +63,7 @@ impl RegistryWrite {
             decide: Arc::new(|_| Ok(Vec::new())),
             lookups: Vec::new(),
             forgets: Vec::new(),
+            agreement: None,
             at: None,
         }
     }
@@ -148,13 +154,49 @@ impl Engine {
     }
 
     /// Writes to one stream that is not a case, and answers once it is durable.
+    ///
+    /// # Errors
+    /// [`RegistryError::Refused`] with the words of [`RegistryWrite::decide`]; otherwise what the store or another
+    /// writer did.
     pub async fn record(&self, write: RegistryWrite) -> Result<Recorded, RegistryError> {
-        drop(write);
-        Err(RegistryError::Busy)
+        let (reply, answer) = oneshot::channel();
+        let stream = write.stream;
+        let work = Work::Registry(Box::new(Registry { write, reply }));
+        self.committers.give(stream, work).map_err(EngineError::from)?;
+        answer.await.unwrap_or(Err(RegistryError::Busy))
     }
 
     /// Writes to many streams, all in flight together; the answers come in the order of the writes.
     pub async fn record_many(&self, writes: Vec<RegistryWrite>) -> Vec<Result<Recorded, RegistryError>> {
-        writes.into_iter().map(|_| Err(RegistryError::Busy)).collect()
+        let tasks: Vec<_> = writes
+            .into_iter()
+            .map(|write| {
+                let engine = self.clone();
+                self.shared.tracker.spawn(async move { engine.record(write).await })
+            })
+            .collect();
+        let mut answers = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            answers.push(task.await.unwrap_or(Err(RegistryError::Busy)));
+        }
+        answers
+    }
+
+    /// Makes the installation known to its own log, once: the name of the log, its key, and whether only synthetic
+    /// people live here.
+    pub async fn install(&self, synthetic: bool) -> Result<(), RegistryError> {
+        let put = self.store().put_setting(crate::library::SYNTHETIC, if synthetic { "true" } else { "false" });
+        put.await.map_err(RegistryError::Store)?;
+        let deed = Deed::Installed {
+            origin: self.origin().to_string(),
+            key: self.public_key().to_string(),
+            synthetic,
+        };
+        let stream = StreamId(crate::ids::derived(&["system"]));
+        let write = RegistryWrite::new(stream, StreamKind::System, Actor::System).deciding(move |entity| {
+            let known = entity.installation().is_some_and(|held| !held.origin.is_empty());
+            Ok(if known { Vec::new() } else { vec![deed.clone()] })
+        });
+        self.record(write).await.map(drop)
     }
 }

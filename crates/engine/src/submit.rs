@@ -5,15 +5,20 @@ use qadiya_domain::case::act::Act;
 use qadiya_domain::case::refusal::Refusals;
 use qadiya_domain::ids::{OfficialId, PersonId, Seq, StreamId};
 use qadiya_domain::name::Name;
-use qadiya_ledger::Hash;
 use qadiya_ledger::receipt::Receipt;
+use qadiya_ledger::{Hash, canonical};
 use qadiya_store::StoreError;
+use qadiya_store::access::{AccessOutcome, AccessRecord};
 use qadiya_store::append::Settles;
+use qadiya_store::read::CaseRef;
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::Engine;
 use crate::authorize::Principal;
+use crate::committer::queue::{Access, Command, Work};
+use crate::committer::SYSTEM_SCOPE;
 use crate::error::EngineError;
 use crate::ids::derived;
 
@@ -217,6 +222,7 @@ impl From<EngineError> for SubmitError {
                 Self::Malformed(format!("no version of the workflow {workflow} is active"))
             }
             EngineError::Randomness(_)
+            | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
             | EngineError::Definition { .. }
@@ -228,18 +234,151 @@ impl From<EngineError> for SubmitError {
 
 impl Engine {
     /// Does an act, and answers once it is durable.
+    ///
+    /// # Errors
+    /// [`SubmitError`] says what to do next; a refusal carries every reason at once.
     pub async fn submit(&self, submission: Submission) -> Result<Accepted, SubmitError> {
-        drop(submission);
-        Err(SubmitError::Stopped)
+        let engine = self.clone();
+        // Whoever asked may go away; what was begun is finished.
+        match self.apart(async move { engine.hand_over(submission).await }).await {
+            Ok(answer) => answer,
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Does many acts, all in flight together; the answers come in the order of the acts.
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Accepted, SubmitError>> {
-        submissions.into_iter().map(|_| Err(SubmitError::Stopped)).collect()
+        let tasks: Vec<_> = submissions
+            .into_iter()
+            .enumerate()
+            .map(|(position, mut submission)| {
+                if let Some(context) = &mut submission.access {
+                    // One record for each act: the first carries the id of the request, the others ids made from it.
+                    if position > 0 {
+                        context.request = derived(&["access", &context.request.to_string(), &position.to_string()]);
+                    }
+                }
+                let engine = self.clone();
+                self.shared.tracker.spawn(async move { engine.hand_over(submission).await })
+            })
+            .collect();
+        let mut answers = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            answers.push(task.await.unwrap_or(Err(SubmitError::Stopped)));
+        }
+        answers
     }
 
     /// The stream of a case that is opened under a key: the same key opens the same case.
     pub fn derive_stream(principal: OfficialId, key: &str, workflow: &Name) -> StreamId {
         StreamId(derived(&["case", &principal.to_string(), workflow, key]))
+    }
+
+    async fn hand_over(&self, submission: Submission) -> Result<Accepted, SubmitError> {
+        let stream = match &submission.target {
+            Target::Case(stream) => *stream,
+            Target::Named(text) => match self.resolve(text).await.map_err(SubmitError::Store)? {
+                Some(stream) => stream,
+                None => return Err(self.absent(&submission).await),
+            },
+            Target::New { workflow, .. } => {
+                let key = submission.key.as_ref().ok_or_else(|| {
+                    SubmitError::Malformed("a new case needs a request key: send Idempotency-Key".to_owned())
+                })?;
+                let scope = match &submission.actor {
+                    ActorChoice::ByPrincipal { principal, .. } => principal.scope(),
+                    ActorChoice::System => SYSTEM_SCOPE,
+                };
+                Self::derive_stream(scope, key, workflow)
+            }
+        };
+        let asked = self.asked(&submission)?;
+        let (reply, answer) = oneshot::channel();
+        let work = Work::Command(Box::new(Command { submission, stream, asked, reply }));
+        self.committers.give(stream, work).map_err(EngineError::from)?;
+        answer.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// The stream of a case by its number, its alias, or its id as text.
+    pub(crate) async fn resolve(&self, text: &str) -> Result<Option<StreamId>, StoreError> {
+        if let Ok(id) = text.parse() {
+            return Ok(Some(StreamId(id)));
+        }
+        let case = match crate::reference::read(text) {
+            Some(reference) => {
+                if let Some(known) = self.shared.references.get(&reference) {
+                    return Ok(Some(known));
+                }
+                CaseRef::Reference(reference)
+            }
+            None => CaseRef::Alias(text.to_owned()),
+        };
+        let found = self.shared.store.find(&case).await?;
+        if let Some(row) = &found {
+            self.shared.references.put(&row.reference, row.id);
+        }
+        match (found, case) {
+            (Some(row), _) => Ok(Some(row.id)),
+            // An alias of another system may happen to look like one of our numbers.
+            (None, CaseRef::Reference(_)) => {
+                Ok(self.shared.store.find(&CaseRef::Alias(text.to_owned())).await?.map(|row| row.id))
+            }
+            (None, CaseRef::Alias(_) | CaseRef::Id(_)) => Ok(None),
+        }
+    }
+
+    /// Records that somebody asked for a case that is not there.
+    async fn absent(&self, submission: &Submission) -> SubmitError {
+        let (Some(context), ActorChoice::ByPrincipal { principal, role }) = (&submission.access, &submission.actor)
+        else {
+            return SubmitError::NotFound;
+        };
+        let record = AccessRecord {
+            id: context.request,
+            at: submission.at.unwrap_or_else(|| self.clock().now()),
+            official: Some(principal.official),
+            capacity: role.as_ref().map(ToString::to_string),
+            purpose: context.purpose.clone(),
+            query: context.route.clone(),
+            streams: Vec::new(),
+            outcome: AccessOutcome::Absent,
+            refusals: Vec::new(),
+        };
+        match self.record_access(record).await {
+            Ok(()) => SubmitError::NotFound,
+            Err(error) => error.into(),
+        }
+    }
+
+    /// What a key is bound to. The digest is made with a secret of this installation, so that nobody can try names and
+    /// birth dates against it after an erasure.
+    fn asked(&self, submission: &Submission) -> Result<Hash, SubmitError> {
+        let malformed = |error: canonical::CanonicalError| SubmitError::Malformed(error.to_string());
+        let act = match &submission.act {
+            ActInput::Raw(raw) => canonical::to_bytes(raw),
+            // An act with protected values has no stored form yet; its words are as good for telling two apart.
+            ActInput::Typed(act) => canonical::encode(act).unwrap_or_else(|_| format!("{act:?}").into_bytes()),
+        };
+        let opening = match &submission.target {
+            Target::New { alias, group, person, .. } => {
+                canonical::encode(&(alias, group, person)).map_err(malformed)?
+            }
+            Target::Case(_) | Target::Named(_) => Vec::new(),
+        };
+        let happened = submission.happened.map(qadiya_domain::moment::text).unwrap_or_default();
+        let mut text = self.shared.pepper.to_vec();
+        for part in [act.as_slice(), opening.as_slice(), happened.as_bytes()] {
+            text.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            text.extend_from_slice(part);
+        }
+        Ok(Hash::of(&text))
+    }
+
+    /// Makes an access record durable.
+    pub(crate) async fn record_access(&self, record: AccessRecord) -> Result<(), EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let shard = StreamId(record.id);
+        self.committers.give(shard, Work::Access(Box::new(Access { record, reply })))?;
+        answer.await.unwrap_or(Err(EngineError::Stopped))
     }
 }
