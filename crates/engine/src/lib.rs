@@ -14,7 +14,6 @@ mod committer;
 pub mod error;
 pub mod event_log;
 pub mod ids;
-pub mod installation;
 mod law;
 pub mod library;
 pub mod manifest_file;

@@ -11,7 +11,9 @@ use axum::http::Method;
 pub enum Policy {
     /// Anybody: no case data is behind it.
     Open,
-    /// Whoever holds a capacity today; the engine decides about the case.
+    /// Whoever is known. The engine decides about the case, and records what it refuses.
+    Known,
+    /// Whoever holds a capacity today. No case data is behind it.
     Appointed,
     /// Whoever holds the capacity `administrator` today, and is no program.
     Administrator,
@@ -39,7 +41,7 @@ pub enum Verb {
 }
 
 use Verb::{Get, Post};
-use Policy::{Administrator, Appointed, Open};
+use Policy::{Administrator, Appointed, Known, Open};
 
 const fn rule(method: Verb, path: &'static str, policy: Policy) -> Rule {
     Rule { method, path, policy }
@@ -51,27 +53,27 @@ pub const RULES: &[Rule] = &[
     rule(Get, "/ready", Open),
     rule(Get, "/openapi.json", Open),
     rule(Get, "/help/errors/{code}", Open),
-    rule(Get, "/api/v1/cases", Appointed),
-    rule(Post, "/api/v1/cases", Appointed),
-    rule(Get, "/api/v1/cases/{ref}", Appointed),
-    rule(Get, "/api/v1/cases/{ref}/commands", Appointed),
-    rule(Post, "/api/v1/cases/{ref}/commands", Appointed),
-    rule(Get, "/api/v1/cases/{ref}/log", Appointed),
-    rule(Get, "/api/v1/cases/{ref}/deadlines", Appointed),
-    rule(Post, "/api/v1/commands:batch", Appointed),
-    rule(Get, "/api/v1/stages", Appointed),
-    rule(Get, "/api/v1/stages/{ref}", Appointed),
-    rule(Get, "/api/v1/work", Appointed),
-    rule(Get, "/api/v1/operations/{id}", Appointed),
+    rule(Get, "/api/v1/cases", Known),
+    rule(Post, "/api/v1/cases", Known),
+    rule(Get, "/api/v1/cases/{ref}", Known),
+    rule(Get, "/api/v1/cases/{ref}/commands", Known),
+    rule(Post, "/api/v1/cases/{ref}/commands", Known),
+    rule(Get, "/api/v1/cases/{ref}/log", Known),
+    rule(Get, "/api/v1/cases/{ref}/deadlines", Known),
+    rule(Post, "/api/v1/commands:batch", Known),
+    rule(Get, "/api/v1/stages", Known),
+    rule(Get, "/api/v1/stages/{ref}", Known),
+    rule(Get, "/api/v1/work", Known),
+    rule(Get, "/api/v1/operations/{id}", Known),
     rule(Get, "/api/v1/workflows", Appointed),
     rule(Post, "/api/v1/workflows", Administrator),
     rule(Get, "/api/v1/workflows/{name}", Appointed),
     rule(Post, "/api/v1/workflows/{name}/activate", Administrator),
-    rule(Get, "/api/v1/feed", Appointed),
+    rule(Get, "/api/v1/feed", Known),
     rule(Get, "/api/v1/ledger/checkpoint", Appointed),
-    rule(Get, "/api/v1/oversight", Appointed),
-    rule(Get, "/api/v1/incidents", Appointed),
-    rule(Post, "/api/v1/incidents/{id}/retry", Appointed),
+    rule(Get, "/api/v1/oversight", Known),
+    rule(Get, "/api/v1/incidents", Known),
+    rule(Post, "/api/v1/incidents/{id}/retry", Known),
     rule(Get, "/metrics", Administrator),
     rule(Post, "/admin/officials", Administrator),
     rule(Post, "/admin/officials/{id}/appointments", Administrator),

@@ -151,14 +151,13 @@ pub async fn perform(
     answer::accepted(StatusCode::OK, &accepted)
 }
 
-/// An act on a case. Which members it may have follows from the definition of the case; names that another system gives
-/// to commands, roles and facts are read as well. Unknown members are refused.
+/// An act on a case: exactly one of `command`, `sign`, `reject`, `withdraw`, `file-paper`, `edit-fact`, `correct-facts`
+/// and `annul`, with what belongs to it. What a command must carry follows from the definition of the case; names that
+/// another system gives to commands, roles and facts are read as well. Unknown members are refused.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CommandInput {
-    /// What kind of act; missing for a command.
-    #[schema(nullable = false)]
-    pub act: Option<String>,
-    /// The command.
+    /// The command of the workflow file.
     #[schema(nullable = false, example = "register-arrival", min_length = 1)]
     pub command: Option<String>,
     /// The record whose track it moves.
@@ -167,19 +166,55 @@ pub struct CommandInput {
     /// The outcome, for a command with outcomes.
     #[schema(nullable = false, min_length = 1)]
     pub outcome: Option<String>,
-    /// Facts asked for: a value, or how it is missing and why.
+    /// Facts asked for: a value, or `{"unknown": why}`, `{"refused": why}`, `{"none": why}`.
     #[schema(nullable = false, value_type = Object)]
     pub answers: Option<serde_json::Value>,
-    /// Records filed.
+    /// Records filed: `{"record": kind, "about": number, "fields": {…}}`.
     #[schema(nullable = false, value_type = Vec<Object>)]
     pub records: Option<serde_json::Value>,
-    /// Papers filed.
+    /// Papers filed: `{"document": kind, "reference": number, "sha256": …, "signed": true}`.
     #[schema(nullable = false, value_type = Vec<Object>)]
     pub papers: Option<serde_json::Value>,
-    /// The reasons of a decision.
+    /// The reasons of a decision, a rejection, a correction, an annulment.
     #[schema(nullable = false, min_length = 1)]
     pub reason: Option<String>,
     /// When it happened, if earlier than now.
     #[schema(nullable = false, format = DateTime)]
     pub happened: Option<String>,
+    /// Signs the proposal of this event; needs `hash`.
+    #[schema(nullable = false, minimum = 1)]
+    pub sign: Option<u64>,
+    /// The hash of the proposal that was read.
+    #[schema(nullable = false, pattern = "^[0-9a-f]{64}$")]
+    pub hash: Option<String>,
+    /// Consent or dissent; consent when missing.
+    #[schema(nullable = false)]
+    pub agree: Option<bool>,
+    /// The reason of a dissent.
+    #[schema(nullable = false, min_length = 1)]
+    pub note: Option<String>,
+    /// Sends the proposal of this event back.
+    #[schema(nullable = false, minimum = 1)]
+    pub reject: Option<u64>,
+    /// Takes the proposal of this event back.
+    #[schema(nullable = false, minimum = 1)]
+    pub withdraw: Option<u64>,
+    /// Files a paper on its own.
+    #[schema(nullable = false, value_type = Object)]
+    pub file_paper: Option<serde_json::Value>,
+    /// Changes this fact to `value`.
+    #[schema(nullable = false, min_length = 1)]
+    pub edit_fact: Option<String>,
+    /// The new value of the fact.
+    #[schema(nullable = false, value_type = Object)]
+    pub value: Option<serde_json::Value>,
+    /// Corrects facts; both versions stay in the log.
+    #[schema(nullable = false, value_type = Object)]
+    pub correct_facts: Option<serde_json::Value>,
+    /// Facts whose value is taken away by the correction.
+    #[schema(nullable = false)]
+    pub unset: Option<Vec<String>>,
+    /// Annuls the act of this event.
+    #[schema(nullable = false, minimum = 1)]
+    pub annul: Option<u64>,
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use qadiya_domain::ids::JobId;
-use qadiya_engine::installation::IncidentView;
+use qadiya_engine::query::IncidentView;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 

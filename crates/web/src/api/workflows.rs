@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use qadiya_domain::ids::DefinitionHash;
 use qadiya_domain::name::Name;
-use qadiya_engine::installation::WorkflowVersion;
+use qadiya_engine::query::WorkflowVersion;
 use qadiya_ledger::Hash;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

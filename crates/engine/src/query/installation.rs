@@ -9,9 +9,10 @@ use qadiya_domain::name::Name;
 use qadiya_domain::workflow::Definition;
 
 use crate::Engine;
-use crate::authorize::Sight;
+use crate::authorize::{Sight, sight};
 use crate::error::EngineError;
-use crate::query::{QueryError, Viewer};
+use super::{QueryError, Viewer};
+use qadiya_store::access::AccessOutcome;
 
 /// A published version of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +103,10 @@ impl Engine {
             fault: row.fault,
             due: row.run_at,
         };
-        Ok(self.store().jobs(true, after, limit).await?.into_iter().map(view).collect())
+        let rows = self.store().jobs(true, after, limit).await?;
+        let streams = rows.iter().map(|row| row.stream).collect();
+        self.note_access(who, streams, AccessOutcome::Shown, self.clock().now()).await?;
+        Ok(rows.into_iter().map(view).collect())
     }
 
     /// Lets a job that gave up run again; `false` when there is none of this id.
@@ -114,7 +118,9 @@ impl Engine {
         if who.principal.service {
             return Err(QueryError::Forbidden("a program cannot let an incident run again".to_owned()));
         }
-        Ok(self.store().retry_job(id, self.clock().now()).await?)
+        let now = self.clock().now();
+        self.note_access(who, Vec::new(), AccessOutcome::Acted, now).await?;
+        Ok(self.store().retry_job(id, now).await?)
     }
 
     /// The newest checkpoint, a signed note; `None` while nothing is signed.
@@ -125,13 +131,23 @@ impl Engine {
     /// Whoever may see the files of every active workflow, or administers the installation, may see what gave up in it.
     async fn may_oversee(&self, who: &Viewer) -> Result<(), QueryError> {
         let now = self.clock().now();
+        match self.oversees(who, now).await {
+            Err(QueryError::Forbidden(why)) => {
+                self.note_access(who, Vec::new(), AccessOutcome::Denied, now).await?;
+                Err(QueryError::Forbidden(why))
+            }
+            other => other,
+        }
+    }
+
+    async fn oversees(&self, who: &Viewer, now: Timestamp) -> Result<(), QueryError> {
         if who.principal.administrator(now).is_ok() {
             return Ok(());
         }
         let mut asked = 0_u32;
         for version in self.workflows().await?.iter().filter(|version| version.active) {
             let definition = self.definition(version.hash).await?;
-            if crate::authorize::sight(&who.principal, who.role.as_ref(), &definition, now) < Sight::File {
+            if sight(&who.principal, who.role.as_ref(), &definition, now) < Sight::File {
                 return Err(QueryError::Forbidden(format!("the files of {} may not be seen", version.workflow)));
             }
             asked = asked.saturating_add(1);
