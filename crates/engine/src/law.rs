@@ -88,3 +88,5 @@ pub(crate) fn read_act(_d: &Definition, _r: &qadiya_ledger::Value) -> Result<Act
 pub(crate) fn seal(before: &Case, _events: Vec<Event>, _ids: &dyn IdSource) -> Result<(Vec<SealedEvent>, Case), EngineError> { Ok((vec![], before.clone())) }
 
 pub(crate) fn open_commands(_d: &Definition, _c: &Case, _p: &crate::authorize::Principal, _r: Option<&qadiya_domain::name::Name>, _n: Timestamp) -> Vec<crate::query::OpenCommandView> { vec![] }
+pub(crate) fn illegal(_d: &Definition, _s: StreamId, _e: &[(Event, Hash)]) -> Vec<(Option<u64>, String)> { vec![] }
+pub(crate) fn fold(case: Case, _e: &Event, _h: Hash) -> Case { case }

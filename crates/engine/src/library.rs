@@ -118,7 +118,7 @@ impl Library {
     }
 
     /// A definition, if it is in memory already.
-    pub(crate) fn known(&self, hash: &DefinitionHash) -> Option<Arc<Definition>> {
+    fn known(&self, hash: &DefinitionHash) -> Option<Arc<Definition>> {
         self.lock().get(hash).cloned()
     }
 
@@ -130,6 +130,13 @@ impl Library {
         if let Some(known) = self.known(&hash) {
             return Ok(known);
         }
+        let definition = Arc::new(self.read_stored(hash).await?);
+        self.lock().insert(hash, Arc::clone(&definition));
+        Ok(definition)
+    }
+
+    /// Reads a definition out of the store, whether it is in memory or not.
+    pub(crate) async fn read_stored(&self, hash: DefinitionHash) -> Result<Definition, EngineError> {
         let bad = |detail: String| EngineError::Definition { hash, detail };
         let stored = self.store.definition(&hash).await?.ok_or_else(|| bad("it is not stored".to_owned()))?;
         let mut calendars = BTreeMap::new();
@@ -146,8 +153,6 @@ impl Library {
         if definition.hash != hash {
             return Err(bad(format!("its bytes have the hash {}", definition.hash)));
         }
-        let definition = Arc::new(definition);
-        self.lock().insert(hash, Arc::clone(&definition));
         Ok(definition)
     }
 
