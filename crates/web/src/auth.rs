@@ -94,6 +94,10 @@ fn refused(denied: &Denied) -> Problem {
             tracing::warn!(error = %error, "the directory cannot be read");
             Problem::new(Code::Unavailable)
         }
+        Denied::Broken(error) => {
+            tracing::error!(error = %error, "the directory cannot be read");
+            Problem::new(Code::Internal)
+        }
         Denied::Damaged { official, .. } => {
             tracing::error!(official = %official, "the record of an official is damaged");
             Problem::new(Code::Internal)

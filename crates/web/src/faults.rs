@@ -80,6 +80,7 @@ impl From<EngineError> for Problem {
             | EngineError::OtherLog { .. }
             | EngineError::Definition { .. }
             | EngineError::Integrity { .. }
+            | EngineError::Broken(_)
             | EngineError::Log(_) => hidden(Code::Internal, &error),
         }
     }

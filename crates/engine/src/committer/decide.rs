@@ -571,6 +571,7 @@ fn capacities(actor: &ActorChoice, act: &Act, definition: &Definition, now: Time
         | Act::FilePaper(_)
         | Act::Annul { .. }
         | Act::Enact { .. }
+        | Act::Lapse { .. }
         | Act::StepClock { .. }
         | Act::ReportJob { .. } => &[],
     };

@@ -51,6 +51,11 @@ pub struct IncidentView {
 impl Engine {
     /// Every published version, by workflow and version.
     pub async fn workflows(&self) -> Result<Vec<WorkflowVersion>, EngineError> {
+        let engine = self.clone();
+        self.apart(async move { engine.read_workflows().await }).await?
+    }
+
+    async fn read_workflows(&self) -> Result<Vec<WorkflowVersion>, EngineError> {
         let stored = self.store().definitions().await?;
         let mut active = BTreeMap::new();
         for definition in &stored {
@@ -75,6 +80,11 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotActive`] when none is.
     pub async fn active_file(&self, workflow: &Name) -> Result<(Arc<Definition>, Vec<u8>), EngineError> {
+        let (engine, workflow) = (self.clone(), workflow.clone());
+        self.apart(async move { engine.read_active_file(&workflow).await }).await?
+    }
+
+    async fn read_active_file(&self, workflow: &Name) -> Result<(Arc<Definition>, Vec<u8>), EngineError> {
         let definition = self.active(workflow).await?;
         let stored = self.store().definition(&definition.hash).await?;
         let stored = stored.ok_or_else(|| EngineError::Definition {
@@ -89,6 +99,16 @@ impl Engine {
     /// # Errors
     /// [`QueryError::Forbidden`] for whoever may see no case file and is no administrator.
     pub async fn incidents(
+        &self,
+        who: &Viewer,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<IncidentView>, QueryError> {
+        let (engine, who) = (self.clone(), who.clone());
+        self.apart(async move { engine.read_incidents(&who, after, limit).await }).await?
+    }
+
+    async fn read_incidents(
         &self,
         who: &Viewer,
         after: Option<JobId>,
@@ -114,6 +134,11 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::incidents`].
     pub async fn retry_incident(&self, who: &Viewer, id: JobId) -> Result<bool, QueryError> {
+        let (engine, who) = (self.clone(), who.clone());
+        self.apart(async move { engine.release_incident(&who, id).await }).await?
+    }
+
+    async fn release_incident(&self, who: &Viewer, id: JobId) -> Result<bool, QueryError> {
         self.may_oversee(who).await?;
         if who.principal.service {
             return Err(QueryError::Forbidden("a program cannot let an incident run again".to_owned()));
@@ -125,7 +150,9 @@ impl Engine {
 
     /// The newest checkpoint, a signed note; `None` while nothing is signed.
     pub async fn newest_checkpoint(&self) -> Result<Option<String>, EngineError> {
-        Ok(self.store().checkpoint().await?.map(|checkpoint| checkpoint.text))
+        let store = Arc::clone(self.store());
+        let newest = self.apart(async move { store.checkpoint().await }).await??;
+        Ok(newest.map(|checkpoint| checkpoint.text))
     }
 
     /// Whoever may see the files of every active workflow, or administers the installation, may see what gave up in it.
