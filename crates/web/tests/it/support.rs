@@ -21,59 +21,59 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 /// Where the clock of every test begins: an odd microsecond.
-pub const BEGIN: &str = "2026-03-02T06:00:00.000001Z";
+pub(crate) const BEGIN: &str = "2026-03-02T06:00:00.000001Z";
 
 /// The capacities of the tests, beside nobody at all.
-pub const ROLES: [&str; 5] = ["police-clerk", "payment-office", "judge", "administrator", "stranger"];
+pub(crate) const ROLES: [&str; 5] = ["police-clerk", "payment-office", "judge", "administrator", "stranger"];
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-pub struct Server {
-    pub engine: Engine,
-    pub store: Arc<MemoryStore>,
-    pub clock: Arc<ManualClock>,
-    pub router: Router,
-    pub admin: Router,
+pub(crate) struct Server {
+    pub(crate) engine: Engine,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) router: Router,
+    pub(crate) admin: Router,
     tokens: BTreeMap<String, String>,
-    pub officials: BTreeMap<String, OfficialId>,
+    pub(crate) officials: BTreeMap<String, OfficialId>,
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub bytes: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes)
             .unwrap_or_else(|_| panic!("{} is no JSON: {}", self.status, String::from_utf8_lossy(&self.bytes)))
     }
 
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// Fails with the body when the status is another.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
+    pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
         self
     }
 }
 
-pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
@@ -81,16 +81,16 @@ pub async fn send(router: &Router, request: Request<Body>) -> Answer {
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(WebSettings::default()).await
     }
 
-    pub async fn with(settings: WebSettings) -> Self {
+    pub(crate) async fn with(settings: WebSettings) -> Self {
         Self::on(settings, |store| store).await
     }
 
     /// A server on a store that may be wrapped, for faults.
-    pub async fn on(settings: WebSettings, wrap: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
+    pub(crate) async fn on(settings: WebSettings, wrap: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
         let begin: Timestamp = BEGIN.parse().unwrap();
         let store = Arc::new(MemoryStore::new(begin));
         store.put_setting("synthetic", "true").await.unwrap();
@@ -123,7 +123,7 @@ impl Server {
     }
 
     /// A new official with a token, holding a capacity of the same name.
-    pub async fn appoint(&mut self, role: &str, service: bool) {
+    pub(crate) async fn appoint(&mut self, role: &str, service: bool) {
         let system = Actor::System;
         let official = self.engine.name_official(&system, &format!("Official {role}")).await.unwrap();
         let from = BEGIN.parse().unwrap();
@@ -140,7 +140,7 @@ impl Server {
         self.officials.insert(key, official);
     }
 
-    pub async fn publish(&self, file: &str) {
+    pub(crate) async fn publish(&self, file: &str) {
         let bytes = std::fs::read(repository(&format!("workflows/{file}"))).unwrap();
         let mut calendars = Vec::new();
         for calendar in ["iraq", "italy"] {
@@ -151,26 +151,26 @@ impl Server {
         self.engine.activate(&Actor::System, &published.workflow, published.hash).await.unwrap();
     }
 
-    pub fn token(&self, role: &str) -> &str {
+    pub(crate) fn token(&self, role: &str) -> &str {
         &self.tokens[role]
     }
 
-    pub fn request(&self, method: &str, role: &str, uri: &str) -> axum::http::request::Builder {
+    pub(crate) fn request(&self, method: &str, role: &str, uri: &str) -> axum::http::request::Builder {
         Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(uri)
             .header("authorization", format!("Bearer {}", self.token(role)))
     }
 
-    pub async fn get(&self, role: &str, uri: &str) -> Answer {
+    pub(crate) async fn get(&self, role: &str, uri: &str) -> Answer {
         send(&self.router, self.request("GET", role, uri).body(Body::empty()).unwrap()).await
     }
 
-    pub async fn post(&self, role: &str, uri: &str, key: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, role: &str, uri: &str, key: &str, body: Value) -> Answer {
         self.post_bytes(role, uri, key, body.to_string().into_bytes()).await
     }
 
-    pub async fn post_bytes(&self, role: &str, uri: &str, key: &str, body: Vec<u8>) -> Answer {
+    pub(crate) async fn post_bytes(&self, role: &str, uri: &str, key: &str, body: Vec<u8>) -> Answer {
         let request = self
             .request("POST", role, uri)
             .header("content-type", "application/json")
@@ -182,13 +182,13 @@ impl Server {
     }
 
     /// Opens a fine and returns its number.
-    pub async fn fine(&self, key: &str) -> String {
+    pub(crate) async fn fine(&self, key: &str) -> String {
         let body = serde_json::json!({"workflow": "road-fine", "act": {"command": "create-fine"}});
         let answer = self.post("police-clerk", "/api/v1/cases", key, body).await.expect(201);
         answer.json()["reference"].as_str().unwrap().to_owned()
     }
 
-    pub async fn act(&self, role: &str, case: &str, key: &str, body: Value) -> Answer {
+    pub(crate) async fn act(&self, role: &str, case: &str, key: &str, body: Value) -> Answer {
         self.post(role, &format!("/api/v1/cases/{case}/commands"), key, body).await
     }
 }
