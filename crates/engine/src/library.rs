@@ -103,6 +103,24 @@ pub enum ActivateError {
     Store(#[from] StoreError),
 }
 
+impl From<EngineError> for PublishError {
+    fn from(error: EngineError) -> Self {
+        match RegistryError::from(error) {
+            RegistryError::Store(error) => Self::Store(error),
+            other => Self::Registry(other),
+        }
+    }
+}
+
+impl From<EngineError> for ActivateError {
+    fn from(error: EngineError) -> Self {
+        match RegistryError::from(error) {
+            RegistryError::Store(error) => Self::Store(error),
+            other => Self::Registry(other),
+        }
+    }
+}
+
 /// The stream of a workflow's publications.
 pub fn definition_stream(workflow: &Name) -> StreamId {
     StreamId(derived(&["definition", workflow]))
@@ -188,12 +206,14 @@ fn calendar_faults(name: &Name, faults: &[qadiya_domain::calendar::CalendarFault
 impl Engine {
     /// A definition by hash.
     pub async fn definition(&self, hash: DefinitionHash) -> Result<Arc<Definition>, EngineError> {
-        self.library().get(hash).await
+        let engine = self.clone();
+        self.apart(async move { engine.library().get(hash).await }).await?
     }
 
     /// The active definition of a workflow.
     pub async fn active(&self, workflow: &Name) -> Result<Arc<Definition>, EngineError> {
-        self.library().active(workflow).await
+        let (engine, workflow) = (self.clone(), workflow.clone());
+        self.apart(async move { engine.library().active(&workflow).await }).await?
     }
 
     /// Checks a workflow file and stores it with its calendars. Whatever the checks found is in the answer; a file with
@@ -228,9 +248,6 @@ impl Engine {
             .keys()
             .filter_map(|name| parsed.get(name).map(|(_, hash, _)| (name.clone(), *hash)))
             .collect();
-        for (name, (_, hash, bytes)) in parsed.iter().filter(|(name, _)| definition.calendars.contains_key(*name)) {
-            self.store().put_calendar(name, hash, bytes, now).await?;
-        }
         let stored = StoredDefinition {
             hash,
             workflow: workflow.clone(),
@@ -240,7 +257,18 @@ impl Engine {
             proved,
             stored: now,
         };
-        self.store().put_definition(&stored).await?;
+        let calendars: Vec<(Name, Hash, Vec<u8>)> = parsed
+            .into_iter()
+            .filter(|(name, _)| definition.calendars.contains_key(name))
+            .map(|(name, (_, hash, bytes))| (name, hash, bytes.clone()))
+            .collect();
+        self.on_store(move |store| async move {
+            for (name, hash, bytes) in &calendars {
+                store.put_calendar(name, hash, bytes, now).await?;
+            }
+            store.put_definition(&stored).await
+        })
+        .await?;
         let taken = PublishError::VersionTaken { workflow: workflow.clone(), version };
         let write = RegistryWrite::new(definition_stream(&workflow), StreamKind::Definition, by.clone());
         let outcome = self
@@ -266,10 +294,10 @@ impl Engine {
     /// [`ActivateError::Trial`] for a file that was not proved, where the installation is not synthetic.
     pub async fn activate(&self, by: &Actor, workflow: &Name, hash: DefinitionHash) -> Result<(), ActivateError> {
         let unknown = || ActivateError::Unknown { workflow: workflow.clone(), hash };
-        let stored = self.store().definition(&hash).await?.filter(|stored| stored.workflow == *workflow);
-        let stored = stored.ok_or_else(unknown)?;
-        let synthetic = self.store().setting(SYNTHETIC).await?.is_some_and(|value| value == "true");
-        if !stored.proved && !synthetic {
+        let read = |store: Arc<dyn Store>| async move { Ok((store.definition(&hash).await?, store.setting(SYNTHETIC).await?)) };
+        let (stored, synthetic) = self.on_store(read).await?;
+        let stored = stored.filter(|stored| stored.workflow == *workflow).ok_or_else(unknown)?;
+        if !stored.proved && synthetic.as_deref() != Some("true") {
             return Err(ActivateError::Trial(hash));
         }
         let write = RegistryWrite::new(definition_stream(workflow), StreamKind::Definition, by.clone());
@@ -287,7 +315,8 @@ impl Engine {
             Err(RegistryError::Refused(_)) => return Err(unknown()),
             Err(error) => return Err(error.into()),
         }
-        self.store().activate(workflow, &hash, self.clock().now()).await?;
+        let (now, name) = (self.clock().now(), workflow.clone());
+        self.on_store(move |store| async move { store.activate(&name, &hash, now).await }).await?;
         self.library().forget_active(workflow);
         Ok(())
     }

@@ -194,26 +194,28 @@ impl Engine {
     ) -> Result<Vec<ItemAnswer>, OperationError> {
         let total = items.len();
         let mut answers = Vec::with_capacity(total);
-        let mut items = items.into_iter().enumerate();
+        let mut items = items.into_iter();
         loop {
-            let part: Vec<(usize, BatchItem)> = items.by_ref().take(AT_ONCE).collect();
+            let part: Vec<BatchItem> = items.by_ref().take(AT_ONCE).collect();
             if part.is_empty() {
                 return Ok(answers);
             }
-            let submissions = part.iter().map(|(position, item)| {
+            let mut submissions = Vec::with_capacity(part.len());
+            for item in &part {
                 let actor = ActorChoice::ByPrincipal { principal: principal.clone(), role: role.cloned() };
-                let request = derived(&["operation-access", &id.to_string(), &position.to_string()]);
                 let route = format!("operation {id}");
-                Submission {
+                // Every run leaves its own records.
+                let request = self.ids().id(self.clock().now()).map_err(EngineError::from)?;
+                submissions.push(Submission {
                     key: Some(item.key.clone()),
                     seen: item.seen,
                     batch: true,
                     access: Some(AccessContext { request, route, purpose: None }),
                     ..Submission::new(actor, Target::Named(item.case.clone()), ActInput::Raw(item.act.clone()))
-                }
-            });
-            let done = self.submit_apart(submissions.collect()).await;
-            answers.extend(part.iter().zip(done).map(|((_, item), answer)| ItemAnswer::of(item, answer)));
+                });
+            }
+            let done = self.submit_apart(submissions).await;
+            answers.extend(part.iter().zip(done).map(|(item, answer)| ItemAnswer::of(item, answer)));
             let percent = answers.len().saturating_mul(99).checked_div(total).unwrap_or(99);
             self.say(id, u8::try_from(percent).unwrap_or(99), None).await?;
         }

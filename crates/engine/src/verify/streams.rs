@@ -135,8 +135,8 @@ impl Check {
                 return Ok(faults);
             }
         };
-        for (seq, why) in law::illegal(&definition, stream, &events) {
-            fault(FaultKind::Illegal, seq, why);
+        if let Some(illegal) = law::illegal(&definition, stream, &events) {
+            fault(FaultKind::Illegal, Some(illegal.seq), illegal.why);
         }
         let folded = events.iter().fold(Case::unopened(stream), |case, (event, hash)| law::fold(case, event, *hash));
         match case_row(&folded, row.updated) {
