@@ -232,7 +232,8 @@ impl Texts {
         let keyed = |append: &Append, lookup: &Lookup| {
             (lookup.space.clone(), lookup.key.clone(), hexed(append.stream.0))
         };
-        let lookups = || sorted().flat_map(|append| append.lookups.iter().map(|lookup| keyed(append, lookup)));
+        let lookups =
+            || sorted().flat_map(|append| append.lookups.iter().map(|lookup| keyed(append, lookup)));
         let mut clocks = Vec::new();
         let mut stopped = Vec::new();
         for append in sorted() {
@@ -265,7 +266,7 @@ impl Texts {
                 None => {}
             }
         }
-        let events = || sorted().flat_map(|append| append.events.iter().map(|event| (append, event)));
+        let events = || sorted().flat_map(|append| append.events.iter().map(move |event| (append, event)));
         let sealed = batch.seal.is_some();
         Ok(Self {
             questions: text(batch.appends.iter().map(Question::about))?,
@@ -302,7 +303,9 @@ impl Texts {
             steps: text(steps)?,
             done: text(done)?,
             incidents: text(incidents)?,
-            jobs: text(sorted().flat_map(|append| append.jobs.iter().map(|job| JobText::of(append.stream, job))))?,
+            jobs: text(
+                sorted().flat_map(|append| append.jobs.iter().map(|job| JobText::of(append.stream, job))),
+            )?,
             requests: text(placed.iter().filter_map(|(leaf, append)| {
                 append.request.as_ref().map(|request| RequestText {
                     i: hexed(append.stream.0),
@@ -380,7 +383,7 @@ async fn found(
     let mut moved = Vec::new();
     if let Some(questions) = &texts.questions {
         let rows = sqlx::query!(
-            r#"SELECT j.key AS "position!: i64",
+            r#"SELECT j.key + 0 AS "position!: i64",
                  coalesce(c.version, (SELECT version FROM entity WHERE stream = unhex(j.value ->> 'i')))
                    AS "version?: i64",
                  c.id IS NOT NULL AND NOT (c.reference IS j.value ->> 'r' AND c.alias IS j.value ->> 'a'
@@ -431,7 +434,9 @@ async fn found(
             if let (Some(row_after), Some(holder)) = (case_of(append), row.reference) {
                 found.references.insert(row_after.reference.clone(), StreamId(case.id("id", &holder)?));
             }
-            if let (Some(alias), Some(holder)) = (case_of(append).and_then(|row| row.alias.clone()), row.alias) {
+            if let (Some(alias), Some(holder)) =
+                (case_of(append).and_then(|row| row.alias.clone()), row.alias)
+            {
                 found.aliases.insert(alias, StreamId(case.id("id", &holder)?));
             }
         }

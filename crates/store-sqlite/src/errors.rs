@@ -35,7 +35,10 @@ impl Fault {
 }
 
 /// What a failed statement means.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the error of sqlx may grow; what is not listed is `Other`")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the error of sqlx may grow; what is not listed is `Other`"
+)]
 pub(crate) fn meaning(during: &'static str, error: &sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(database) => by_code(during, database.as_ref()),

@@ -88,9 +88,12 @@ impl LedgerStore for SqliteStore {
         let limit = i64::from(limit);
         self.read("reading events that wait for a number", move |connection| {
             Box::pin(async move {
-                let rows = sqlx::query!("SELECT ord, stream, seq, hash FROM log_pending ORDER BY ord LIMIT $1", limit)
-                    .fetch_all(connection)
-                    .await?;
+                let rows = sqlx::query!(
+                    "SELECT ord, stream, seq, hash FROM log_pending ORDER BY ord LIMIT $1",
+                    limit
+                )
+                .fetch_all(connection)
+                .await?;
                 let mut pending = Vec::new();
                 for row in rows {
                     let read = Reading { table: "log_pending", row: &row.ord };
@@ -111,7 +114,9 @@ impl LedgerStore for SqliteStore {
         let entries: Vec<(u64, String, u64, String)> = work
             .entries
             .iter()
-            .map(|entry| (entry.index, hex::encode(entry.stream.0.as_bytes()), entry.seq, entry.hash.to_string()))
+            .map(|entry| {
+                (entry.index, hex::encode(entry.stream.0.as_bytes()), entry.seq, entry.hash.to_string())
+            })
             .collect();
         let nodes: Vec<(u8, u64, String)> =
             work.nodes.iter().map(|node| (node.level, node.index, node.hash.to_string())).collect();
@@ -179,9 +184,10 @@ impl LedgerStore for SqliteStore {
     async fn log_size(&self) -> Result<u64, StoreError> {
         self.read("reading the size of the log", move |connection| {
             Box::pin(async move {
-                let size = sqlx::query_scalar!(r#"SELECT coalesce(max(idx) + 1, 0) AS "size!: i64" FROM log_entry"#)
-                    .fetch_one(connection)
-                    .await?;
+                let size =
+                    sqlx::query_scalar!(r#"SELECT coalesce(max(idx) + 1, 0) AS "size!: i64" FROM log_entry"#)
+                        .fetch_one(connection)
+                        .await?;
                 let read = Reading { table: "log_entry", row: &"the last" };
                 Ok(read.number("idx", size)?)
             })
@@ -268,7 +274,8 @@ impl LedgerStore for SqliteStore {
                     let key = format!("{} ({}/{})", row.idx, key_of(&row.stream), row.seq);
                     let read = Reading { table: "log_entry", row: &key };
                     let bytes = row.bytes.ok_or_else(|| read.bad("seq", "its event is missing"))?;
-                    let entry = EntryColumns { idx: row.idx, stream: row.stream, seq: row.seq, hash: row.hash };
+                    let entry =
+                        EntryColumns { idx: row.idx, stream: row.stream, seq: row.seq, hash: row.hash };
                     items.push(FeedItem { entry: LogEntry::try_from(entry)?, bytes });
                 }
                 Ok(items)

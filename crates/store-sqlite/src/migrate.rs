@@ -57,7 +57,10 @@ pub fn schema_version() -> i64 {
     MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the error of sqlx may grow; the rest is about the schema")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the error of sqlx may grow; the rest is about the schema"
+)]
 fn meaning(during: &'static str, error: &MigrateError) -> StoreError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => driver(during, error),

@@ -15,7 +15,9 @@ use std::time::Duration;
 use qadiya_store::StoreError;
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _, Row as _, Sqlite, SqliteConnection, SqlitePool,
+};
 use tokio_util::task::TaskTracker;
 use tracing::log::LevelFilter;
 
@@ -28,7 +30,20 @@ use crate::wake::Wake;
 const OLDEST: (u32, u32, u32) = (3, 51, 3);
 /// File systems whose locks SQLite cannot trust.
 const NETWORK: [&str; 15] = [
-    "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2",
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb",
+    "smb2",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "glusterfs",
+    "lustre",
+    "gfs2",
+    "ocfs2",
     "davfs",
 ];
 /// How long a request waits for a connection before it is told that the database cannot be reached.
@@ -109,7 +124,8 @@ impl SqliteStore {
         }
         let lock = lock(&options.path)?;
         let mut first = connect(options).await?;
-        let unsafe_setting = faults(&mut first).await.map_err(|error| meaning(DURING, &error))?.into_iter().next();
+        let unsafe_setting =
+            faults(&mut first).await.map_err(|error| meaning(DURING, &error))?.into_iter().next();
         if let Some(unsafe_setting) = unsafe_setting {
             return Err(StoreError::Unsafe(unsafe_setting));
         }
@@ -191,7 +207,10 @@ impl SqliteStore {
         let disk = rustix::fs::statvfs(&self.0.path).ok()?;
         let percent = disk.f_bavail.saturating_mul(100).checked_div(disk.f_blocks)?;
         (percent < LEAST_FREE_PERCENT).then(|| {
-            format!("the disk of {} is {percent} % free; free space or move the database", self.0.path.display())
+            format!(
+                "the disk of {} is {percent} % free; free space or move the database",
+                self.0.path.display()
+            )
         })
     }
 }
@@ -341,12 +360,17 @@ pub(crate) fn refuse_network(path: &Path) -> Result<(), StoreError> {
 fn network_mount(mounts: &str, folder: &Path) -> Option<String> {
     let mut best: Option<(usize, String)> = None;
     for line in mounts.lines() {
-        let (Some((before, after)), Some(point)) = (line.split_once(" - "), line.split(' ').nth(4)) else { continue };
+        let (Some((before, after)), Some(point)) = (line.split_once(" - "), line.split(' ').nth(4)) else {
+            continue;
+        };
         let kind = after.split(' ').next().unwrap_or_default();
         let point = PathBuf::from(unescaped(point));
         let depth = point.components().count();
         // A later line with the same mount point lies over an earlier one.
-        if !before.is_empty() && folder.starts_with(&point) && best.as_ref().is_none_or(|(held, _)| depth >= *held) {
+        if !before.is_empty()
+            && folder.starts_with(&point)
+            && best.as_ref().is_none_or(|(held, _)| depth >= *held)
+        {
             best = Some((depth, kind.to_owned()));
         }
     }
@@ -387,7 +411,8 @@ pub async fn faults(connection: &mut SqliteConnection) -> Result<Vec<String>, sq
     }
     if synchronous < 2 {
         faults.push(
-            "synchronous is below FULL: a power cut may lose what was acknowledged; remove the setting".to_owned(),
+            "synchronous is below FULL: a power cut may lose what was acknowledged; remove the setting"
+                .to_owned(),
         );
     }
     if foreign_keys != 1 {

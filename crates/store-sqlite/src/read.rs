@@ -15,7 +15,8 @@ use sqlx::Connection as _;
 
 use crate::open::{Done, SqliteStore};
 use crate::rows::{
-    CaseColumns, DeadlineColumns, EntityColumns, EventColumns, Reading, blob, json, json_ids, key_of, micros, signed,
+    CaseColumns, DeadlineColumns, EntityColumns, EventColumns, Reading, blob, json, json_ids, key_of, micros,
+    signed,
 };
 use crate::{append, search};
 
@@ -62,7 +63,8 @@ impl RequestColumns {
                 };
                 let seal_key = key_of(&id);
                 let sealed = Reading { table: "batch", row: &seal_key };
-                let leaves = leaves.chunks(32).map(|leaf| sealed.hash("leaves", leaf)).collect::<Result<_, _>>()?;
+                let leaves =
+                    leaves.chunks(32).map(|leaf| sealed.hash("leaves", leaf)).collect::<Result<_, _>>()?;
                 let seal = BatchSeal { id: sealed.id("id", &id)?, leaves, signature, key_id };
                 Some((seal, read.number("leaf", leaf)?))
             }
@@ -118,7 +120,11 @@ impl CaseStore for SqliteStore {
         let keys: Vec<(String, String, &str)> = asked
             .iter()
             .map(|asked| {
-                (hex::encode(asked.stream.0.as_bytes()), hex::encode(asked.principal.0.as_bytes()), asked.key.as_str())
+                (
+                    hex::encode(asked.stream.0.as_bytes()),
+                    hex::encode(asked.principal.0.as_bytes()),
+                    asked.key.as_str(),
+                )
             })
             .collect();
         let keys = json(&keys)?;
@@ -126,7 +132,7 @@ impl CaseStore for SqliteStore {
             Box::pin(async move {
                 let rows = sqlx::query_as!(
                     RequestColumns,
-                    r#"SELECT j.key AS "position!: i64", r.asked AS "asked!", r.answer AS "answer!",
+                    r#"SELECT j.key + 0 AS "position!: i64", r.asked AS "asked!", r.answer AS "answer!",
                               r.batch AS "batch?", r.leaf AS "leaf?",
                               b.leaves AS "leaves?", b.signature AS "signature?", b.key_id AS "key_id?"
                        FROM json_each($1) j
@@ -170,7 +176,9 @@ impl CaseStore for SqliteStore {
                             .await?
                     }
                     CaseRef::Alias(alias) => {
-                        case_rows!("FROM court_case c WHERE c.alias = $1", alias).fetch_optional(connection).await?
+                        case_rows!("FROM court_case c WHERE c.alias = $1", alias)
+                            .fetch_optional(connection)
+                            .await?
                     }
                 };
                 Ok(row.map(CaseRow::try_from).transpose()?)
@@ -179,7 +187,12 @@ impl CaseStore for SqliteStore {
         .await
     }
 
-    async fn list(&self, filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Result<Vec<CaseRow>, StoreError> {
+    async fn list(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError> {
         search::list(self, filter, after, limit).await
     }
 
@@ -332,7 +345,7 @@ impl CaseStore for SqliteStore {
         self.read("looking keys up", move |connection| {
             Box::pin(async move {
                 let rows = sqlx::query!(
-                    r#"SELECT j.key AS "position!: i64", l.stream AS "stream!"
+                    r#"SELECT j.key + 0 AS "position!: i64", l.stream AS "stream!"
                        FROM json_each($1) j CROSS JOIN lookup l ON l.space = j.value ->> 0 AND l.key = j.value ->> 1"#,
                     keys
                 )

@@ -42,8 +42,15 @@ impl TryFrom<DefinitionColumns> for StoredDefinition {
 
 #[async_trait]
 impl Registry for SqliteStore {
-    async fn put_calendar(&self, name: &Name, hash: &Hash, bytes: &[u8], at: Timestamp) -> Result<(), StoreError> {
-        let (name, hash, bytes, at) = (name.to_string(), hash.as_bytes().to_vec(), bytes.to_vec(), micros(at));
+    async fn put_calendar(
+        &self,
+        name: &Name,
+        hash: &Hash,
+        bytes: &[u8],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (name, hash, bytes, at) =
+            (name.to_string(), hash.as_bytes().to_vec(), bytes.to_vec(), micros(at));
         self.write("storing a calendar", move |connection| {
             Box::pin(async move {
                 sqlx::query!(
@@ -133,7 +140,12 @@ impl Registry for SqliteStore {
         .await
     }
 
-    async fn activate(&self, workflow: &Name, hash: &DefinitionHash, at: Timestamp) -> Result<(), StoreError> {
+    async fn activate(
+        &self,
+        workflow: &Name,
+        hash: &DefinitionHash,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let (workflow, hash, at) = (workflow.to_string(), hash.0.as_bytes().to_vec(), micros(at));
         self.write("activating a definition", move |connection| {
             Box::pin(async move {
@@ -156,9 +168,10 @@ impl Registry for SqliteStore {
         let workflow = workflow.to_string();
         self.read("reading the active definition", move |connection| {
             Box::pin(async move {
-                let hash = sqlx::query_scalar!("SELECT hash FROM definition_active WHERE workflow = $1", workflow)
-                    .fetch_optional(connection)
-                    .await?;
+                let hash =
+                    sqlx::query_scalar!("SELECT hash FROM definition_active WHERE workflow = $1", workflow)
+                        .fetch_optional(connection)
+                        .await?;
                 let read = Reading { table: "definition_active", row: &workflow };
                 Ok(hash.map(|hash| read.hash("hash", &hash).map(DefinitionHash)).transpose()?)
             })
@@ -183,9 +196,13 @@ impl Registry for SqliteStore {
         let (key, value) = (key.to_owned(), value.to_owned());
         self.transaction(DURING, move |connection| {
             Box::pin(async move {
-                sqlx::query!("INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", key, value)
-                    .execute(&mut *connection)
-                    .await?;
+                sqlx::query!(
+                    "INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                    key,
+                    value
+                )
+                .execute(&mut *connection)
+                .await?;
                 let held = sqlx::query_scalar!("SELECT value FROM setting WHERE key = $1", key)
                     .fetch_one(&mut *connection)
                     .await?;

@@ -47,10 +47,8 @@ pub(crate) fn word(name: Option<&Name>) -> String {
 
 /// A list as the JSON text that `json_each` reads.
 pub(crate) fn json<T: serde::Serialize + ?Sized>(list: &T) -> Result<String, StoreError> {
-    serde_json::to_string(list).map_err(|error| StoreError::Other {
-        during: "writing rows as JSON",
-        detail: error.to_string(),
-    })
+    serde_json::to_string(list)
+        .map_err(|error| StoreError::Other { during: "writing rows as JSON", detail: error.to_string() })
 }
 
 /// Ids as a JSON list of hexadecimal texts.
@@ -85,7 +83,11 @@ impl Reading<'_> {
         Uuid::from_slice(bytes).map_err(|_| self.bad(column, "not 16 bytes"))
     }
 
-    pub(crate) fn id_if(&self, column: &'static str, bytes: Option<&[u8]>) -> Result<Option<Uuid>, StoreError> {
+    pub(crate) fn id_if(
+        &self,
+        column: &'static str,
+        bytes: Option<&[u8]>,
+    ) -> Result<Option<Uuid>, StoreError> {
         bytes.map(|bytes| self.id(column, bytes)).transpose()
     }
 
@@ -93,7 +95,11 @@ impl Reading<'_> {
         Timestamp::from_microsecond(at).map_err(|_| self.bad(column, "not an instant"))
     }
 
-    pub(crate) fn instant_if(&self, column: &'static str, at: Option<i64>) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn instant_if(
+        &self,
+        column: &'static str,
+        at: Option<i64>,
+    ) -> Result<Option<Timestamp>, StoreError> {
         at.map(|at| self.instant(column, at)).transpose()
     }
 

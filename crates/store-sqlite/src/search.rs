@@ -1,8 +1,8 @@
 //! Lists and counts by a filter: the one place where SQL is composed. Values are bound, never written into the text.
 
+use qadiya_domain::ids::StreamId;
 use qadiya_store::StoreError;
 use qadiya_store::read::{CaseFilter, CaseRow};
-use qadiya_domain::ids::StreamId;
 use sqlx::{QueryBuilder, Sqlite};
 
 use crate::open::SqliteStore;

@@ -215,9 +215,12 @@ impl WorkStore for SqliteStore {
         let (id, epoch) = (blob(id.0), signed(epoch));
         let left = match how {
             Settle::Done => None,
-            Settle::Again { run_at, fault } => {
-                Some(Left { run_at: Some(micros(*run_at)), fault: Some(fault.clone()), untried: 0, incident: 0 })
-            }
+            Settle::Again { run_at, fault } => Some(Left {
+                run_at: Some(micros(*run_at)),
+                fault: Some(fault.clone()),
+                untried: 0,
+                incident: 0,
+            }),
             Settle::HandBack => Some(Left { run_at: None, fault: None, untried: 1, incident: 0 }),
             Settle::Incident { fault } => {
                 Some(Left { run_at: None, fault: Some(fault.clone()), untried: 0, incident: 1 })
@@ -263,7 +266,10 @@ impl WorkStore for SqliteStore {
     async fn queue_jobs(&self, stream: StreamId, jobs: &[NewJob]) -> Result<(), StoreError> {
         let jobs: Vec<JobText<'_>> = jobs.iter().map(|job| JobText::of(stream, job)).collect();
         let jobs = json(&jobs)?;
-        self.write("queueing jobs", move |connection| Box::pin(async move { queue(connection, &jobs).await })).await?;
+        self.write("queueing jobs", move |connection| {
+            Box::pin(async move { queue(connection, &jobs).await })
+        })
+        .await?;
         self.0.wake.all();
         Ok(())
     }
@@ -288,7 +294,12 @@ impl WorkStore for SqliteStore {
         Ok(retried)
     }
 
-    async fn jobs(&self, incidents: bool, after: Option<JobId>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+    async fn jobs(
+        &self,
+        incidents: bool,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError> {
         // Every id is greater than no bytes at all.
         let after = after.map(|after| blob(after.0)).unwrap_or_default();
         let limit = i64::from(limit);
@@ -445,7 +456,8 @@ impl WorkStore for SqliteStore {
         result: Option<&[u8]>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let (id, percent, result, at) = (blob(id), i64::from(percent), result.map(<[u8]>::to_vec), micros(at));
+        let (id, percent, result, at) =
+            (blob(id), i64::from(percent), result.map(<[u8]>::to_vec), micros(at));
         self.write("updating an operation", move |connection| {
             Box::pin(async move {
                 sqlx::query!(
