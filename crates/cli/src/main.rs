@@ -4,11 +4,12 @@
 
 mod args;
 mod commands;
+mod ask;
 mod exit;
 mod files;
 mod output;
+mod session;
 mod shutdown;
-mod store;
 mod telemetry;
 
 use clap::Parser;
