@@ -93,7 +93,9 @@ pub enum ActivateError {
         hash: DefinitionHash,
     },
     /// Its checks did not prove it, and real people live here.
-    #[error("the definition {0} is on trial: it may run synthetic cases only, and this installation is not synthetic")]
+    #[error(
+        "the definition {0} is on trial: it may run synthetic cases only, and this installation is not synthetic"
+    )]
     Trial(DefinitionHash),
     /// It could not be recorded.
     #[error("the activation was not recorded")]
@@ -292,9 +294,16 @@ impl Engine {
     ///
     /// # Errors
     /// [`ActivateError::Trial`] for a file that was not proved, where the installation is not synthetic.
-    pub async fn activate(&self, by: &Actor, workflow: &Name, hash: DefinitionHash) -> Result<(), ActivateError> {
+    pub async fn activate(
+        &self,
+        by: &Actor,
+        workflow: &Name,
+        hash: DefinitionHash,
+    ) -> Result<(), ActivateError> {
         let unknown = || ActivateError::Unknown { workflow: workflow.clone(), hash };
-        let read = |store: Arc<dyn Store>| async move { Ok((store.definition(&hash).await?, store.setting(SYNTHETIC).await?)) };
+        let read = |store: Arc<dyn Store>| async move {
+            Ok((store.definition(&hash).await?, store.setting(SYNTHETIC).await?))
+        };
         let (stored, synthetic) = self.on_store(read).await?;
         let stored = stored.filter(|stored| stored.workflow == *workflow).ok_or_else(unknown)?;
         if !stored.proved && synthetic.as_deref() != Some("true") {

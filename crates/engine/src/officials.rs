@@ -154,7 +154,12 @@ impl Engine {
     }
 
     /// Revokes a token; it opens nothing from the commit on.
-    pub async fn revoke_token(&self, by: &Actor, official: OfficialId, token: TokenId) -> Result<(), OfficialError> {
+    pub async fn revoke_token(
+        &self,
+        by: &Actor,
+        official: OfficialId,
+        token: TokenId,
+    ) -> Result<(), OfficialError> {
         let row = self.entity(StreamId(official.0)).await.map_err(OfficialError::Engine)?;
         let held = row.as_ref().and_then(|held| held.entity.official());
         let held = held.and_then(|official| official.tokens.iter().find(|held| held.id == token));

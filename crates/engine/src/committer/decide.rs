@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use qadiya_domain::actor::{Actor, Moment};
+use qadiya_domain::case::Case;
 use qadiya_domain::case::act::Act;
 use qadiya_domain::case::event::Event;
-use qadiya_domain::case::Case;
 use qadiya_domain::case::refusal::{Refusal, RefusalCode, Refusals};
 use qadiya_domain::case::seal::Sealed;
 use qadiya_domain::ids::{DefinitionHash, OfficialId, StreamId};
@@ -299,13 +299,14 @@ impl Committer {
             }
         };
         let opening = opening(submission, stream, number);
-        let (actor, events) = match choose(&definition, &before, &act, actors, opening.as_ref(), submission, now) {
-            Ok(decided) => decided,
-            Err((actor, refusals)) => {
-                audit.capacity = actor.map(|actor| actor.role().to_string());
-                return audit.refuse(round, refusals);
-            }
-        };
+        let (actor, events) =
+            match choose(&definition, &before, &act, actors, opening.as_ref(), submission, now) {
+                Ok(decided) => decided,
+                Err((actor, refusals)) => {
+                    audit.capacity = actor.map(|actor| actor.role().to_string());
+                    return audit.refuse(round, refusals);
+                }
+            };
         audit.capacity = Some(actor.role().to_string());
         let (sealed, after) = match law::seal(&before, events, self.shared.ids.as_ref()) {
             Ok(done) => done,
@@ -461,8 +462,8 @@ fn unfold(stream: StreamId, row: Loaded) -> Result<Option<Held>, EngineError> {
     match row {
         Loaded::Absent => Ok(None),
         Loaded::Case(row) => {
-            let case: Case =
-                qadiya_ledger::canonical::decode(&row.state).map_err(|error| damaged(format!("its state: {error}")))?;
+            let case: Case = qadiya_ledger::canonical::decode(&row.state)
+                .map_err(|error| damaged(format!("its state: {error}")))?;
             if (case.id, case.version, case.head) != (stream, row.version, row.head) {
                 return Err(damaged(format!(
                     "its row is at version {} and its state at version {}",
@@ -474,8 +475,13 @@ fn unfold(stream: StreamId, row: Loaded) -> Result<Option<Held>, EngineError> {
         Loaded::Entity(row) => {
             let entity = qadiya_domain::registry::Entity::from_bytes(row.kind, &row.state)
                 .map_err(|error| damaged(error.to_string()))?;
-            let held =
-                HeldEntity { kind: row.kind, parent: row.parent, version: row.version, head: row.head, entity };
+            let held = HeldEntity {
+                kind: row.kind,
+                parent: row.parent,
+                version: row.version,
+                head: row.head,
+                entity,
+            };
             Ok(Some(Held::Entity(Arc::new(held))))
         }
     }
@@ -493,7 +499,11 @@ fn answer(after: &Case, sealed: &[Sealed]) -> Result<Vec<u8>, EngineError> {
         state: after.main.clone(),
         events: sealed
             .iter()
-            .map(|sealed| AnswerEvent { seq: sealed.event.seq, kind: sealed.event.kind.to_string(), hash: sealed.hash })
+            .map(|sealed| AnswerEvent {
+                seq: sealed.event.seq,
+                kind: sealed.event.kind.to_string(),
+                hash: sealed.hash,
+            })
             .collect(),
     };
     qadiya_ledger::canonical::encode(&answer).map_err(|error| damaged(error.to_string()))
@@ -505,9 +515,10 @@ fn replay(stream: StreamId, bound: &KnownRequest, shared: &crate::Shared) -> Res
     let answer: Answer = qadiya_ledger::canonical::decode(&bound.answer)
         .map_err(|error| damaged(format!("a stored answer: {error}")))?;
     let receipt = match &bound.seal {
-        Some((seal, leaf)) => {
-            Some(super::settle::receipt_again(shared, seal, *leaf).map_err(|detail| damaged(format!("a receipt: {detail}")))?)
-        }
+        Some((seal, leaf)) => Some(
+            super::settle::receipt_again(shared, seal, *leaf)
+                .map_err(|detail| damaged(format!("a receipt: {detail}")))?,
+        ),
         None => None,
     };
     Ok(Accepted {
@@ -557,7 +568,9 @@ fn capacities(actor: &ActorChoice, act: &Act, definition: &Definition, now: Time
             let command = perform.command.as_ref().and_then(|command| definition.commands.get(command));
             command.map(|command| command.by.as_slice()).unwrap_or_default()
         }
-        Act::EditFact { fact, .. } => definition.facts.get(fact).map(|fact| fact.editable_by.as_slice()).unwrap_or_default(),
+        Act::EditFact { fact, .. } => {
+            definition.facts.get(fact).map(|fact| fact.editable_by.as_slice()).unwrap_or_default()
+        }
         Act::CorrectFacts { .. } => &definition.corrections.facts_by,
         Act::Sign { .. }
         | Act::Reject { .. }
@@ -589,12 +602,15 @@ fn choose(
 ) -> Result<(Actor, Vec<Event>), (Option<Actor>, Refusals)> {
     let mut best: Option<(Actor, Refusals)> = None;
     for actor in actors {
-        let moment = Moment { actor: actor.clone(), now, happened: submission.happened, batch: submission.batch };
+        let moment =
+            Moment { actor: actor.clone(), now, happened: submission.happened, batch: submission.batch };
         match law::decide(definition, case, act, &moment, opening) {
             Ok(events) => return Ok((actor, events)),
             Err(refusals) => {
                 let closer = best.as_ref().is_none_or(|(_, held)| {
-                    let stranger = |refusals: &Refusals| refusals.has(RefusalCode::Role) || refusals.has(RefusalCode::ActsBy);
+                    let stranger = |refusals: &Refusals| {
+                        refusals.has(RefusalCode::Role) || refusals.has(RefusalCode::ActsBy)
+                    };
                     stranger(held) && !stranger(&refusals)
                 });
                 if closer {
@@ -605,6 +621,9 @@ fn choose(
     }
     Err(match best {
         Some((actor, refusals)) => (Some(actor), refusals),
-        None => (None, Refusal::new(RefusalCode::Role, definition.workflow.to_string(), "no capacity is held").into()),
+        None => (
+            None,
+            Refusal::new(RefusalCode::Role, definition.workflow.to_string(), "no capacity is held").into(),
+        ),
     })
 }

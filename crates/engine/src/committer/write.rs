@@ -3,9 +3,9 @@
 use qadiya_domain::case::event::Event;
 use qadiya_domain::case::{Case, effects};
 use qadiya_domain::ids::{Seq, StreamId};
+use qadiya_ledger::Hash;
 use qadiya_ledger::canonical;
 use qadiya_ledger::receipt::SealedBatch;
-use qadiya_ledger::Hash;
 use qadiya_store::StoreError;
 use qadiya_store::append::{
     Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, Loser, Row, StageMove, StoredEvent,
@@ -79,7 +79,11 @@ impl CaseWork {
         Ok(Append {
             stream: after.id,
             expected: self.before.version,
-            events: self.sealed.iter().map(|sealed| law::stored(after.id, sealed)).collect::<Result<_, _>>()?,
+            events: self
+                .sealed
+                .iter()
+                .map(|sealed| law::stored(after.id, sealed))
+                .collect::<Result<_, _>>()?,
             row: Row::Case(Box::new(case_row(after, self.at)?)),
             deadlines: clocks.collect(),
             jobs: law::jobs(&self.definition, after, &events, &effects.jobs, self.principal, self.at)?,
@@ -261,7 +265,8 @@ impl Committer {
         }
         let mut again = Vec::new();
         for (mut slot, step) in slots.into_iter().zip(&round.steps) {
-            let why = losers.iter().find(|(stream, _)| slot.work.stream() == Some(*stream)).map(|(_, why)| why);
+            let why =
+                losers.iter().find(|(stream, _)| slot.work.stream() == Some(*stream)).map(|(_, why)| why);
             let (Step::Written(_), Some(why)) = (step, why) else {
                 again.push(slot);
                 continue;
@@ -306,7 +311,11 @@ impl Committer {
                 None
             }
             (Work::Command(command), _) if out => {
-                drop(command.reply.send(Err(SubmitError::Store(StoreError::Retry { during: "committing a batch" }))));
+                drop(
+                    command
+                        .reply
+                        .send(Err(SubmitError::Store(StoreError::Retry { during: "committing a batch" }))),
+                );
                 None
             }
             (work, why) => {

@@ -71,7 +71,8 @@ async fn whatever_is_changed_is_found() {
         }),
         ("a changed folded state", FaultKind::Row, |tables, case| {
             let row = tables.cases.get_mut(&case).unwrap();
-            row.state = String::from_utf8(row.state.clone()).unwrap().replace("received", "receives").into_bytes();
+            row.state =
+                String::from_utf8(row.state.clone()).unwrap().replace("received", "receives").into_bytes();
         }),
         ("a changed clock", FaultKind::Deadline, |tables, case| {
             let clock = tables.deadlines.iter_mut().find(|((stream, _), _)| *stream == case).unwrap().1;
@@ -111,8 +112,17 @@ async fn whatever_is_changed_is_found() {
             tables.definitions.values_mut().next().unwrap().bytes.push(b'\n');
         }),
         ("a changed official", FaultKind::Row, |tables, _| {
-            let official = tables.entities.values_mut().find(|row| row.kind == qadiya_domain::ids::StreamKind::Official).unwrap();
-            official.state = String::from_utf8(official.state.clone()).unwrap().replace("clerk", "judge").replace("Clerk", "Judge").replace("Judge", "Head").into_bytes();
+            let official = tables
+                .entities
+                .values_mut()
+                .find(|row| row.kind == qadiya_domain::ids::StreamKind::Official)
+                .unwrap();
+            official.state = String::from_utf8(official.state.clone())
+                .unwrap()
+                .replace("clerk", "judge")
+                .replace("Clerk", "Judge")
+                .replace("Judge", "Head")
+                .into_bytes();
         }),
     ];
     for (what, kind, change) in table {
