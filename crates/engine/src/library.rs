@@ -107,19 +107,13 @@ pub enum ActivateError {
 
 impl From<EngineError> for PublishError {
     fn from(error: EngineError) -> Self {
-        match RegistryError::from(error) {
-            RegistryError::Store(error) => Self::Store(error),
-            other => Self::Registry(other),
-        }
+        if let EngineError::Store(error) = error { Self::Store(error) } else { Self::Registry(error.into()) }
     }
 }
 
 impl From<EngineError> for ActivateError {
     fn from(error: EngineError) -> Self {
-        match RegistryError::from(error) {
-            RegistryError::Store(error) => Self::Store(error),
-            other => Self::Registry(other),
-        }
+        if let EngineError::Store(error) = error { Self::Store(error) } else { Self::Registry(error.into()) }
     }
 }
 
@@ -182,14 +176,13 @@ impl Library {
     /// [`EngineError::NotActive`] when none is.
     pub async fn active(&self, workflow: &Name) -> Result<Arc<Definition>, EngineError> {
         let known = self.active.lock().unwrap_or_else(PoisonError::into_inner).get(workflow).copied();
-        let hash = match known {
-            Some(hash) => hash,
-            None => {
-                let hash = self.store.active(workflow).await?;
-                let hash = hash.ok_or_else(|| EngineError::NotActive(workflow.to_string()))?;
-                self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(workflow.clone(), hash);
-                hash
-            }
+        let hash = if let Some(hash) = known {
+            hash
+        } else {
+            let hash = self.store.active(workflow).await?;
+            let hash = hash.ok_or_else(|| EngineError::NotActive(workflow.to_string()))?;
+            self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(workflow.clone(), hash);
+            hash
         };
         self.get(hash).await
     }

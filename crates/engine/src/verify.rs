@@ -152,7 +152,7 @@ struct Check {
 }
 
 impl Check {
-    fn fault(&mut self, kind: FaultKind, place: impl ToString, seq: Option<Seq>, detail: impl Into<String>) {
+    fn fault(&mut self, kind: FaultKind, place: &dyn fmt::Display, seq: Option<Seq>, detail: impl Into<String>) {
         self.report.faults.push(VerifyFault { kind, place: place.to_string(), seq, detail: detail.into() });
     }
 
@@ -166,10 +166,10 @@ impl Check {
                 Ok(definition) => {
                     let found = format!("its row says {} {}", stored.workflow, stored.version);
                     let detail = format!("it is {} {}; {found}", definition.workflow, definition.version);
-                    self.fault(FaultKind::Definition, hash, None, detail);
+                    self.fault(FaultKind::Definition, &hash, None, detail);
                 }
                 Err(EngineError::Store(error)) => return Err(EngineError::Store(error)),
-                Err(error) => self.fault(FaultKind::Definition, hash, None, error.to_string()),
+                Err(error) => self.fault(FaultKind::Definition, &hash, None, error.to_string()),
             }
         }
         Ok(())
@@ -194,7 +194,7 @@ impl Check {
                 let (workflow, stage, office) = place;
                 let word = |name: Option<Name>| name.map_or_else(|| "-".to_owned(), |name| name.to_string());
                 let place = format!("{workflow} / {} / {}", word(stage), word(office));
-                self.fault(FaultKind::Counter, place, None, format!("it says {says}, the cases are {is}"));
+                self.fault(FaultKind::Counter, &place, None, format!("it says {says}, the cases are {is}"));
             }
         }
         Ok(())
@@ -257,12 +257,12 @@ impl Check {
                 Some(stored) => {
                     self.fault(
                         FaultKind::Tree,
-                        place,
+                        &place,
                         None,
                         format!("it is {stored}, the entries make {}", node.hash),
                     );
                 }
-                None => self.fault(FaultKind::Tree, place, None, "it is missing"),
+                None => self.fault(FaultKind::Tree, &place, None, "it is missing"),
             }
         }
         Ok(())

@@ -139,7 +139,7 @@ impl Committer {
             }
         }
         if !unwritable.is_empty() {
-            return self.leave_out(slots, unwritable);
+            return leave_out(slots, &unwritable);
         }
         let leaves: Vec<Hash> =
             appends.iter().flat_map(|append| append.events.iter().map(|event| event.hash)).collect();
@@ -245,19 +245,6 @@ impl Committer {
         }
     }
 
-    /// Streams whose row cannot be written are answered as damaged; the others are decided again.
-    fn leave_out(&self, slots: Vec<Slot>, unwritable: Vec<(StreamId, EngineError)>) -> Next {
-        let mut again = Vec::new();
-        for slot in slots {
-            let fault = unwritable.iter().find(|(stream, _)| slot.work.stream() == Some(*stream));
-            match fault {
-                Some((_, error)) => slot.work.damaged(error.clone()),
-                None => again.push(slot),
-            }
-        }
-        Next::Again(again)
-    }
-
     /// Nothing of the batch was written: losers are answered or tried again, all others are decided again.
     async fn lost(&mut self, slots: Vec<Slot>, round: &Round, losers: &[(StreamId, Loser)]) -> Next {
         for (stream, _) in losers {
@@ -343,4 +330,17 @@ impl Committer {
             Some(Loaded::Absent) | None => 0,
         })
     }
+}
+
+/// Streams whose row cannot be written are answered as damaged; the others are decided again.
+fn leave_out(slots: Vec<Slot>, unwritable: &[(StreamId, EngineError)]) -> Next {
+    let mut again = Vec::new();
+    for slot in slots {
+        let fault = unwritable.iter().find(|(stream, _)| slot.work.stream() == Some(*stream));
+        match fault {
+            Some((_, error)) => slot.work.damaged(error.clone()),
+            None => again.push(slot),
+        }
+    }
+    Next::Again(again)
 }

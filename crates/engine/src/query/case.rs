@@ -454,14 +454,13 @@ fn words(key: &ClockKey, deadline: Option<&Deadline>, clock: &Clock) -> String {
     };
     let mut words = term;
     if clock.extended > 0 {
-        words.push_str(&format!("; extended {} times", clock.extended));
+        words = format!("{words}; extended {} times", clock.extended);
     }
     if let Some(paused) = clock.paused {
-        words.push_str(&format!("; paused since {}", qadiya_domain::moment::text(paused)));
+        words = format!("{words}; paused since {}", qadiya_domain::moment::text(paused));
     }
     match clock.due {
-        Some(due) => words.push_str(&format!("; the limit is {}", qadiya_domain::moment::text(due))),
-        None => words.push_str("; no limit is set"),
+        Some(due) => format!("{words}; the limit is {}", qadiya_domain::moment::text(due)),
+        None => format!("{words}; no limit is set"),
     }
-    words
 }

@@ -209,7 +209,7 @@ impl Check {
         let stream = row.stream;
         let mut entity = match Entity::empty(row.kind) {
             Ok(entity) => entity,
-            Err(error) => return self.fault(FaultKind::Row, stream, None, error.to_string()),
+            Err(error) => return self.fault(FaultKind::Row, &stream, None, error.to_string()),
         };
         let (mut version, mut head) = (0, Hash::ZERO);
         for event in stored.iter().filter(|event| event.seq <= row.version) {
@@ -220,22 +220,22 @@ impl Check {
                     if read.about != row.kind || read.at != event.at {
                         self.fault(
                             FaultKind::Row,
-                            stream,
+                            &stream,
                             Some(event.seq),
                             "a column beside its bytes was changed",
                         );
                     }
                 }
-                Err(error) => self.fault(FaultKind::Unreadable, stream, Some(event.seq), error.to_string()),
+                Err(error) => self.fault(FaultKind::Unreadable, &stream, Some(event.seq), error.to_string()),
             }
         }
         match Entity::from_bytes(row.kind, &row.state) {
             Ok(state) if state.clone().without_projections() == entity => {}
-            Ok(_) => self.fault(FaultKind::Row, stream, None, "its state is not what the events make of it"),
-            Err(error) => self.fault(FaultKind::Row, stream, None, error.to_string()),
+            Ok(_) => self.fault(FaultKind::Row, &stream, None, "its state is not what the events make of it"),
+            Err(error) => self.fault(FaultKind::Row, &stream, None, error.to_string()),
         }
         if (version, head) != (row.version, row.head) {
-            self.fault(FaultKind::Row, stream, None, "its version or head is not that of its last event");
+            self.fault(FaultKind::Row, &stream, None, "its version or head is not that of its last event");
         }
     }
 }

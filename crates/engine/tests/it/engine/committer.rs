@@ -1,6 +1,5 @@
 //! Exactly once, whatever the store does.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use qadiya_domain::case::refusal::RefusalCode;
@@ -247,5 +246,4 @@ async fn refusals_come_all_at_once_and_bind_nothing() {
     let mut again = court.asking(&court.clerk, Target::Case(case.stream), note("same key"));
     again.key = ask.key;
     assert!(court.engine.submit(again).await.is_ok());
-    drop(Arc::clone(&court.store));
 }

@@ -203,7 +203,7 @@ impl WorkStore for FaultyStore {
         self.inner.sweep(silent).await
     }
     async fn wait_for_work(&self, at_most: Duration) {
-        self.inner.wait_for_work(at_most).await
+        self.inner.wait_for_work(at_most).await;
     }
     async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
         self.inner.start_operation(operation, job).await

@@ -55,14 +55,17 @@ pub(crate) async fn engine_on(
     settings: Settings,
 ) -> Engine {
     let signer = Arc::new(Ed25519Signer::from_seed(&[7; 32]));
-    Engine::start(Arc::clone(store) as _, Arc::clone(clock) as _, Arc::clone(ids) as _, signer, settings)
+    Engine::start(store.clone(), clock.clone(), ids.clone(), signer, settings)
         .await
         .unwrap()
 }
 
 pub(crate) fn settings(fatal: &Arc<AtomicUsize>) -> Settings {
     let fatal = Arc::clone(fatal);
-    Settings::new("court.example/log", Arc::new(move |_| drop(fatal.fetch_add(1, Ordering::SeqCst))))
+    let count = move |_: &qadiya_store::StoreError| {
+        fatal.fetch_add(1, Ordering::SeqCst);
+    };
+    Settings::new("court.example/log", Arc::new(count))
 }
 
 impl Court {

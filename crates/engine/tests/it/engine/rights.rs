@@ -99,7 +99,7 @@ async fn a_token_opens_nothing_once_it_is_revoked_or_over() {
     let court = Court::new().await;
     let by = &Actor::System;
     let official = court.clerk.official;
-    let until = court.engine.clock().now().checked_add(Duration::from_secs(60)).unwrap();
+    let until = court.engine.clock().now().checked_add(Duration::from_mins(1)).unwrap();
     let (_, short) =
         court.engine.issue_token(by, official, false, Vec::new(), Some(until), "short").await.unwrap();
     let (id, long) = court.engine.issue_token(by, official, false, Vec::new(), None, "long").await.unwrap();
