@@ -152,7 +152,13 @@ struct Check {
 }
 
 impl Check {
-    fn fault(&mut self, kind: FaultKind, place: &dyn fmt::Display, seq: Option<Seq>, detail: impl Into<String>) {
+    fn fault(
+        &mut self,
+        kind: FaultKind,
+        place: &dyn fmt::Display,
+        seq: Option<Seq>,
+        detail: impl Into<String>,
+    ) {
         self.report.faults.push(VerifyFault { kind, place: place.to_string(), seq, detail: detail.into() });
     }
 

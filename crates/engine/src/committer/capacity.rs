@@ -23,7 +23,12 @@ pub(super) enum Capacities {
 }
 
 /// The capacities in which the act may be tried, those that the command names first.
-pub(super) fn capacities(actor: &ActorChoice, act: &Act, definition: &Definition, now: Timestamp) -> Capacities {
+pub(super) fn capacities(
+    actor: &ActorChoice,
+    act: &Act,
+    definition: &Definition,
+    now: Timestamp,
+) -> Capacities {
     let (principal, role) = match actor {
         ActorChoice::System => return Capacities::Try(vec![Actor::System]),
         ActorChoice::ByPrincipal { principal, role } => (principal, role),

@@ -55,9 +55,7 @@ pub(crate) async fn engine_on(
     settings: Settings,
 ) -> Engine {
     let signer = Arc::new(Ed25519Signer::from_seed(&[7; 32]));
-    Engine::start(store.clone(), clock.clone(), ids.clone(), signer, settings)
-        .await
-        .unwrap()
+    Engine::start(store.clone(), clock.clone(), ids.clone(), signer, settings).await.unwrap()
 }
 
 pub(crate) fn settings(fatal: &Arc<AtomicUsize>) -> Settings {

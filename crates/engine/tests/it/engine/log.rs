@@ -202,7 +202,7 @@ async fn a_store_of_another_log_is_not_opened() {
     let mut other = settings(&court.fatal);
     other.origin = "other.example/log".to_owned();
     let signer = Arc::new(qadiya_ledger::key::Ed25519Signer::from_seed(&[7; 32]));
-        let found = qadiya_engine::Engine::start(
+    let found = qadiya_engine::Engine::start(
         court.store.clone(),
         court.clock.clone(),
         court.ids.clone(),
