@@ -1,5 +1,6 @@
 //! Tests of the engine from outside.
 #![cfg(test)]
 
+mod engine;
 mod event_log;
 mod manifest;
