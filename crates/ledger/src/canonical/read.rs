@@ -412,23 +412,8 @@ impl<'de> de::MapAccess<'de> for &mut Members<'_, 'de> {
     }
 }
 
-/// The name of a member, for types whose names are newtypes, variants or numbers from 0.
+/// The name of a member, for types whose names are newtypes or variants.
 struct NameText<'de>(Cow<'de, str>);
-
-impl NameText<'_> {
-    /// A number in the one spelling that is written: digits, no zero in front.
-    fn number(&self) -> Option<u64> {
-        let one_spelling = self.0 == "0" || !self.0.starts_with('0');
-        (one_spelling && self.0.bytes().all(|byte| byte.is_ascii_digit())).then(|| self.0.parse().ok())?
-    }
-
-    fn visit_number<'v, V: Visitor<'v>>(&self, visitor: V) -> Outcome<V::Value> {
-        match self.number() {
-            Some(number) => visitor.visit_u64(number),
-            None => Err(CanonicalError::new(Fault::Shape("expected a number as name".to_owned()))),
-        }
-    }
-}
 
 impl<'de> de::Deserializer<'de> for NameText<'de> {
     type Error = CanonicalError;
@@ -438,22 +423,6 @@ impl<'de> de::Deserializer<'de> for NameText<'de> {
             Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
             Cow::Owned(text) => visitor.visit_string(text),
         }
-    }
-
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Outcome<V::Value> {
-        self.visit_number(visitor)
-    }
-
-    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Outcome<V::Value> {
-        self.visit_number(visitor)
-    }
-
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Outcome<V::Value> {
-        self.visit_number(visitor)
-    }
-
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Outcome<V::Value> {
-        self.visit_number(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -470,7 +439,7 @@ impl<'de> de::Deserializer<'de> for NameText<'de> {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u128 f32 f64 char str string bytes byte_buf option
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
         unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }

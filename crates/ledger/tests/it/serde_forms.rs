@@ -282,15 +282,3 @@ proptest! {
         prop_assert_eq!(encode(&value).unwrap(), canonical::to_bytes(&value));
     }
 }
-
-#[test]
-fn maps_from_numbers_are_written_with_decimal_names_and_read_in_that_spelling_only() {
-    let map = BTreeMap::from([(0_u64, 1_u8), (7, 2), (10, 3), (u64::MAX, 4)]);
-    let bytes = canonical::encode(&map).unwrap();
-    assert_eq!(String::from_utf8_lossy(&bytes), r#"{"0":1,"10":3,"18446744073709551615":4,"7":2}"#);
-    assert_eq!(canonical::decode::<BTreeMap<u64, u8>>(&bytes).unwrap(), map);
-    for wrong in [r#"{"07":1}"#, r#"{"+7":1}"#, r#"{"":1}"#, r#"{"x":1}"#, r#"{"18446744073709551616":1}"#] {
-        assert!(canonical::decode::<BTreeMap<u64, u8>>(wrong.as_bytes()).is_err(), "{wrong}");
-    }
-    assert!(canonical::decode::<BTreeMap<u8, u8>>(br#"{"256":1}"#).is_err());
-}

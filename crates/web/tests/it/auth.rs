@@ -20,7 +20,7 @@ fn concrete(path: &str) -> String {
 #[tokio::test]
 async fn every_route_refuses_callers_without_and_with_wrong_credentials() {
     let server = Server::start().await;
-    let wrong = ["", "Bearer", "Bearer ", "Bearer wrong", "Basic dXNlcjpwYXNz", "bearer  \u{7f}"];
+    let wrong = ["", "Bearer", "Bearer ", "Bearer wrong", "Basic dXNlcjpwYXNz", "bearer \u{a0}"];
     for rule in RULES.iter().filter(|rule| rule.policy != Policy::Open) {
         for router in [&server.router, &server.admin] {
             for credential in [None].into_iter().chain(wrong.map(Some)) {

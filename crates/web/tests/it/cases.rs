@@ -175,7 +175,7 @@ async fn commands_say_why_they_cannot_be_given() {
     let closed = find("insert-notification");
     assert_eq!(closed["open"], false);
     assert_eq!(closed["why_not"][0]["code"], "state");
-    assert_eq!(find("create-fine")["decision"], true);
+    assert_eq!(find("judge-decides")["decision"], true);
 }
 
 #[tokio::test]

@@ -4,8 +4,7 @@ use serde::ser::{self, Serialize};
 
 use crate::canonical::error::{CanonicalError, Fault};
 
-/// Takes the name of a map's member: a text, a character, a newtype of one, a variant's name, or a number from 0, which is
-/// written in decimal digits.
+/// Takes the name of a map's member: a text, a character, a newtype of one, or a variant's name.
 pub(super) struct Name;
 
 /// Every kind of value that cannot be a name.
@@ -69,28 +68,16 @@ impl ser::Serializer for Name {
         Err(CanonicalError::new(Fault::NameNotText))
     }
 
-    fn serialize_u8(self, number: u8) -> Result<String, CanonicalError> {
-        Ok(number.to_string())
-    }
-
-    fn serialize_u16(self, number: u16) -> Result<String, CanonicalError> {
-        Ok(number.to_string())
-    }
-
-    fn serialize_u32(self, number: u32) -> Result<String, CanonicalError> {
-        Ok(number.to_string())
-    }
-
-    fn serialize_u64(self, number: u64) -> Result<String, CanonicalError> {
-        Ok(number.to_string())
-    }
-
     refuse! {
         serialize_bool(bool) -> String;
         serialize_i8(i8) -> String;
         serialize_i16(i16) -> String;
         serialize_i32(i32) -> String;
         serialize_i64(i64) -> String;
+        serialize_u8(u8) -> String;
+        serialize_u16(u16) -> String;
+        serialize_u32(u32) -> String;
+        serialize_u64(u64) -> String;
         serialize_f32(f32) -> String;
         serialize_f64(f64) -> String;
         serialize_bytes(&[u8]) -> String;
