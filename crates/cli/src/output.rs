@@ -60,14 +60,12 @@ impl Output {
     }
 }
 
-/// Prints rows as a plain table.
+/// Rows as a plain table: columns as wide as their widest cell.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
     table.set_header(head);
     for row in rows {
         table.add_row(row);
     }
-    let text = table.to_string();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    table.to_string()
 }

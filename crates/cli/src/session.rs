@@ -264,7 +264,7 @@ fn read_key(path: &Path) -> Result<Ed25519Signer, Failure> {
         let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
         *byte = u8::from_str_radix(digits, 16).map_err(|_| bad())?;
     }
-    Ok(Ed25519Signer::from_seed(seed))
+    Ok(Ed25519Signer::from_seed(&seed))
 }
 
 /// Makes a signing key that only its owner can read. A key that is there is kept.

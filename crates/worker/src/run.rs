@@ -191,8 +191,7 @@ impl Worker {
                     }
                 }
                 Err(fault) => {
-                    let error: &dyn std::error::Error = &fault;
-                    tracing::warn!(worker.id = %self.id, error, "a round failed; trying again");
+                    tracing::warn!(worker.id = %self.id, %fault, cause = cause(&fault), "a round failed; trying again");
                     tokio::select! {
                         () = tokio::time::sleep(fault_wait) => {}
                         () = stop.cancelled() => {}
@@ -205,4 +204,9 @@ impl Worker {
             tracing::warn!(worker.id = %self.id, "jobs still ran when the grace was over; their leases run out");
         }
     }
+}
+
+/// The last word of a fault's chain: what really happened.
+fn cause(fault: &WorkerError) -> String {
+    std::error::Error::source(fault).map_or_else(String::new, ToString::to_string)
 }
