@@ -36,6 +36,8 @@ use qadiya_store::{Store, StoreError};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub use law::{JobPayload, NOTICE_JOB, NOTICE_QUEUE, Notice};
+
 use authorize::{Denied, Principal};
 use clock::Clock;
 use committer::Committers;

@@ -103,6 +103,24 @@ pub enum ActivateError {
     Store(#[from] StoreError),
 }
 
+impl From<EngineError> for PublishError {
+    fn from(error: EngineError) -> Self {
+        match RegistryError::from(error) {
+            RegistryError::Store(error) => Self::Store(error),
+            other => Self::Registry(other),
+        }
+    }
+}
+
+impl From<EngineError> for ActivateError {
+    fn from(error: EngineError) -> Self {
+        match RegistryError::from(error) {
+            RegistryError::Store(error) => Self::Store(error),
+            other => Self::Registry(other),
+        }
+    }
+}
+
 /// The stream of a workflow's publications.
 pub fn definition_stream(workflow: &Name) -> StreamId {
     StreamId(derived(&["definition", workflow]))
@@ -118,7 +136,7 @@ impl Library {
     }
 
     /// A definition, if it is in memory already.
-    pub(crate) fn known(&self, hash: &DefinitionHash) -> Option<Arc<Definition>> {
+    fn known(&self, hash: &DefinitionHash) -> Option<Arc<Definition>> {
         self.lock().get(hash).cloned()
     }
 
@@ -130,6 +148,13 @@ impl Library {
         if let Some(known) = self.known(&hash) {
             return Ok(known);
         }
+        let definition = Arc::new(self.read_stored(hash).await?);
+        self.lock().insert(hash, Arc::clone(&definition));
+        Ok(definition)
+    }
+
+    /// Reads a definition out of the store, whether it is in memory or not.
+    pub(crate) async fn read_stored(&self, hash: DefinitionHash) -> Result<Definition, EngineError> {
         let bad = |detail: String| EngineError::Definition { hash, detail };
         let stored = self.store.definition(&hash).await?.ok_or_else(|| bad("it is not stored".to_owned()))?;
         let mut calendars = BTreeMap::new();
@@ -146,8 +171,6 @@ impl Library {
         if definition.hash != hash {
             return Err(bad(format!("its bytes have the hash {}", definition.hash)));
         }
-        let definition = Arc::new(definition);
-        self.lock().insert(hash, Arc::clone(&definition));
         Ok(definition)
     }
 
@@ -183,12 +206,14 @@ fn calendar_faults(name: &Name, faults: &[qadiya_domain::calendar::CalendarFault
 impl Engine {
     /// A definition by hash.
     pub async fn definition(&self, hash: DefinitionHash) -> Result<Arc<Definition>, EngineError> {
-        self.library().get(hash).await
+        let engine = self.clone();
+        self.apart(async move { engine.library().get(hash).await }).await?
     }
 
     /// The active definition of a workflow.
     pub async fn active(&self, workflow: &Name) -> Result<Arc<Definition>, EngineError> {
-        self.library().active(workflow).await
+        let (engine, workflow) = (self.clone(), workflow.clone());
+        self.apart(async move { engine.library().active(&workflow).await }).await?
     }
 
     /// Checks a workflow file and stores it with its calendars. Whatever the checks found is in the answer; a file with
@@ -210,8 +235,10 @@ impl Engine {
             })?;
             parsed.insert(name.clone(), (Arc::new(calendar), Hash::of(bytes), bytes));
         }
-        let source = Source { text: bytes, calendars: &|name| parsed.get(name).map(|(calendar, ..)| Arc::clone(calendar)) };
-        let definition = read(&source).map_err(PublishError::Faults)?;
+        let definition = {
+            let calendar = |name: &Name| parsed.get(name).map(|(calendar, ..)| Arc::clone(calendar));
+            read(&Source { text: bytes, calendars: &calendar }).map_err(PublishError::Faults)?
+        };
         let (hash, workflow, version) = (definition.hash, definition.workflow.clone(), definition.version);
         let (proved, findings) = (definition.is_proved(), definition.findings.clone());
         let published = Published { hash, workflow: workflow.clone(), version, findings, proved };
@@ -221,9 +248,6 @@ impl Engine {
             .keys()
             .filter_map(|name| parsed.get(name).map(|(_, hash, _)| (name.clone(), *hash)))
             .collect();
-        for (name, (_, hash, bytes)) in parsed.iter().filter(|(name, _)| definition.calendars.contains_key(*name)) {
-            self.store().put_calendar(name, hash, bytes, now).await?;
-        }
         let stored = StoredDefinition {
             hash,
             workflow: workflow.clone(),
@@ -233,7 +257,18 @@ impl Engine {
             proved,
             stored: now,
         };
-        self.store().put_definition(&stored).await?;
+        let calendars: Vec<(Name, Hash, Vec<u8>)> = parsed
+            .into_iter()
+            .filter(|(name, _)| definition.calendars.contains_key(name))
+            .map(|(name, (_, hash, bytes))| (name, hash, bytes.clone()))
+            .collect();
+        self.on_store(move |store| async move {
+            for (name, hash, bytes) in &calendars {
+                store.put_calendar(name, hash, bytes, now).await?;
+            }
+            store.put_definition(&stored).await
+        })
+        .await?;
         let taken = PublishError::VersionTaken { workflow: workflow.clone(), version };
         let write = RegistryWrite::new(definition_stream(&workflow), StreamKind::Definition, by.clone());
         let outcome = self
@@ -259,10 +294,10 @@ impl Engine {
     /// [`ActivateError::Trial`] for a file that was not proved, where the installation is not synthetic.
     pub async fn activate(&self, by: &Actor, workflow: &Name, hash: DefinitionHash) -> Result<(), ActivateError> {
         let unknown = || ActivateError::Unknown { workflow: workflow.clone(), hash };
-        let stored = self.store().definition(&hash).await?.filter(|stored| stored.workflow == *workflow);
-        let stored = stored.ok_or_else(unknown)?;
-        let synthetic = self.store().setting(SYNTHETIC).await?.is_some_and(|value| value == "true");
-        if !stored.proved && !synthetic {
+        let read = |store: Arc<dyn Store>| async move { Ok((store.definition(&hash).await?, store.setting(SYNTHETIC).await?)) };
+        let (stored, synthetic) = self.on_store(read).await?;
+        let stored = stored.filter(|stored| stored.workflow == *workflow).ok_or_else(unknown)?;
+        if !stored.proved && synthetic.as_deref() != Some("true") {
             return Err(ActivateError::Trial(hash));
         }
         let write = RegistryWrite::new(definition_stream(workflow), StreamKind::Definition, by.clone());
@@ -280,7 +315,8 @@ impl Engine {
             Err(RegistryError::Refused(_)) => return Err(unknown()),
             Err(error) => return Err(error.into()),
         }
-        self.store().activate(workflow, &hash, self.clock().now()).await?;
+        let (now, name) = (self.clock().now(), workflow.clone());
+        self.on_store(move |store| async move { store.activate(&name, &hash, now).await }).await?;
         self.library().forget_active(workflow);
         Ok(())
     }

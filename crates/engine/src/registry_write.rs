@@ -143,7 +143,8 @@ pub struct StoredEntity {
 impl Engine {
     /// A stream that is not a case; `None` when there is none.
     pub async fn entity(&self, stream: StreamId) -> Result<Option<StoredEntity>, EngineError> {
-        match self.store().load_many(&[stream]).await?.into_iter().next() {
+        let found = self.on_store(move |store| async move { store.load_many(&[stream]).await }).await?;
+        match found.into_iter().next() {
             Some(Loaded::Entity(row)) => {
                 let entity = Entity::from_bytes(row.kind, &row.state)
                     .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
@@ -185,8 +186,8 @@ impl Engine {
     /// Makes the installation known to its own log, once: the name of the log, its key, and whether only synthetic
     /// people live here.
     pub async fn install(&self, synthetic: bool) -> Result<(), RegistryError> {
-        let put = self.store().put_setting(crate::library::SYNTHETIC, if synthetic { "true" } else { "false" });
-        put.await.map_err(RegistryError::Store)?;
+        let mark = if synthetic { "true" } else { "false" };
+        self.on_store(move |store| async move { store.put_setting(crate::library::SYNTHETIC, mark).await }).await?;
         let deed = Deed::Installed {
             origin: self.origin().to_string(),
             key: self.public_key().to_string(),

@@ -25,6 +25,11 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Log`] when the log as stored contradicts its last checkpoint: nothing is signed then.
     pub async fn sequence_once(&self) -> Result<usize, EngineError> {
+        let engine = self.clone();
+        self.apart(async move { engine.sequence().await }).await?
+    }
+
+    async fn sequence(&self) -> Result<usize, EngineError> {
         let shared = &self.shared;
         let mut kept = shared.sequencing.lock().await;
         let Some(epoch) = shared.store.take_fence(FENCE, shared.process, LEASE).await? else {

@@ -248,16 +248,23 @@ impl Engine {
 
     /// Does many acts, all in flight together; the answers come in the order of the acts.
     pub async fn submit_many(&self, submissions: Vec<Submission>) -> Vec<Result<Accepted, SubmitError>> {
+        let apart = submissions.into_iter().enumerate().map(|(position, mut submission)| {
+            // One record for each act: the first carries the id of the request, the others ids made from it.
+            if let Some(context) = &mut submission.access
+                && position > 0
+            {
+                context.request = derived(&["access", &context.request.to_string(), &position.to_string()]);
+            }
+            submission
+        });
+        self.submit_apart(apart.collect()).await
+    }
+
+    /// The same for acts that carry an access record of their own each.
+    pub(crate) async fn submit_apart(&self, submissions: Vec<Submission>) -> Vec<Result<Accepted, SubmitError>> {
         let tasks: Vec<_> = submissions
             .into_iter()
-            .enumerate()
-            .map(|(position, mut submission)| {
-                if let Some(context) = &mut submission.access {
-                    // One record for each act: the first carries the id of the request, the others ids made from it.
-                    if position > 0 {
-                        context.request = derived(&["access", &context.request.to_string(), &position.to_string()]);
-                    }
-                }
+            .map(|submission| {
                 let engine = self.clone();
                 self.shared.tracker.spawn(async move { engine.hand_over(submission).await })
             })

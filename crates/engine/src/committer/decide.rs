@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use qadiya_domain::actor::{Actor, Moment};
 use qadiya_domain::case::act::Act;
-use qadiya_domain::case::event::{Event, Opened};
-use qadiya_domain::case::refusal::{Refusal, RefusalCode, Refusals};
+use qadiya_domain::case::event::Event;
 use qadiya_domain::case::Case;
+use qadiya_domain::case::refusal::{Refusal, RefusalCode, Refusals};
+use qadiya_domain::case::seal::Sealed;
 use qadiya_domain::ids::{DefinitionHash, OfficialId, StreamId};
 use qadiya_domain::name::Name;
 use qadiya_domain::workflow::Definition;
@@ -24,7 +25,7 @@ use super::queue::{Command, Slot, Work};
 use super::{Committer, Next};
 use crate::authorize::{Sight, appointment_refusal, sight};
 use crate::error::EngineError;
-use crate::law::{self, SealedEvent};
+use crate::law::{self, Opening};
 use crate::reference;
 use crate::registry_write::{Recorded, RegistryError};
 use crate::submit::{Accepted, ActInput, ActorChoice, Answer, AnswerEvent, SubmitError, Target};
@@ -54,7 +55,7 @@ pub(super) struct CaseWork {
     pub(super) before: Arc<Case>,
     pub(super) after: Case,
     pub(super) definition: Arc<Definition>,
-    pub(super) sealed: Vec<SealedEvent>,
+    pub(super) sealed: Vec<Sealed>,
     pub(super) request: Option<NewRequest>,
     pub(super) settles: Option<Settles>,
     pub(super) opens_under: Option<(Name, DefinitionHash)>,
@@ -297,7 +298,7 @@ impl Committer {
                 return audit.answer(round, AccessOutcome::Denied, Vec::new(), Err(error));
             }
         };
-        let opening = opening(submission, &definition, stream, number);
+        let opening = opening(submission, stream, number);
         let (actor, events) = match choose(&definition, &before, &act, actors, opening.as_ref(), submission, now) {
             Ok(decided) => decided,
             Err((actor, refusals)) => {
@@ -481,7 +482,7 @@ fn unfold(stream: StreamId, row: Loaded) -> Result<Option<Held>, EngineError> {
 }
 
 /// The answer that is stored with the key.
-fn answer(after: &Case, sealed: &[SealedEvent]) -> Result<Vec<u8>, EngineError> {
+fn answer(after: &Case, sealed: &[Sealed]) -> Result<Vec<u8>, EngineError> {
     let damaged = |detail: String| EngineError::Integrity { stream: after.id, detail };
     let opened = after.opened.as_ref().ok_or_else(|| damaged("nothing has opened it".to_owned()))?;
     let answer = Answer {
@@ -520,16 +521,9 @@ fn replay(stream: StreamId, bound: &KnownRequest, shared: &crate::Shared) -> Res
 }
 
 /// The opening of a new case.
-fn opening(
-    submission: &crate::submit::Submission,
-    definition: &Definition,
-    stream: StreamId,
-    number: u32,
-) -> Option<Opened> {
+fn opening(submission: &crate::submit::Submission, stream: StreamId, number: u32) -> Option<Opening> {
     match &submission.target {
-        Target::New { workflow, alias, group, person } => Some(Opened {
-            definition: definition.hash,
-            workflow: workflow.clone(),
+        Target::New { workflow: _, alias, group, person } => Some(Opening {
             reference: reference::of(stream, number),
             alias: alias.clone(),
             group: *group,
@@ -571,6 +565,7 @@ fn capacities(actor: &ActorChoice, act: &Act, definition: &Definition, now: Time
         | Act::FilePaper(_)
         | Act::Annul { .. }
         | Act::Enact { .. }
+        | Act::Lapse { .. }
         | Act::StepClock { .. }
         | Act::ReportJob { .. } => &[],
     };
@@ -588,7 +583,7 @@ fn choose(
     case: &Case,
     act: &Act,
     actors: Vec<Actor>,
-    opening: Option<&Opened>,
+    opening: Option<&Opening>,
     submission: &crate::submit::Submission,
     now: Timestamp,
 ) -> Result<(Actor, Vec<Event>), (Option<Actor>, Refusals)> {

@@ -1,6 +1,7 @@
 //! From what a round has decided to one transaction, and what follows from how it ended.
 
-use qadiya_domain::case::Case;
+use qadiya_domain::case::event::Event;
+use qadiya_domain::case::{Case, effects};
 use qadiya_domain::ids::{Seq, StreamId};
 use qadiya_ledger::canonical;
 use qadiya_ledger::receipt::SealedBatch;
@@ -60,50 +61,31 @@ pub(crate) fn deadline_row(clock: &qadiya_domain::case::state::Clock) -> Deadlin
     }
 }
 
-/// Clock rows that differ.
-fn deadlines(before: &Case, after: &Case) -> Vec<DeadlineChange> {
-    let gone = before.clocks.keys().filter(|key| !after.clocks.contains_key(*key));
-    let gone = gone.map(|key| DeadlineChange { key: key.to_string(), row: None });
-    let changed = after.clocks.iter().filter(|(key, clock)| before.clocks.get(*key) != Some(*clock));
-    let changed = changed
-        .map(|(key, clock)| DeadlineChange { key: key.to_string(), row: Some(deadline_row(clock)) });
-    gone.chain(changed).collect()
-}
-
-/// Where a case is counted: ended cases are counted too, under the stage they ended in.
-fn counted(case: &Case, net: i64) -> Option<StageMove> {
-    let opened = case.opened.as_ref()?;
-    Some(StageMove { workflow: opened.workflow.clone(), stage: case.stage.clone(), office: case.office.clone(), net })
-}
-
-fn moves(before: &Case, after: &Case) -> Vec<StageMove> {
-    let (from, to) = (counted(before, -1), counted(after, 1));
-    let place = |moved: &Option<StageMove>| {
-        moved.as_ref().map(|moved| (moved.workflow.clone(), moved.stage.clone(), moved.office.clone()))
-    };
-    if place(&from) == place(&to) { Vec::new() } else { from.into_iter().chain(to).collect() }
-}
-
 impl CaseWork {
     fn append(&self) -> Result<Append, EngineError> {
         let after = &self.after;
-        let events = self.sealed.iter().map(|sealed| StoredEvent {
-            seq: sealed.event.seq,
-            bytes: sealed.bytes.clone(),
-            hash: sealed.hash,
-            at: sealed.event.at,
-            secret: sealed.secret.clone(),
+        let events: Vec<Event> = self.sealed.iter().map(|sealed| sealed.event.clone()).collect();
+        let effects = effects(&self.before, after, &events);
+        let clocks = effects.clocks.iter().map(|(key, clock)| DeadlineChange {
+            key: key.to_string(),
+            row: clock.as_ref().map(deadline_row),
+        });
+        let stages = effects.stages.iter().map(|(workflow, stage, office, net)| StageMove {
+            workflow: workflow.clone(),
+            stage: stage.clone(),
+            office: office.clone(),
+            net: *net,
         });
         Ok(Append {
             stream: after.id,
             expected: self.before.version,
-            events: events.collect(),
+            events: self.sealed.iter().map(|sealed| law::stored(after.id, sealed)).collect::<Result<_, _>>()?,
             row: Row::Case(Box::new(case_row(after, self.at)?)),
-            deadlines: deadlines(&self.before, after),
-            jobs: law::jobs(&self.definition, after, &self.sealed, self.principal, self.at)?,
+            deadlines: clocks.collect(),
+            jobs: law::jobs(&self.definition, after, &events, &effects.jobs, self.principal, self.at)?,
             request: self.request.clone(),
             settles: self.settles.clone(),
-            stages: moves(&self.before, after),
+            stages: stages.collect(),
             lookups: Vec::new(),
             forgets: Vec::new(),
             opens_under: self.opens_under.clone(),

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use qadiya_domain::actor::{Actor, Moment};
 use qadiya_domain::case::Case;
 use qadiya_domain::case::act::Act;
 use qadiya_domain::case::event::{Change, Event};
+use qadiya_domain::case::open::{OpenCommand, next_steps, open_commands};
+use qadiya_domain::case::refusal::{Refusal, RefusalCode};
 use qadiya_domain::case::state::{Clock, ClockKey};
 use qadiya_domain::ids::{Seq, StreamId};
 use qadiya_domain::name::Name;
 use qadiya_domain::value::{Given, Protected, Value};
 use qadiya_domain::workflow::Definition;
-use qadiya_domain::workflow::model::{CalendarRef, Class, Command, Deadline, From, Machine, Named, Term};
+use qadiya_domain::workflow::model::{CalendarRef, Class, Deadline, From, Machine, Term};
 use qadiya_ledger::{Hash, canonical};
 use qadiya_store::access::AccessOutcome;
 use qadiya_store::append::StoredEvent;
@@ -86,7 +89,7 @@ impl Engine {
             title: title.and_then(|stage| stage.label.title.clone()),
             since: seen.row.stage_since,
             act,
-            next_steps: next_steps(&seen.definition, &seen.case),
+            next_steps: next_step_titles(&seen.definition, &seen.case, seen.now),
             next_date: seen.row.next_date,
             authority_lapsed: seen.case.authority_has_lapsed(seen.now),
         };
@@ -96,7 +99,7 @@ impl Engine {
 
     async fn read_commands(&self, who: &Viewer, case: &str) -> Result<Vec<OpenCommandView>, QueryError> {
         let seen = self.look(who, case, Sight::File).await?;
-        let open = law::open_commands(&seen.definition, &seen.case, &who.principal, who.role.as_ref(), seen.now);
+        let open = open_views(&seen, who);
         self.note_access(who, vec![seen.row.id], AccessOutcome::Shown, seen.now).await?;
         Ok(open)
     }
@@ -110,7 +113,7 @@ impl Engine {
             let event = event(seen.row.id, stored)?;
             let hidden =
                 if seen.sight < Sight::Sealed { sealed_parts(&seen.definition, &seen.case, &event) } else { BTreeSet::new() };
-            let secret = stored.secret.as_deref().map(law::open_secret).unwrap_or_default();
+            let secret = secret(seen.row.id, stored)?;
             let clear = secret
                 .into_iter()
                 .filter(|(_, (commitment, _))| !hidden.contains(commitment))
@@ -138,8 +141,7 @@ impl Engine {
         loop {
             let page = self.store().events(stream, from, PAGE).await?;
             for stored in &page {
-                let secret = stored.secret.as_deref().map(law::open_secret).unwrap_or_default();
-                clear.extend(secret.into_values());
+                clear.extend(secret(stream, stored)?.into_values());
             }
             match page.last() {
                 Some(last) if page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX) => {
@@ -149,6 +151,15 @@ impl Engine {
             }
         }
     }
+}
+
+/// The protected values of an event, by path, with their commitments.
+fn secret(stream: StreamId, stored: &StoredEvent) -> Result<BTreeMap<String, (Hash, Value)>, QueryError> {
+    let Some(row) = &stored.secret else { return Ok(BTreeMap::new()) };
+    law::open_secret(row).map_err(|error| {
+        let detail = format!("the secret row of event {}: {error}", stored.seq);
+        QueryError::Integrity(EngineError::Integrity { stream, detail })
+    })
 }
 
 fn event(stream: StreamId, stored: &StoredEvent) -> Result<Event, QueryError> {
@@ -163,28 +174,94 @@ fn stage_act(event: &Event) -> StageAct {
     StageAct { seq: event.seq, kind: event.kind, command }
 }
 
-/// The commands that people can give in the present states, by title.
-fn next_steps(definition: &Definition, case: &Case) -> Vec<String> {
+/// The commands that would be open for somebody now, by title. What is possible in every state is no step of the way.
+fn next_step_titles(definition: &Definition, case: &Case, now: jiff::Timestamp) -> Vec<String> {
     if case.outcome.is_some() {
         return Vec::new();
     }
-    let here = |command: &Command| match &command.from {
-        From::New | From::Always => false,
-        From::EveryState => case.main.is_some(),
-        From::States(Machine::Main, states) => case.main.as_ref().is_some_and(|main| states.contains(main)),
-        From::States(Machine::Track(track), states) => {
-            let single = case.tracks.get(track).is_some_and(|state| states.contains(state));
-            let instances = case.instances.get(track);
-            single || instances.is_some_and(|all| all.values().any(|instance| states.contains(&instance.state)))
-        }
-    };
-    // What is possible in every state is no step of the way.
-    let step = |command: &&Command| !matches!(command.from, From::EveryState) && command.when.is_none() && here(command);
-    definition.commands.iter().filter(step).map(title).collect()
+    // Nobody in particular asks: reasons that lie in the person do not count.
+    let moment = Moment { actor: Actor::System, now, happened: None, batch: false };
+    let commands = next_steps(definition, case, &moment);
+    let commands = commands.iter().filter_map(|command| definition.commands.get(command));
+    let commands = commands.filter(|command| matches!(command.from, From::New | From::States(..)));
+    commands.map(|command| command.label.title.clone().unwrap_or_else(|| command.name.to_string())).collect()
 }
 
-fn title<T: Named>(thing: &T) -> String {
-    thing.label().title.clone().unwrap_or_else(|| thing.name().to_string())
+/// The commands as the viewer finds them: in the capacity that opens the most.
+fn open_views(seen: &Seen, who: &Viewer) -> Vec<OpenCommandView> {
+    let principal = &who.principal;
+    let held = principal.valid(&seen.definition.workflow, seen.now);
+    let actors: Vec<Actor> = held
+        .filter(|held| who.role.as_ref().is_none_or(|role| *role == held.role))
+        .map(|held| principal.actor(&held.role, Some(held.id)))
+        .collect();
+    let mut found: Vec<OpenCommandView> = Vec::new();
+    for actor in actors {
+        let moment = Moment { actor, now: seen.now, happened: None, batch: false };
+        let commands = open_commands(&seen.definition, &seen.case, &moment);
+        for (position, command) in commands.into_iter().enumerate() {
+            match found.get_mut(position) {
+                Some(held) if !held.open && closer(&command.why_not, &held.why_not) => *held = command.into(),
+                Some(_) => {}
+                None => found.push(command.into()),
+            }
+        }
+    }
+    found.into_iter().flat_map(|view| per_record(&seen.definition, &seen.case, view)).collect()
+}
+
+/// Whether reasons are nearer to none: those that lie in the capacity weigh most.
+fn closer(new: &[Refusal], old: &[Refusal]) -> bool {
+    let weight = |reasons: &[Refusal]| {
+        let stranger = reasons.iter().any(|reason| matches!(reason.code, RefusalCode::Role | RefusalCode::ActsBy));
+        (stranger, reasons.len())
+    };
+    weight(new) < weight(old)
+}
+
+/// A command of a track per record is listed once for each record whose instance stands where it may be given.
+fn per_record(definition: &Definition, case: &Case, view: OpenCommandView) -> Vec<OpenCommandView> {
+    let command = definition.commands.get(&view.command);
+    let Some(From::States(Machine::Track(track), states)) = command.map(|command| &command.from) else {
+        return vec![view];
+    };
+    if definition.tracks.get(track).is_none_or(|track| track.per.is_none()) {
+        return vec![view];
+    }
+    let instances = case.instances.get(track).into_iter().flatten();
+    let here: Vec<u32> =
+        instances.filter(|(_, instance)| states.contains(&instance.state)).map(|(no, _)| *no).collect();
+    if here.is_empty() {
+        let text = format!("no record stands where {} may be given on {track}", view.command);
+        let why = Refusal::new(RefusalCode::Instance, track.to_string(), text);
+        let why_not = view.why_not.iter().cloned().chain([why]).collect();
+        return vec![OpenCommandView { open: false, why_not, ..view }];
+    }
+    here.into_iter().map(|no| OpenCommandView { instance: Some(no), ..view.clone() }).collect()
+}
+
+impl std::convert::From<OpenCommand> for OpenCommandView {
+    fn from(found: OpenCommand) -> Self {
+        let asked = found.asks.iter().chain(&found.records);
+        let optional = asked.filter(|(_, required)| !required).map(|(name, _)| name.clone()).collect();
+        let names = |asked: Vec<(Name, bool)>| asked.into_iter().map(|(name, _)| name).collect();
+        Self {
+            command: found.command,
+            title: found.title,
+            instance: None,
+            decision: found.decision,
+            by: found.by,
+            open: found.open,
+            why_not: found.why_not,
+            outcomes: found.outcomes,
+            asks: names(found.asks),
+            records: names(found.records),
+            optional,
+            papers: found.papers,
+            approval: found.approval,
+            basis: found.basis,
+        }
+    }
 }
 
 /// The commitments of an event that only those under `access: sealed` may open.

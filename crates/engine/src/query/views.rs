@@ -188,11 +188,13 @@ pub struct OpenCommandView {
     pub command: Name,
     /// As people read it.
     pub title: Option<String>,
-    /// The instance of a track per record.
+    /// The record whose track it would move, for a track per record.
     pub instance: Option<u32>,
     /// Whether it is a decision about a person.
     pub decision: bool,
-    /// Whether it can be given; what it must carry is not yet counted against it.
+    /// Who may give it.
+    pub by: Vec<Name>,
+    /// Whether it can be given; what it must carry is not counted against it.
     pub open: bool,
     /// Why not: every reason.
     pub why_not: Vec<Refusal>,
@@ -200,10 +202,14 @@ pub struct OpenCommandView {
     pub outcomes: Vec<Name>,
     /// Facts it asks for.
     pub asks: Vec<Name>,
-    /// Records it asks for.
+    /// Records it files.
     pub records: Vec<Name>,
-    /// Papers it needs.
+    /// Those of the facts and records that may be left out.
+    pub optional: Vec<Name>,
+    /// Papers it still needs.
     pub papers: Vec<Name>,
+    /// Whether others have to sign.
+    pub approval: bool,
     /// The legal basis the file names.
     pub basis: Option<String>,
 }
