@@ -236,6 +236,7 @@ pub struct Person {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publications {
     /// Published versions.
+    #[serde(with = "crate::numbered")]
     pub versions: BTreeMap<u32, DefinitionHash>,
     /// The active one.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::Engine;
-use crate::authorize::Principal;
+use crate::authorize::{Principal, appointment_refusal};
 use crate::committer::queue::{Access, Command, Work};
 use crate::committer::SYSTEM_SCOPE;
 use crate::error::EngineError;
@@ -340,19 +340,28 @@ impl Engine {
         else {
             return SubmitError::NotFound;
         };
+        let now = submission.at.unwrap_or_else(|| self.clock().now());
+        // The same words as for a case that is there: whoever holds no capacity learns nothing of either.
+        let (outcome, answer) = if principal.holds_any(now) {
+            (AccessOutcome::Absent, SubmitError::NotFound)
+        } else if principal.usable().next().is_some() {
+            (AccessOutcome::Refused, SubmitError::Refused(appointment_refusal(principal)))
+        } else {
+            (AccessOutcome::Denied, SubmitError::Forbidden("you hold no capacity".to_owned()))
+        };
         let record = AccessRecord {
             id: context.request,
-            at: submission.at.unwrap_or_else(|| self.clock().now()),
+            at: now,
             official: Some(principal.official),
             capacity: role.as_ref().map(ToString::to_string),
             purpose: context.purpose.clone(),
             query: context.route.clone(),
             streams: Vec::new(),
-            outcome: AccessOutcome::Absent,
+            outcome,
             refusals: Vec::new(),
         };
         match self.record_access(record).await {
-            Ok(()) => SubmitError::NotFound,
+            Ok(()) => answer,
             Err(error) => error.into(),
         }
     }
@@ -368,7 +377,10 @@ impl Engine {
         };
         let opening = match &submission.target {
             Target::New { alias, group, person, .. } => {
-                canonical::encode(&(alias, group, person)).map_err(malformed)?
+                // Lists of none or one: canonical JSON has no null.
+                let group = group.iter().map(ToString::to_string).collect::<Vec<_>>();
+                let person = person.iter().map(ToString::to_string).collect::<Vec<_>>();
+                canonical::encode(&(alias.as_slice(), group, person)).map_err(malformed)?
             }
             Target::Case(_) | Target::Named(_) => Vec::new(),
         };

@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod bench;
+mod engine;
 mod event_log;
+mod intake;
 mod manifest;
 mod replay;
