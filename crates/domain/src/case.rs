@@ -15,6 +15,7 @@ pub mod input;
 pub mod legality;
 pub mod open;
 pub mod refusal;
+pub mod rehearse;
 pub mod seal;
 pub mod state;
 mod view;

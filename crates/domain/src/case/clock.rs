@@ -33,7 +33,11 @@ pub(crate) enum Step<'a> {
 }
 
 /// The steps of a deadline in order: warnings, the limit, late steps; without repetitions.
-pub(crate) fn ladder<'a>(deadline: &'a Deadline, calendar: Option<&Calendar>, due: Timestamp) -> Vec<(Timestamp, Step<'a>)> {
+pub(crate) fn ladder<'a>(
+    deadline: &'a Deadline,
+    calendar: Option<&Calendar>,
+    due: Timestamp,
+) -> Vec<(Timestamp, Step<'a>)> {
     let mut steps: Vec<(Timestamp, Step<'a>)> = deadline
         .warn
         .iter()
@@ -42,8 +46,9 @@ pub(crate) fn ladder<'a>(deadline: &'a Deadline, calendar: Option<&Calendar>, du
     steps.sort_by_key(|(at, _)| *at);
     steps.push((due, Step::Limit));
     let late = deadline.late.iter().enumerate().filter(|(_, late)| late.after.count > 0);
-    let mut late: Vec<(Timestamp, Step<'a>)> =
-        late.filter_map(|(at, late)| Some((shift(calendar, due, late.after, true)?, Step::Late(at)))).collect();
+    let mut late: Vec<(Timestamp, Step<'a>)> = late
+        .filter_map(|(at, late)| Some((shift(calendar, due, late.after, true)?, Step::Late(at))))
+        .collect();
     late.sort_by_key(|(at, _)| *at);
     steps.extend(late);
     steps
@@ -68,7 +73,12 @@ pub(crate) fn step_at<'a>(
 }
 
 /// An instant moved by a span, on the wall clock of the calendar for civil units.
-pub(crate) fn shift(calendar: Option<&Calendar>, at: Timestamp, span: Span, forward: bool) -> Option<Timestamp> {
+pub(crate) fn shift(
+    calendar: Option<&Calendar>,
+    at: Timestamp,
+    span: Span,
+    forward: bool,
+) -> Option<Timestamp> {
     let count = i64::from(span.count);
     let elapsed = |seconds: i64| {
         let span = SignedDuration::from_secs(count.checked_mul(seconds)?);
@@ -107,12 +117,21 @@ fn working(calendar: Option<&Calendar>, at: Timestamp, count: u32, forward: bool
 }
 
 /// The calendar of a deadline for this case.
-pub(crate) fn calendar_of<'a>(def: &'a Definition, case: &Case, which: Option<&CalendarRef>) -> Option<&'a Calendar> {
+pub(crate) fn calendar_of<'a>(
+    def: &'a Definition,
+    case: &Case,
+    which: Option<&CalendarRef>,
+) -> Option<&'a Calendar> {
     view::calendar(def, case, which)
 }
 
 /// When a span ends that starts now, by a rule.
-pub(crate) fn ends(calendar: Option<&Calendar>, start: Timestamp, span: &Span, rule: &Rule) -> Option<Timestamp> {
+pub(crate) fn ends(
+    calendar: Option<&Calendar>,
+    start: Timestamp,
+    span: &Span,
+    rule: &Rule,
+) -> Option<Timestamp> {
     match calendar {
         Some(calendar) => calendar.due(start, span, rule).ok(),
         None => shift(None, start, *span, true),
@@ -164,12 +183,12 @@ pub(crate) fn cover(def: &Definition, case: &Case) -> Vec<(Timestamp, Timestamp)
         .iter()
         .filter_map(|record| Some((record, record.covers.as_ref()?)))
         .flat_map(|(record, field)| {
-            case.records.values().filter(|held| held.record == record.name && !held.annulled).filter_map(|held| {
-                match held.fields.get(field).and_then(Given::value) {
+            case.records.values().filter(|held| held.record == record.name && !held.annulled).filter_map(
+                |held| match held.fields.get(field).and_then(Given::value) {
                     Some(Value::Range(range)) => Some((held.at, range.from, range.until)),
                     Some(_) | None => None,
-                }
-            })
+                },
+            )
         })
         .collect();
     // In the order of signature: an order that is signed while an earlier one still covers may begin before its
@@ -206,7 +225,12 @@ pub(crate) fn authority_until(def: &Definition, case: &Case, now: Timestamp) -> 
 }
 
 /// How long a limit is, counted from a start; `None` when every part drops out.
-pub(crate) fn limit_length(case: &Case, calendar: Option<&Calendar>, limit: &Limit, start: Timestamp) -> Option<SignedDuration> {
+pub(crate) fn limit_length(
+    case: &Case,
+    calendar: Option<&Calendar>,
+    limit: &Limit,
+    start: Timestamp,
+) -> Option<SignedDuration> {
     limit
         .parts
         .iter()
@@ -246,7 +270,9 @@ fn ceiling(def: &Definition, case: &Case, calendar: Option<&Calendar>, record: &
     let (first, _) = ranges.first()?;
     let (_, last) = ranges.last()?;
     let length = limit_length(case, calendar, limit, *first)?;
-    let used = ranges.iter().fold(SignedDuration::ZERO, |sum, (from, until)| sum.saturating_add(until.duration_since(*from)));
+    let used = ranges
+        .iter()
+        .fold(SignedDuration::ZERO, |sum, (from, until)| sum.saturating_add(until.duration_since(*from)));
     last.checked_add(length.saturating_sub(used)).ok()
 }
 
@@ -262,7 +288,8 @@ fn open_subjects(def: &Definition, case: &Case, deadline: &Deadline) -> Vec<Opti
                 (_, false) => Vec::new(),
                 (None, true) => vec![None],
                 (Some(record), true) => {
-                    let live = case.records.iter().filter(|(_, held)| held.record == *record && !held.annulled);
+                    let live =
+                        case.records.iter().filter(|(_, held)| held.record == *record && !held.annulled);
                     live.map(|(no, _)| Some(*no)).collect()
                 }
             }
@@ -302,7 +329,8 @@ fn wanted(
     now: Timestamp,
 ) -> Clock {
     let calendar = calendar_of(def, case, deadline.calendar.as_ref());
-    let moment_since = deadline.since.as_ref().and_then(|since| moment(case, calendar, &deadline.rule, since, subject));
+    let moment_since =
+        deadline.since.as_ref().and_then(|since| moment(case, calendar, &deadline.rule, since, subject));
     let entry = before.map_or(happened, |clock| clock.since);
     let since = moment_since.unwrap_or(entry);
     let due = match &deadline.term {
@@ -317,7 +345,8 @@ fn wanted(
         })),
         Term::UntilLimitOf(record) => ceiling(def, case, calendar, record),
     };
-    let same = before.is_some_and(|clock| clock.since == since && (clock.due == due || clock.paused.is_some()));
+    let same =
+        before.is_some_and(|clock| clock.since == since && (clock.due == due || clock.paused.is_some()));
     let mut clock = match before {
         Some(clock) if same => clock.clone(),
         Some(_) | None => fresh(deadline, calendar, since, due, now),
@@ -334,7 +363,8 @@ fn wanted(
                 let due = clock.due.and_then(|due| due.checked_add(stood).ok());
                 let (step, extended) = (clock.step, clock.extended);
                 clock = Clock { step, extended, ..fresh(deadline, calendar, clock.since, due, now) };
-                clock.next = due.and_then(|due| step_at(deadline, calendar, due, step, None)).map(|(at, _)| at);
+                clock.next =
+                    due.and_then(|due| step_at(deadline, calendar, due, step, None)).map(|(at, _)| at);
             }
             (true, Some(_)) | (false, None) => {}
         }
@@ -343,7 +373,13 @@ fn wanted(
 }
 
 /// A clock at its start: warnings whose time is over already are left out, the limit never is.
-fn fresh(deadline: &Deadline, calendar: Option<&Calendar>, since: Timestamp, due: Option<Timestamp>, now: Timestamp) -> Clock {
+fn fresh(
+    deadline: &Deadline,
+    calendar: Option<&Calendar>,
+    since: Timestamp,
+    due: Option<Timestamp>,
+    now: Timestamp,
+) -> Clock {
     let mut clock = Clock {
         since,
         due,
@@ -356,7 +392,8 @@ fn fresh(deadline: &Deadline, calendar: Option<&Calendar>, since: Timestamp, due
     };
     if let Some(due) = due {
         let steps = ladder(deadline, calendar, due);
-        let first = steps.iter().position(|(at, step)| !matches!(step, Step::Warn(_)) || *at > now).unwrap_or(0);
+        let first =
+            steps.iter().position(|(at, step)| !matches!(step, Step::Warn(_)) || *at > now).unwrap_or(0);
         clock.step = u32::try_from(first).unwrap_or(u32::MAX);
         clock.next = steps.get(first).map(|(at, _)| *at);
     }
@@ -377,17 +414,29 @@ pub(crate) fn stepped(deadline: &Deadline, calendar: Option<&Calendar>, clock: &
 }
 
 /// The clock with its limit moved by an extension.
-pub(crate) fn extended(deadline: &Deadline, calendar: Option<&Calendar>, clock: &Clock, by: Span, now: Timestamp) -> Clock {
+pub(crate) fn extended(
+    deadline: &Deadline,
+    calendar: Option<&Calendar>,
+    clock: &Clock,
+    by: Span,
+    now: Timestamp,
+) -> Clock {
     let due = clock.due.and_then(|due| shift(calendar, due, by, true));
     Clock { extended: clock.extended.saturating_add(1), ..fresh(deadline, calendar, clock.since, due, now) }
 }
 
 /// All deadline clocks the case should have now. `happened` is when the states were entered.
-pub(crate) fn clocks(def: &Definition, before: &Case, case: &Case, happened: Timestamp, now: Timestamp) -> BTreeMap<ClockKey, Clock> {
+pub(crate) fn clocks(
+    def: &Definition,
+    before: &Case,
+    case: &Case,
+    happened: Timestamp,
+    now: Timestamp,
+) -> BTreeMap<ClockKey, Clock> {
     let mut clocks = BTreeMap::new();
     for deadline in &def.deadlines {
-        let holds = deadline.guard.is_always()
-            || deadline.guard.holds(&def.rules, &CaseView::plain(def, case, now));
+        let holds =
+            deadline.guard.is_always() || deadline.guard.holds(&def.rules, &CaseView::plain(def, case, now));
         if !holds {
             continue;
         }

@@ -75,7 +75,9 @@ pub fn decide(
             proposal.to_string(),
             "a proposal takes effect by its last signature and lapses by itself; nobody does this by hand",
         )),
-        Act::StepClock { clock, step } => engine_acts::step_clock(&mut draft, act, clock, *step, &mut reasons),
+        Act::StepClock { clock, step } => {
+            engine_acts::step_clock(&mut draft, act, clock, *step, &mut reasons)
+        }
         Act::ReportJob { queued, job, report } => {
             engine_acts::report_job(&mut draft, act, *queued, job, report, &mut reasons);
         }
@@ -96,14 +98,16 @@ fn when(case: &Case, act: &Act, moment: &Moment) -> Vec<Refusal> {
     let Some(happened) = moment.happened else { return reasons };
     let limit = moment.now.checked_add(SKEW).unwrap_or(Timestamp::MAX);
     if happened > limit {
-        let text = format!("it is said to have happened at {happened}, which is later than now ({})", moment.now);
+        let text =
+            format!("it is said to have happened at {happened}, which is later than now ({})", moment.now);
         reasons.push(Refusal::new(RefusalCode::Happened, "happened", text));
     }
     if matches!(act, Act::Perform(_))
         && let Some(opened) = case.opened_at
         && happened < opened
     {
-        let text = format!("it is said to have happened at {happened}, before the case was opened at {opened}");
+        let text =
+            format!("it is said to have happened at {happened}, before the case was opened at {opened}");
         reasons.push(Refusal::new(RefusalCode::Happened, "happened", text));
     }
     reasons

@@ -34,9 +34,10 @@ impl Case {
 
     /// The records and papers an event carries: those of its own act, or of the proposal it enacts.
     fn carried(&self, event: &Event) -> (Vec<RecordGiven>, Vec<Paper>) {
-        let act = match &event.act {
-            Act::Enact { proposal } => self.proposals.get(proposal).map(|proposal| &proposal.act),
-            act => Some(act),
+        let act = if let Act::Enact { proposal } = &event.act {
+            self.proposals.get(proposal).map(|proposal| &proposal.act)
+        } else {
+            Some(&event.act)
         };
         match act {
             Some(Act::Perform(perform)) => (perform.records.clone(), perform.papers.clone()),

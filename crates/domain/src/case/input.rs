@@ -143,7 +143,10 @@ impl Reader<'_> {
                 self.only(map, "", &["sign", "hash", "agree", "note"]);
                 let proposal = self.needed(map, "sign");
                 if !map.contains_key("hash") {
-                    self.refuse("hash", "hash is missing: a signer signs the hash of the proposal that was read");
+                    self.refuse(
+                        "hash",
+                        "hash is missing: a signer signs the hash of the proposal that was read",
+                    );
                 }
                 let signed = self.text(map, "hash", "").and_then(|text| text.parse::<Hash>().ok());
                 if map.contains_key("hash") && signed.is_none() {
@@ -239,12 +242,15 @@ impl Reader<'_> {
                 Ways::Outcomes(outcomes) => outcomes.as_slice(),
                 Ways::One(_) | Ways::Routes(_) => &[],
             };
-            let found = outcomes.iter().find(|(name, label, _)| *name == *outcome || label.id.as_deref() == Some(outcome));
+            let found = outcomes
+                .iter()
+                .find(|(name, label, _)| *name == *outcome || label.id.as_deref() == Some(outcome));
             match found {
                 Some((name, _, _)) => perform.outcome = Some(name.clone()),
                 None => {
                     let names: Vec<&str> = outcomes.iter().map(|(name, _, _)| name.as_str()).collect();
-                    let text = format!("{} has no outcome {outcome:?}; it has {}", command.name, names.join(", "));
+                    let text =
+                        format!("{} has no outcome {outcome:?}; it has {}", command.name, names.join(", "));
                     self.reasons.push(Refusal::new(RefusalCode::Outcome, outcome, text));
                 }
             }
@@ -326,11 +332,18 @@ impl Reader<'_> {
                 self.refuse(&at, format!("{} has no field {name:?}; it has {}", kind.name, known.join(", ")));
                 continue;
             };
-            let given = match value {
-                Tree::Map(lack) if is_lack(lack) => self.lack(lack, &at),
-                _ => self.value(&field.value, value, &at).map(|value| {
-                    if field.is_protected() { Given::Protected(Protected::Clear(value)) } else { Given::Is(value) }
-                }),
+            let given = if let Tree::Map(lack) = value
+                && is_lack(lack)
+            {
+                self.lack(lack, &at)
+            } else {
+                self.value(&field.value, value, &at).map(|value| {
+                    if field.is_protected() {
+                        Given::Protected(Protected::Clear(value))
+                    } else {
+                        Given::Is(value)
+                    }
+                })
             };
             if let Some(given) = given {
                 fields.insert(field.name.clone(), given);
@@ -359,7 +372,10 @@ impl Reader<'_> {
         }
         let reference = self.clean(&reference?, &join(at, "reference"))?;
         let Some(document) = name.as_ref().and_then(|name| self.def.documents.get(name)) else {
-            self.refuse(&join(at, "document"), format!("the workflow has no document {:?}", name.unwrap_or_default()));
+            self.refuse(
+                &join(at, "document"),
+                format!("the workflow has no document {:?}", name.unwrap_or_default()),
+            );
             return None;
         };
         let sha256 = match self.text(map, "sha256", at) {
@@ -418,7 +434,8 @@ impl Reader<'_> {
             (ValueType::Money, Tree::Map(map)) => {
                 self.only(map, at, &["minor", "currency"]);
                 let currency = map.get("currency").and_then(Tree::as_text);
-                let currency = currency.filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()));
+                let currency =
+                    currency.filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()));
                 match (map.get("minor"), currency) {
                     (Some(Tree::Int(minor)), Some(currency)) => {
                         Some(Value::Money(Money { minor: *minor, currency: currency.to_owned() }))

@@ -29,7 +29,11 @@ pub type Definitions<'a> = dyn Fn(DefinitionHash) -> Option<Arc<Definition>> + '
 ///
 /// # Errors
 /// [`Illegal`]: the first decision that the definition would not have taken so.
-pub fn replay(definitions: &Definitions<'_>, case: Case, log: &[(Event, qadiya_ledger::Hash)]) -> Result<Case, Illegal> {
+pub fn replay(
+    definitions: &Definitions<'_>,
+    case: Case,
+    log: &[(Event, qadiya_ledger::Hash)],
+) -> Result<Case, Illegal> {
     let mut case = case;
     let mut definition: Option<Arc<Definition>> = None;
     let mut rest = log;
@@ -38,10 +42,10 @@ pub fn replay(definitions: &Definitions<'_>, case: Case, log: &[(Event, qadiya_l
         let (decision, later) = rest.split_at(length.saturating_add(1).min(rest.len()));
         rest = later;
         let illegal = |why: String| Illegal { seq: first.seq, why };
-        let opened = first.changes.iter().find_map(|change| match change {
-            Change::Opened(opened) => Some(opened),
-            _ => None,
-        });
+        let opened = first
+            .changes
+            .iter()
+            .find_map(|change| if let Change::Opened(opened) = change { Some(opened) } else { None });
         if let Some(opened) = opened {
             let found = definitions(opened.definition);
             let missing = || illegal(format!("the definition {} is not in the store", opened.definition));
@@ -59,12 +63,17 @@ pub fn replay(definitions: &Definitions<'_>, case: Case, log: &[(Event, qadiya_l
         if matches!(first.act, Act::Enact { .. } | Act::Lapse { .. }) || first.cause.is_some() {
             return Err(illegal("it claims to follow from an act that is not there".to_owned()));
         }
-        let moment =
-            Moment { actor: first.actor.clone(), now: first.at, happened: first.happened, batch: first.batch };
+        let moment = Moment {
+            actor: first.actor.clone(),
+            now: first.at,
+            happened: first.happened,
+            batch: first.batch,
+        };
         let again = decide(def, &case, &first.act, &moment, opening.as_ref())
             .map_err(|refusals| illegal(format!("the act would have been refused: {refusals}")))?;
         if again.len() != decision.len() {
-            let text = format!("the act would have written {} events, the log has {}", again.len(), decision.len());
+            let text =
+                format!("the act would have written {} events, the log has {}", again.len(), decision.len());
             return Err(illegal(text));
         }
         for (made, (stored, _)) in again.iter().zip(decision) {

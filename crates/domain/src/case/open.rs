@@ -53,7 +53,10 @@ pub fn open_commands(def: &Definition, case: &Case, moment: &Moment) -> Vec<Open
 pub fn next_steps(def: &Definition, case: &Case, moment: &Moment) -> Vec<Name> {
     let someone = |command: &OpenCommand| {
         command.why_not.iter().all(|reason| {
-            matches!(reason.code, RefusalCode::Role | RefusalCode::ActsBy | RefusalCode::Decision | RefusalCode::Appointment)
+            matches!(
+                reason.code,
+                RefusalCode::Role | RefusalCode::ActsBy | RefusalCode::Decision | RefusalCode::Appointment
+            )
         })
     };
     open_commands(def, case, moment).into_iter().filter(someone).map(|command| command.command).collect()
@@ -102,7 +105,13 @@ fn shape(asks: &[(Name, Ask)]) -> Vec<(Name, bool)> {
 }
 
 /// The reasons that would remain if the actor brought everything the command asks for.
-fn reasons(def: &Definition, case: &Case, moment: &Moment, command: &Command, outcome: Option<Name>) -> Vec<Refusal> {
+fn reasons(
+    def: &Definition,
+    case: &Case,
+    moment: &Moment,
+    command: &Command,
+    outcome: Option<Name>,
+) -> Vec<Refusal> {
     let perform = Perform { outcome, ..Perform::of(command.name.clone()) };
     match decide(def, case, &Act::Perform(perform), moment, None) {
         Ok(_) => Vec::new(),

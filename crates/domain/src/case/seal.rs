@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use qadiya_ledger::commitment::{self, Salt};
 use qadiya_ledger::canonical::{self, CanonicalError};
+use qadiya_ledger::commitment::{self, Salt};
 use qadiya_ledger::{Hash, chain};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +79,8 @@ pub fn seal(events: Vec<Event>, head: Hash, seed: &[u8; 32]) -> Result<Vec<Seale
                 let salt = salt(seed, seq, path);
                 let canonical = canonical::to_value(value)?;
                 let commitment = commitment::commit(&salt, path, &canonical);
-                let Protected::Clear(value) = std::mem::replace(protected, Protected::Sealed(commitment)) else {
+                let Protected::Clear(value) = std::mem::replace(protected, Protected::Sealed(commitment))
+                else {
                     return Ok(());
                 };
                 secrets.insert(path.to_owned(), Secret { salt, value });

@@ -308,7 +308,6 @@ pub struct Clock {
     pub calendar: Option<Hash>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }

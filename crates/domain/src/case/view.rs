@@ -50,7 +50,11 @@ impl<'a> CaseView<'a> {
 
     fn live(&self, kind: &Name) -> impl Iterator<Item = (RecordNo, &RecordState)> {
         let kind = kind.clone();
-        self.case.records.iter().filter(move |(_, held)| held.record == kind && !held.annulled).map(|(no, held)| (*no, held))
+        self.case
+            .records
+            .iter()
+            .filter(move |(_, held)| held.record == kind && !held.annulled)
+            .map(|(no, held)| (*no, held))
     }
 
     fn in_state_of_track(&self, kind: &Name, no: RecordNo, state: &Name) -> bool {
@@ -64,7 +68,11 @@ impl<'a> CaseView<'a> {
 }
 
 /// The calendar whose zone counts the days of a case: that of the file's clock rule, if it names one.
-pub(crate) fn calendar<'a>(def: &'a Definition, case: &Case, which: Option<&CalendarRef>) -> Option<&'a Calendar> {
+pub(crate) fn calendar<'a>(
+    def: &'a Definition,
+    case: &Case,
+    which: Option<&CalendarRef>,
+) -> Option<&'a Calendar> {
     let name = match which? {
         CalendarRef::Named(name) => name.clone(),
         CalendarRef::ByFact(fact) => match case.facts.get(fact)?.value()? {
@@ -87,7 +95,8 @@ pub(crate) fn calendar<'a>(def: &'a Definition, case: &Case, which: Option<&Cale
 
 /// Complete units from a civil day to the day of an instant, in the zone of any calendar of the file (UTC without one).
 fn since(def: &Definition, unit: SinceUnit, value: &Value, now: Timestamp) -> Option<i64> {
-    let zone = def.calendars.values().next().map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
+    let zone =
+        def.calendars.values().next().map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
     let from = match value {
         Value::Date(date) => *date,
         Value::Instant(at) => at.to_zoned(zone.clone()).date(),
@@ -151,7 +160,13 @@ impl View for CaseView<'_> {
         since(self.def, unit, self.given(subject)?.value()?, self.now)
     }
 
-    fn records(&self, quantifier: Quantifier, record: &Name, condition: Option<&Guard>, rules: &Table<NamedRule>) -> bool {
+    fn records(
+        &self,
+        quantifier: Quantifier,
+        record: &Name,
+        condition: Option<&Guard>,
+        rules: &Table<NamedRule>,
+    ) -> bool {
         let meets = |fields: &BTreeMap<Name, Given>, no: Option<RecordNo>| {
             condition.is_none_or(|condition| {
                 condition.holds(rules, &RecordView { view: self, kind: record, fields, no })
@@ -161,7 +176,8 @@ impl View for CaseView<'_> {
         let mut some = false;
         let mut every = true;
         let filed = self.live(record).map(|(no, held)| (&held.fields, Some(no)));
-        let given = self.records.iter().filter(|given| given.record == *record).map(|given| (&given.fields, None));
+        let given =
+            self.records.iter().filter(|given| given.record == *record).map(|given| (&given.fields, None));
         for (fields, no) in filed.chain(given) {
             any = true;
             if meets(fields, no) {
@@ -178,12 +194,17 @@ impl View for CaseView<'_> {
     }
 
     fn sum(&self, field: &Name, record: &Name) -> i64 {
-        let number = |fields: &BTreeMap<Name, Given>| match fields.get(field).and_then(Given::value).and_then(Value::constant) {
+        let number = |fields: &BTreeMap<Name, Given>| match fields
+            .get(field)
+            .and_then(Given::value)
+            .and_then(Value::constant)
+        {
             Some(Constant::Number(number)) => number,
             Some(Constant::Flag(_) | Constant::Choice(_) | Constant::Date(_)) | None => 0,
         };
         let filed = self.live(record).map(|(_, held)| number(&held.fields));
-        let given = self.records.iter().filter(|given| given.record == *record).map(|given| number(&given.fields));
+        let given =
+            self.records.iter().filter(|given| given.record == *record).map(|given| number(&given.fields));
         filed.chain(given).fold(0, i64::saturating_add)
     }
 }
@@ -228,7 +249,13 @@ impl View for RecordView<'_> {
         since(self.view.def, unit, self.fields.get(subject)?.value()?, self.view.now)
     }
 
-    fn records(&self, quantifier: Quantifier, record: &Name, condition: Option<&Guard>, rules: &Table<NamedRule>) -> bool {
+    fn records(
+        &self,
+        quantifier: Quantifier,
+        record: &Name,
+        condition: Option<&Guard>,
+        rules: &Table<NamedRule>,
+    ) -> bool {
         self.view.records(quantifier, record, condition, rules)
     }
 

@@ -17,14 +17,20 @@ use crate::workflow::Definition;
 use crate::workflow::model::{Approval, ApprovalStep, From, Machine};
 
 /// Opens a proposal with the event being written: the proposal itself, and its clock.
-pub(super) fn open(draft: &Draft<'_>, approval: Option<&Approval>, afterwards: bool, changes: &mut Vec<Change>) {
+pub(super) fn open(
+    draft: &Draft<'_>,
+    approval: Option<&Approval>,
+    afterwards: bool,
+    changes: &mut Vec<Change>,
+) {
     let Some(approval) = approval else { return };
     if draft.case.opened.is_none() && !afterwards {
         changes.extend(draft.opened());
     }
     let now = draft.moment.now;
     let calendar = clock::calendar_of(draft.def, &draft.case, approval.calendar.as_ref());
-    let lapses = approval.within.as_ref().and_then(|within| clock::ends(calendar, now, within, &approval.rule));
+    let lapses =
+        approval.within.as_ref().and_then(|within| clock::ends(calendar, now, within, &approval.rule));
     changes.push(perform::proposal_opened(lapses, afterwards));
     if let Some(due) = lapses {
         let now = Clock {
@@ -86,7 +92,8 @@ fn waiting<'a>(approval: &'a Approval, proposal: &Proposal) -> Option<(u32, &'a 
 }
 
 fn count(proposal: &Proposal, step: u32, agree: bool) -> u32 {
-    let signed = proposal.signatures.iter().filter(|signature| signature.step == step && signature.agree == agree);
+    let signed =
+        proposal.signatures.iter().filter(|signature| signature.step == step && signature.agree == agree);
     u32::try_from(signed.count()).unwrap_or(u32::MAX)
 }
 
@@ -95,17 +102,30 @@ fn consents(proposal: &Proposal, step: u32) -> u32 {
 }
 
 /// A signature or dissent.
-pub(super) fn sign(draft: &mut Draft<'_>, act: &Act, number: Seq, signed: &Hash, agree: bool, reasons: &mut Vec<Refusal>) {
+pub(super) fn sign(
+    draft: &mut Draft<'_>,
+    act: &Act,
+    number: Seq,
+    signed: &Hash,
+    agree: bool,
+    reasons: &mut Vec<Refusal>,
+) {
     let def = draft.def;
     let case = draft.case.clone();
     let Some(proposal) = find(&case, number, reasons) else { return };
     let about = number.to_string();
     if proposal.hash != *signed {
-        let text = format!("the signature is for another text than proposal {number}: read it again, then sign its hash");
+        let text = format!(
+            "the signature is for another text than proposal {number}: read it again, then sign its hash"
+        );
         reasons.push(Refusal::new(RefusalCode::ProposalChanged, &about, text));
     }
     let Some(approval) = asked(def, &case, &proposal.act) else {
-        reasons.push(Refusal::new(RefusalCode::Proposal, &about, "this proposal asks for no signatures any more"));
+        reasons.push(Refusal::new(
+            RefusalCode::Proposal,
+            &about,
+            "this proposal asks for no signatures any more",
+        ));
         return;
     };
     let Some((step, wanted)) = waiting(approval, proposal) else {
@@ -142,18 +162,28 @@ pub(super) fn sign(draft: &mut Draft<'_>, act: &Act, number: Seq, signed: &Hash,
 }
 
 /// The last signature: everything is tested again with the facts of this moment, then the act takes effect.
-fn take_effect(draft: &mut Draft<'_>, number: Seq, proposal: &Proposal, entry: Entry, reasons: &mut Vec<Refusal>) {
+fn take_effect(
+    draft: &mut Draft<'_>,
+    number: Seq,
+    proposal: &Proposal,
+    entry: Entry,
+    reasons: &mut Vec<Refusal>,
+) {
     let def = draft.def;
     let actor = match proposal.proposer {
-        Some(official) => Actor::Official { official, role: proposal.role.clone(), appointment: None, token: None },
+        Some(official) => {
+            Actor::Official { official, role: proposal.role.clone(), appointment: None, token: None }
+        }
         None => draft.moment.actor.clone(),
     };
-    let mut approvers: Vec<_> = proposal.signatures.iter().filter(|held| held.agree).map(|held| held.official).collect();
+    let mut approvers: Vec<_> =
+        proposal.signatures.iter().filter(|held| held.agree).map(|held| held.official).collect();
     approvers.extend(draft.moment.actor.official());
     match &proposal.act {
         Act::Perform(perform) => {
             let Some(command) = perform::find(def, perform, reasons) else { return };
-            let doers = Doers { actor: &actor, role: proposal.role.clone(), proposer: proposal.proposer, approvers };
+            let doers =
+                Doers { actor: &actor, role: proposal.role.clone(), proposer: proposal.proposer, approvers };
             let ready = perform::test(draft, command, perform, &doers, reasons);
             let Some(_) = ready.filter(|_| reasons.is_empty()) else { return };
             draft.push(entry);
@@ -185,7 +215,13 @@ fn take_effect(draft: &mut Draft<'_>, number: Seq, proposal: &Proposal, entry: E
 }
 
 /// Who may sign: a natural person of the step's capacities who has neither proposed nor signed.
-fn test_signer(draft: &Draft<'_>, proposal: &Proposal, about: &str, step: &ApprovalStep, reasons: &mut Vec<Refusal>) {
+fn test_signer(
+    draft: &Draft<'_>,
+    proposal: &Proposal,
+    about: &str,
+    step: &ApprovalStep,
+    reasons: &mut Vec<Refusal>,
+) {
     let actor = &draft.moment.actor;
     let role = actor.role();
     if !step.by.contains(&role) {
@@ -199,7 +235,11 @@ fn test_signer(draft: &Draft<'_>, proposal: &Proposal, about: &str, step: &Appro
         return;
     };
     if draft.moment.batch {
-        reasons.push(Refusal::new(RefusalCode::Decision, about, "a signature is given for one case, never in a batch"));
+        reasons.push(Refusal::new(
+            RefusalCode::Decision,
+            about,
+            "a signature is given for one case, never in a batch",
+        ));
     }
     let signed = proposal.signatures.iter().any(|signature| signature.official == official);
     if proposal.proposer == Some(official) || signed {
@@ -241,7 +281,14 @@ pub(super) fn withdraw(draft: &mut Draft<'_>, act: &Act, number: Seq, reasons: &
     end(draft, act, number, EventKind::Withdrawn, ProposalEnd::Withdrawn, reasons);
 }
 
-fn end(draft: &mut Draft<'_>, act: &Act, number: Seq, kind: EventKind, how: ProposalEnd, reasons: &[Refusal]) {
+fn end(
+    draft: &mut Draft<'_>,
+    act: &Act,
+    number: Seq,
+    kind: EventKind,
+    how: ProposalEnd,
+    reasons: &[Refusal],
+) {
     if reasons.is_empty() {
         let mut entry = draft.entry(kind, act);
         close(draft, number, how, &mut entry.changes);
@@ -252,14 +299,18 @@ fn end(draft: &mut Draft<'_>, act: &Act, number: Seq, kind: EventKind, how: Prop
 /// Proposals whose machine moved in this decision lapse: the case left the states they were made in, or came to them
 /// again.
 pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
-    let moved_main = draft.events.iter().flat_map(|event| &event.changes).any(|change| matches!(change, Change::Moved(_)));
+    let moved_main =
+        draft.events.iter().flat_map(|event| &event.changes).any(|change| matches!(change, Change::Moved(_)));
     let moved: Vec<Name> = draft
         .events
         .iter()
         .flat_map(|event| &event.changes)
-        .filter_map(|change| match change {
-            Change::Track(track) | Change::TrackClosed(track) => Some(track.track.clone()),
-            _ => None,
+        .filter_map(|change| {
+            if let Change::Track(track) | Change::TrackClosed(track) = change {
+                Some(track.track.clone())
+            } else {
+                None
+            }
         })
         .collect();
     let open: Vec<Seq> = before

@@ -54,7 +54,13 @@ pub(super) fn file_paper(draft: &mut Draft<'_>, act: &Act, paper: &Paper, reason
 }
 
 /// A fact with `editable-by` is changed.
-pub(super) fn edit_fact(draft: &mut Draft<'_>, act: &Act, name: &Name, value: &Given, reasons: &mut Vec<Refusal>) {
+pub(super) fn edit_fact(
+    draft: &mut Draft<'_>,
+    act: &Act,
+    name: &Name,
+    value: &Given,
+    reasons: &mut Vec<Refusal>,
+) {
     opened(&draft.case, reasons);
     let Some(fact) = known(draft.def, name, reasons) else { return };
     let editable_by = fact.editable_by.clone();
@@ -67,7 +73,11 @@ pub(super) fn edit_fact(draft: &mut Draft<'_>, act: &Act, name: &Name, value: &G
     }
 }
 
-fn known<'a>(def: &'a Definition, name: &Name, reasons: &mut Vec<Refusal>) -> Option<&'a crate::workflow::model::Fact> {
+fn known<'a>(
+    def: &'a Definition,
+    name: &Name,
+    reasons: &mut Vec<Refusal>,
+) -> Option<&'a crate::workflow::model::Fact> {
     let fact = def.facts.get(name);
     if fact.is_none() {
         let text = format!("the workflow has no fact {name}");
@@ -117,7 +127,12 @@ fn corrected(facts: &BTreeMap<Name, Option<Given>>) -> Vec<Change> {
 }
 
 /// A correction that has all its signatures.
-pub(super) fn enact_facts(draft: &mut Draft<'_>, proposal: Seq, facts: &BTreeMap<Name, Option<Given>>, actor: &Actor) {
+pub(super) fn enact_facts(
+    draft: &mut Draft<'_>,
+    proposal: Seq,
+    facts: &BTreeMap<Name, Option<Given>>,
+    actor: &Actor,
+) {
     let mut changes = corrected(facts);
     approval::close(draft, proposal, ProposalEnd::Enacted, &mut changes);
     push_enacted(draft, proposal, EventKind::Corrected, changes, actor);
@@ -136,7 +151,8 @@ fn doing(case: &Case, event: Seq) -> Option<&Doing> {
 pub(super) fn rule<'a>(def: &'a Definition, case: &Case, event: Seq) -> Option<&'a Annul> {
     let doing = doing(case, event)?;
     def.corrections.annul.iter().find(|rule| {
-        rule.command == doing.did.command && case.main.as_ref().is_some_and(|main| rule.while_in.contains(main))
+        rule.command == doing.did.command
+            && case.main.as_ref().is_some_and(|main| rule.while_in.contains(main))
     })
 }
 
@@ -145,7 +161,9 @@ pub(super) fn may_annul<'a>(draft: &Draft<'a>, event: Seq, reasons: &mut Vec<Ref
     let case = &draft.case;
     let about = event.to_string();
     let Some(found) = rule(draft.def, case, event) else {
-        let text = format!("the act of event {event} cannot be annulled: the file names no annulment for it in this state");
+        let text = format!(
+            "the act of event {event} cannot be annulled: the file names no annulment for it in this state"
+        );
         reasons.push(Refusal::new(RefusalCode::Correction, about, text));
         return None;
     };

@@ -55,13 +55,15 @@ pub(super) fn changes(def: &Definition, before: &Case, moved: Case, event: &Even
     let wanted = clock::clocks(def, before, &case, happened, now);
     for (key, clock) in &wanted {
         if case.clocks.get(key) != Some(clock) {
-            let changed_here = event.changes.iter().any(|change| matches!(change, Change::Clock(own) if own.clock == *key));
+            let changed_here =
+                event.changes.iter().any(|change| matches!(change, Change::Clock(own) if own.clock == *key));
             if !changed_here {
                 changes.push(Change::Clock(ClockChange { clock: key.clone(), now: clock.clone() }));
             }
         }
     }
-    let is_deadline = |key: &crate::case::state::ClockKey| matches!(key, crate::case::state::ClockKey::Deadline { .. });
+    let is_deadline =
+        |key: &crate::case::state::ClockKey| matches!(key, crate::case::state::ClockKey::Deadline { .. });
     for key in case.clocks.keys().filter(|key| is_deadline(key) && !wanted.contains_key(*key)) {
         changes.push(Change::ClockStopped(key.clone()));
     }
@@ -71,7 +73,7 @@ pub(super) fn changes(def: &Definition, before: &Case, moved: Case, event: &Even
 /// The last stage whose guard is true now.
 fn stage(def: &Definition, case: &Case, now: jiff::Timestamp) -> Option<Name> {
     let view = CaseView::plain(def, case, now);
-    def.stages.iter().filter(|stage| stage.when.holds(&def.rules, &view)).last().map(|stage| stage.name.clone())
+    def.stages.iter().rfind(|stage| stage.when.holds(&def.rules, &view)).map(|stage| stage.name.clone())
 }
 
 /// Tracks that should be open and are not, or are and should not: after moves this finds only what facts have changed.

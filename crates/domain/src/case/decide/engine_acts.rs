@@ -22,11 +22,18 @@ fn engine_only(draft: &Draft<'_>, about: &str, reasons: &mut Vec<Refusal>) {
 }
 
 /// A clock has reached its next step.
-pub(super) fn step_clock(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, step: u32, reasons: &mut Vec<Refusal>) {
+pub(super) fn step_clock(
+    draft: &mut Draft<'_>,
+    act: &Act,
+    key: &ClockKey,
+    step: u32,
+    reasons: &mut Vec<Refusal>,
+) {
     engine_only(draft, &key.to_string(), reasons);
     let case = draft.case.clone();
     let now = draft.moment.now;
-    let running = case.clocks.get(key).filter(|clock| clock.step == step && clock.next.is_some_and(|next| next <= now));
+    let running =
+        case.clocks.get(key).filter(|clock| clock.step == step && clock.next.is_some_and(|next| next <= now));
     let Some(running) = running else {
         let text = format!("step {step} of the clock {key} is not due in this case");
         reasons.push(Refusal::new(RefusalCode::NotOpen, key.to_string(), text));
@@ -101,9 +108,7 @@ fn ladder(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, deadline: &Deadline,
         done |= run_as_system(draft, &Perform::of(command));
     }
     // The command of the ladder was not open: the log says "not needed", and the ladder goes on.
-    if !done
-        && let Some(event) = draft.events.get_mut(first)
-    {
+    if !done && let Some(event) = draft.events.get_mut(first) {
         event.kind = EventKind::DeadlineNotNeeded;
     }
 }
@@ -136,7 +141,8 @@ pub(super) fn report_job(
     let mut next: Option<Perform> = None;
     match report {
         JobReport::Done { code, fields } => {
-            let answer = code.as_ref().and_then(|code| job.answers.iter().find(|answer| answer.code == *code));
+            let answer =
+                code.as_ref().and_then(|code| job.answers.iter().find(|answer| answer.code == *code));
             match (answer, code) {
                 (Some(answer), _) => {
                     let mut perform = Perform::of(answer.runs.clone());
@@ -149,7 +155,9 @@ pub(super) fn report_job(
                     }
                     next = Some(perform);
                 }
-                (None, Some(code)) => entry.changes.extend(incident("unknown-answer", &format!("{name}: {code}"), job)),
+                (None, Some(code)) => {
+                    entry.changes.extend(incident("unknown-answer", &format!("{name}: {code}"), job))
+                }
                 (None, None) if !job.answers.is_empty() => {
                     entry.changes.extend(incident("unknown-answer", name, job));
                 }
@@ -217,4 +225,3 @@ fn read(fact: &Fact, text: &str) -> Option<Given> {
     };
     Some(if fact.is_protected() { Given::Protected(Protected::Clear(value)) } else { Given::Is(value) })
 }
-

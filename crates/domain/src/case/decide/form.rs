@@ -15,10 +15,17 @@ fn form(about: impl Into<String>, message: impl Into<String>) -> Refusal {
 }
 
 /// Tests the form of a command's answers, records and papers.
-pub(super) fn test(def: &Definition, case: &Case, command: &Command, branch: Option<&Branch>, perform: &Perform) -> Vec<Refusal> {
+pub(super) fn test(
+    def: &Definition,
+    case: &Case,
+    command: &Command,
+    branch: Option<&Branch>,
+    perform: &Perform,
+) -> Vec<Refusal> {
     let mut reasons = Vec::new();
     answers(def, command, &perform.answers, &mut reasons);
-    let asked: Vec<&(Name, Ask)> = command.records.iter().chain(branch.into_iter().flat_map(|branch| &branch.records)).collect();
+    let asked: Vec<&(Name, Ask)> =
+        command.records.iter().chain(branch.into_iter().flat_map(|branch| &branch.records)).collect();
     for (position, given) in perform.records.iter().enumerate() {
         let at = format!("records/{position}/{}", given.record);
         if !asked.iter().any(|(name, _)| *name == given.record) {
@@ -81,9 +88,12 @@ fn record(def: &Definition, case: &Case, given: &RecordGiven, at: &str, reasons:
             }
         }
         (Some(about), None) => {
-            reasons.push(form(format!("{at}/about"), format!("say which {about} this {} is about", kind.name)));
+            reasons
+                .push(form(format!("{at}/about"), format!("say which {about} this {} is about", kind.name)));
         }
-        (None, Some(_)) => reasons.push(form(format!("{at}/about"), format!("{} is about no other record", kind.name))),
+        (None, Some(_)) => {
+            reasons.push(form(format!("{at}/about"), format!("{} is about no other record", kind.name)))
+        }
         (None, None) => {}
     }
 }
@@ -91,7 +101,8 @@ fn record(def: &Definition, case: &Case, given: &RecordGiven, at: &str, reasons:
 /// Tests a paper alone.
 pub(super) fn paper_form(def: &Definition, paper: &Paper, at: &str, reasons: &mut Vec<Refusal>) {
     if def.documents.get(&paper.document).is_none() {
-        reasons.push(form(format!("{at}/document"), format!("the workflow has no document {}", paper.document)));
+        reasons
+            .push(form(format!("{at}/document"), format!("the workflow has no document {}", paper.document)));
     }
     if paper.reference.trim().is_empty() {
         reasons.push(form(format!("{at}/reference"), "a paper needs its number or file mark"));
@@ -99,7 +110,14 @@ pub(super) fn paper_form(def: &Definition, paper: &Paper, at: &str, reasons: &mu
 }
 
 /// Tests one value against its type.
-pub(super) fn value(kind: &ValueType, protected: bool, may_be: &[Lack], given: &Given, at: &str, reasons: &mut Vec<Refusal>) {
+pub(super) fn value(
+    kind: &ValueType,
+    protected: bool,
+    may_be: &[Lack],
+    given: &Given,
+    at: &str,
+    reasons: &mut Vec<Refusal>,
+) {
     let lack = |lack: Lack, reasons: &mut Vec<Refusal>| {
         if !may_be.contains(&lack) {
             reasons.push(form(at, format!("{at} may not be {lack}")));

@@ -7,8 +7,8 @@ use crate::actor::Actor;
 use crate::case::act::{Act, Perform, RecordNo};
 use crate::case::clock;
 use crate::case::event::{
-    Change, ClockChange, Did, EventKind, FactChange, JobQueued, Missing, ProposalOpened, RecordFiled, SubcasePending,
-    TrackChange,
+    Change, ClockChange, Did, EventKind, FactChange, JobQueued, Missing, ProposalOpened, RecordFiled,
+    SubcasePending, TrackChange,
 };
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::{Case, ClockKey};
@@ -116,7 +116,11 @@ fn is_hard(code: RefusalCode) -> bool {
 }
 
 /// Finds the command, by name or foreign identifier.
-pub(super) fn find<'a>(def: &'a Definition, perform: &Perform, reasons: &mut Vec<Refusal>) -> Option<&'a Command> {
+pub(super) fn find<'a>(
+    def: &'a Definition,
+    perform: &Perform,
+    reasons: &mut Vec<Refusal>,
+) -> Option<&'a Command> {
     let name = perform.command.as_ref().map_or("", |name| name.as_str());
     let command = def.commands.get(name);
     if command.is_none() {
@@ -161,13 +165,22 @@ pub(super) fn test<'a>(
         Err(holds) => {
             reasons.extend(holds.iter().map(|hold| held(def, command, hold)));
             // A fact that has happened moves on over tracks that should have been finished first.
-            configuration::step(def, &configuration, branch, true, &around).ok().filter(|_| command.irregular)?
+            configuration::step(def, &configuration, branch, true, &around)
+                .ok()
+                .filter(|_| command.irregular)?
         }
     };
     Some(Ready { command, branch, step })
 }
 
-fn who(def: &Definition, case: &Case, command: &Command, doers: &Doers<'_>, batch: bool, reasons: &mut Vec<Refusal>) {
+fn who(
+    def: &Definition,
+    case: &Case,
+    command: &Command,
+    doers: &Doers<'_>,
+    batch: bool,
+    reasons: &mut Vec<Refusal>,
+) {
     if !command.by.contains(&doers.role) {
         let text = format!("{} may not give {}; it is for {}", doers.role, command.name, list(&command.by));
         let reason = Refusal::new(RefusalCode::Role, command.name.as_str(), text);
@@ -175,7 +188,10 @@ fn who(def: &Definition, case: &Case, command: &Command, doers: &Doers<'_>, batc
     }
     if command.is_decision() && (!doers.actor.may_decide() || batch) {
         let how = if batch { "a batch" } else { "a program" };
-        let text = format!("{} is a decision about a person: a named official gives it for one case, never {how}", command.name);
+        let text = format!(
+            "{} is a decision about a person: a named official gives it for one case, never {how}",
+            command.name
+        );
         let reason = Refusal::new(RefusalCode::Decision, command.name.as_str(), text);
         reasons.push(Refusal { who: command.by.clone(), ..reason });
     }
@@ -186,7 +202,10 @@ fn who(def: &Definition, case: &Case, command: &Command, doers: &Doers<'_>, batc
         && !acts_by.contains(&doers.role)
     {
         let text = format!("while a case is {}, only {} may act on it", state.name, list(acts_by));
-        reasons.push(Refusal { who: acts_by.clone(), ..Refusal::new(RefusalCode::ActsBy, state.name.as_str(), text) });
+        reasons.push(Refusal {
+            who: acts_by.clone(),
+            ..Refusal::new(RefusalCode::ActsBy, state.name.as_str(), text)
+        });
     }
 }
 
@@ -196,21 +215,31 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
         reasons.push(Refusal { basis, ..Refusal::new(code, command.name.as_str(), text) });
     };
     let main = case.main.as_ref();
-    let is_final = main.and_then(|main| def.states.get(main)).is_some_and(|state| state.final_outcome.is_some());
+    let is_final =
+        main.and_then(|main| def.states.get(main)).is_some_and(|state| state.final_outcome.is_some());
     match &command.from {
         From::New if case.opened.is_some() => {
-            refuse(RefusalCode::State, format!("{} opens a case, and this case is open already", command.name));
+            refuse(
+                RefusalCode::State,
+                format!("{} opens a case, and this case is open already", command.name),
+            );
         }
         From::New => {}
         _ if case.opened.is_none() => refuse(RefusalCode::State, "the case has not been opened".to_owned()),
         From::EveryState if is_final => {
-            refuse(RefusalCode::State, format!("the case has ended ({})", main.map_or("", |main| main.as_str())));
+            refuse(
+                RefusalCode::State,
+                format!("the case has ended ({})", main.map_or("", |main| main.as_str())),
+            );
         }
         From::EveryState | From::Always => {}
         From::States(Machine::Main, states) => {
             if !main.is_some_and(|main| states.contains(main)) {
                 let at = main.map_or("nowhere", |main| main.as_str());
-                refuse(RefusalCode::State, format!("{} is possible at {}; the case is at {at}", command.name, list(states)));
+                refuse(
+                    RefusalCode::State,
+                    format!("{} is possible at {}; the case is at {at}", command.name, list(states)),
+                );
             }
         }
         From::States(Machine::Track(track), states) => {
@@ -231,7 +260,8 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
             };
             if !at.is_some_and(|at| states.contains(at)) {
                 let at = at.map_or("closed", |at| at.as_str());
-                let text = format!("{} is possible at {}; the track {track} is {at}", command.name, list(states));
+                let text =
+                    format!("{} is possible at {}; the track {track} is {at}", command.name, list(states));
                 refuse(RefusalCode::State, text);
             }
         }
@@ -284,7 +314,14 @@ fn explain_routes(routes: &[Branch]) -> String {
     parts.join("; ")
 }
 
-fn not_before(def: &Definition, case: &Case, command: &Command, perform: &Perform, now: Timestamp, reasons: &mut Vec<Refusal>) {
+fn not_before(
+    def: &Definition,
+    case: &Case,
+    command: &Command,
+    perform: &Perform,
+    now: Timestamp,
+    reasons: &mut Vec<Refusal>,
+) {
     let Some(wait) = &command.not_before else { return };
     let waived = wait.unless.as_ref().is_some_and(|record| {
         case.records.values().any(|held| held.record == *record && !held.annulled)
@@ -298,7 +335,9 @@ fn not_before(def: &Definition, case: &Case, command: &Command, perform: &Perfor
     let opens = after.and_then(|after| clock::ends(calendar, after, &wait.wait, &wait.rule));
     let text = match opens {
         Some(opens) if opens <= now => return,
-        Some(opens) => format!("{} is possible from {opens} on, {} after what it waits for", command.name, wait.wait),
+        Some(opens) => {
+            format!("{} is possible from {opens} on, {} after what it waits for", command.name, wait.wait)
+        }
         None => format!("{} waits {} after something that has not happened yet", command.name, wait.wait),
     };
     let mut reason = Refusal::new(RefusalCode::NotBefore, command.name.as_str(), text);
@@ -346,7 +385,13 @@ fn papers(
     }
 }
 
-fn records(case: &Case, command: &Command, branch: Option<&Branch>, perform: &Perform, reasons: &mut Vec<Refusal>) {
+fn records(
+    case: &Case,
+    command: &Command,
+    branch: Option<&Branch>,
+    perform: &Perform,
+    reasons: &mut Vec<Refusal>,
+) {
     let asked = command.records.iter().chain(branch.into_iter().flat_map(|branch| &branch.records));
     for (name, ask) in asked {
         let given: Vec<_> = perform.records.iter().filter(|given| given.record == *name).collect();
@@ -363,7 +408,10 @@ fn records(case: &Case, command: &Command, branch: Option<&Branch>, perform: &Pe
                 for (no, _) in live {
                     let count = given.iter().filter(|given| given.about == Some(*no)).count();
                     if count != 1 {
-                        refuse(format!("{} needs one {name} about {about} {no}; there are {count}", command.name));
+                        refuse(format!(
+                            "{} needs one {name} about {about} {no}; there are {count}",
+                            command.name
+                        ));
                     }
                 }
             }
@@ -371,7 +419,13 @@ fn records(case: &Case, command: &Command, branch: Option<&Branch>, perform: &Pe
     }
 }
 
-fn condition(def: &Definition, command: &Command, guard: &Guard, view: &CaseView<'_>, reasons: &mut Vec<Refusal>) {
+fn condition(
+    def: &Definition,
+    command: &Command,
+    guard: &Guard,
+    view: &CaseView<'_>,
+    reasons: &mut Vec<Refusal>,
+) {
     if guard.holds(&def.rules, view) {
         return;
     }
@@ -382,7 +436,14 @@ fn condition(def: &Definition, command: &Command, guard: &Guard, view: &CaseView
 }
 
 /// Ceilings of records with a limit: each alone, and all together without counting an hour twice.
-fn ceilings(def: &Definition, case: &Case, perform: &Perform, now: Timestamp, command: &Command, reasons: &mut Vec<Refusal>) {
+fn ceilings(
+    def: &Definition,
+    case: &Case,
+    perform: &Perform,
+    now: Timestamp,
+    command: &Command,
+    reasons: &mut Vec<Refusal>,
+) {
     for record in &def.records {
         let (Some(limit), Some(field)) = (&record.limit, &record.covers) else { continue };
         let given: Vec<(Timestamp, Timestamp)> = perform
@@ -412,9 +473,9 @@ fn ceilings(def: &Definition, case: &Case, perform: &Perform, now: Timestamp, co
         let mut all = clock::ranges_of(case, record);
         let start = all.first().map_or(*first_given, |(from, _)| (*from).min(*first_given));
         all.extend(&given);
-        let used = clock::union(all)
-            .iter()
-            .fold(jiff::SignedDuration::ZERO, |sum, (from, until)| sum.saturating_add(until.duration_since(*from)));
+        let used = clock::union(all).iter().fold(jiff::SignedDuration::ZERO, |sum, (from, until)| {
+            sum.saturating_add(until.duration_since(*from))
+        });
         let Some(length) = clock::limit_length(case, zone, total, start) else { continue };
         if used <= length {
             continue;
@@ -439,11 +500,17 @@ fn permits(
 ) -> bool {
     let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
     let last = given.iter().map(|(_, until)| *until).max();
-    let filed = case.records.values().filter(|held| held.record == *beyond && !held.annulled).map(|held| &held.fields);
+    let filed = case
+        .records
+        .values()
+        .filter(|held| held.record == *beyond && !held.annulled)
+        .map(|held| &held.fields);
     let now = perform.records.iter().filter(|held| held.record == *beyond).map(|held| &held.fields);
     filed.chain(now).any(|fields| {
         let until = fields.values().filter_map(Given::value).find_map(|value| match value {
-            Value::Date(date) => date.tomorrow().ok()?.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp()),
+            Value::Date(date) => {
+                date.tomorrow().ok()?.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+            }
             Value::Range(range) => Some(range.until),
             Value::Instant(at) => Some(*at),
             Value::Flag(_)
@@ -463,14 +530,21 @@ fn permits(
 /// The capacities whose commands file a record.
 fn givers(def: &Definition, record: &Name) -> Vec<Name> {
     let files = |command: &&Command| command.records.iter().any(|(name, _)| name == record);
-    let mut who: Vec<Name> = def.commands.iter().filter(files).flat_map(|command| command.by.clone()).collect();
+    let mut who: Vec<Name> =
+        def.commands.iter().filter(files).flat_map(|command| command.by.clone()).collect();
     who.sort();
     who.dedup();
     who
 }
 
 /// Who has done, or is doing, an act that separation names.
-fn people(case: &Case, act: &ActRef, command: &Command, perform: &Perform, doers: &Doers<'_>) -> Vec<OfficialId> {
+fn people(
+    case: &Case,
+    act: &ActRef,
+    command: &Command,
+    perform: &Perform,
+    doers: &Doers<'_>,
+) -> Vec<OfficialId> {
     if act.command == command.name {
         let mut people = doers.approvers.clone();
         if !act.approval_only {
@@ -478,11 +552,10 @@ fn people(case: &Case, act: &ActRef, command: &Command, perform: &Perform, doers
         }
         return people;
     }
-    let latest = case
-        .doings
-        .iter()
-        .rev()
-        .find(|doing| doing.did.command == act.command && (doing.did.instance.is_none() || doing.did.instance == perform.instance));
+    let latest = case.doings.iter().rev().find(|doing| {
+        doing.did.command == act.command
+            && (doing.did.instance.is_none() || doing.did.instance == perform.instance)
+    });
     let Some(doing) = latest else { return Vec::new() };
     let mut people = doing.approvers.clone();
     if !act.approval_only {
@@ -491,7 +564,14 @@ fn people(case: &Case, act: &ActRef, command: &Command, perform: &Perform, doers
     people
 }
 
-fn separation(def: &Definition, case: &Case, command: &Command, perform: &Perform, doers: &Doers<'_>, reasons: &mut Vec<Refusal>) {
+fn separation(
+    def: &Definition,
+    case: &Case,
+    command: &Command,
+    perform: &Perform,
+    doers: &Doers<'_>,
+    reasons: &mut Vec<Refusal>,
+) {
     for rule in &def.separation {
         let (acts, same) = match rule {
             Separation::DifferentPeople { acts, .. } => (acts, false),
@@ -505,7 +585,8 @@ fn separation(def: &Definition, case: &Case, command: &Command, perform: &Perfor
         let mut refuse = |about: &Name, text: String| {
             reasons.push(Refusal::new(RefusalCode::Separation, about.as_str(), text));
         };
-        let now: Vec<OfficialId> = mine.iter().flat_map(|act| people(case, act, command, perform, doers)).collect();
+        let now: Vec<OfficialId> =
+            mine.iter().flat_map(|act| people(case, act, command, perform, doers)).collect();
         for other in &others {
             let then = people(case, other, command, perform, doers);
             if then.is_empty() || now.is_empty() {
@@ -513,10 +594,16 @@ fn separation(def: &Definition, case: &Case, command: &Command, perform: &Perfor
             }
             let shared = now.iter().any(|official| then.contains(official));
             if same && !shared {
-                refuse(&other.command, format!("{} must be given by the person who gave {}", command.name, other.command));
+                refuse(
+                    &other.command,
+                    format!("{} must be given by the person who gave {}", command.name, other.command),
+                );
             }
             if !same && shared {
-                refuse(&other.command, format!("{} and {} must be given by different people", command.name, other.command));
+                refuse(
+                    &other.command,
+                    format!("{} and {} must be given by different people", command.name, other.command),
+                );
             }
         }
     }
@@ -524,10 +611,15 @@ fn separation(def: &Definition, case: &Case, command: &Command, perform: &Perfor
 
 fn extension(def: &Definition, case: &Case, command: &Command, reasons: &mut Vec<Refusal>) {
     for deadline in &def.deadlines {
-        let Some(extend) = deadline.extend_by.as_ref().filter(|extend| extend.command == command.name) else { continue };
+        let Some(extend) = deadline.extend_by.as_ref().filter(|extend| extend.command == command.name) else {
+            continue;
+        };
         let key = ClockKey::Deadline { name: deadline.name.clone(), subject: None };
         if case.clocks.get(&key).is_some_and(|clock| clock.extended >= extend.times) {
-            let text = format!("{} has been lengthened {} times already, and no more is allowed", deadline.name, extend.times);
+            let text = format!(
+                "{} has been lengthened {} times already, and no more is allowed",
+                deadline.name, extend.times
+            );
             let reason = Refusal::new(RefusalCode::Extension, deadline.name.as_str(), text);
             reasons.push(Refusal { basis: deadline.basis.clone(), ..reason });
         }
@@ -579,7 +671,7 @@ fn with_facts(def: &Definition, case: &Case, command: &Command, branch: &Branch,
 
 fn constant(def: &Definition, fact: &Name, value: &guard::Constant) -> Given {
     let value = Value::from(value.clone());
-    if def.facts.get(fact).is_some_and(|fact| fact.is_protected()) {
+    if def.facts.get(fact).is_some_and(crate::workflow::model::Fact::is_protected) {
         Given::Protected(Protected::Clear(value))
     } else {
         Given::Is(value)
@@ -601,7 +693,9 @@ impl Surroundings for Around<'_> {
 
     fn has_unfinished_instance(&self, track: &Track) -> bool {
         let instances = self.case.instances.get(&track.name).into_iter().flatten();
-        instances.into_iter().any(|(_, instance)| !track.states.get(&instance.state).is_some_and(|state| state.is_final))
+        instances
+            .into_iter()
+            .any(|(_, instance)| !track.states.get(&instance.state).is_some_and(|state| state.is_final))
     }
 }
 
@@ -622,7 +716,9 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
     }
     let before = match &command.from {
         From::States(Machine::Track(track), _) => match perform.instance {
-            Some(no) => case.instances.get(track).and_then(|held| held.get(&no)).map(|held| held.state.clone()),
+            Some(no) => {
+                case.instances.get(track).and_then(|held| held.get(&no)).map(|held| held.state.clone())
+            }
             None => case.tracks.get(track).cloned(),
         },
         From::New | From::EveryState | From::Always | From::States(Machine::Main, _) => case.main.clone(),
@@ -631,7 +727,10 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
     let mut no: RecordNo = case.last_record;
     for (position, _) in perform.records.iter().enumerate() {
         no = no.saturating_add(1);
-        changes.push(Change::RecordFiled(RecordFiled { no, position: u32::try_from(position).unwrap_or(u32::MAX) }));
+        changes.push(Change::RecordFiled(RecordFiled {
+            no,
+            position: u32::try_from(position).unwrap_or(u32::MAX),
+        }));
     }
     for (position, _) in perform.papers.iter().enumerate() {
         changes.push(Change::PaperFiled(u32::try_from(position).unwrap_or(u32::MAX)));
@@ -642,14 +741,17 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
     for (fact, set) in command.sets.iter().chain(&branch.sets) {
         match set {
             Set::Value(value) => {
-                changes.push(Change::Fact(FactChange { fact: fact.clone(), value: constant(def, fact, value) }));
+                changes
+                    .push(Change::Fact(FactChange { fact: fact.clone(), value: constant(def, fact, value) }));
             }
             Set::Unset => changes.push(Change::FactUnset(fact.clone())),
         }
     }
     moves(case, step, perform, changes);
-    let entered = step.main_entered.iter().filter_map(|state| def.states.get(state)).flat_map(|state| &state.jobs);
-    let tracks = step.tracks_entered.iter().filter_map(|(track, state)| def.tracks.get(track)?.states.get(state));
+    let entered =
+        step.main_entered.iter().filter_map(|state| def.states.get(state)).flat_map(|state| &state.jobs);
+    let tracks =
+        step.tracks_entered.iter().filter_map(|(track, state)| def.tracks.get(track)?.states.get(state));
     let jobs = command.jobs.iter().chain(entered).chain(tracks.flat_map(|state| &state.jobs));
     for job in jobs {
         changes.push(Change::JobQueued(JobQueued { job: job.clone(), queued: seq }));
@@ -659,7 +761,9 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
         changes.push(Change::SubcasePending(pending));
     }
     for deadline in &def.deadlines {
-        let Some(extend) = deadline.extend_by.as_ref().filter(|extend| extend.command == command.name) else { continue };
+        let Some(extend) = deadline.extend_by.as_ref().filter(|extend| extend.command == command.name) else {
+            continue;
+        };
         let key = ClockKey::Deadline { name: deadline.name.clone(), subject: None };
         if let Some(running) = case.clocks.get(&key) {
             let calendar = clock::calendar_of(def, case, deadline.calendar.as_ref());
@@ -721,7 +825,7 @@ pub(super) fn automatic(draft: &mut Draft<'_>) {
         let def = draft.def;
         let now = draft.moment.now;
         let mut done = false;
-        for command in def.commands.iter() {
+        for command in &def.commands {
             let Some(when) = &command.when else { continue };
             for perform in instances(def, &draft.case, command) {
                 let view = CaseView::with(def, &draft.case, &perform, now);
@@ -743,7 +847,9 @@ pub(super) fn automatic(draft: &mut Draft<'_>) {
 /// The ways an automatic command could be given: once, or for each instance of its track.
 fn instances(def: &Definition, case: &Case, command: &Command) -> Vec<Perform> {
     match &command.from {
-        From::States(Machine::Track(track), _) if def.tracks.get(track).is_some_and(|track| track.per.is_some()) => {
+        From::States(Machine::Track(track), _)
+            if def.tracks.get(track).is_some_and(|track| track.per.is_some()) =>
+        {
             let numbers = case.instances.get(track).into_iter().flat_map(|held| held.keys().copied());
             numbers.map(|no| Perform { instance: Some(no), ..Perform::of(command.name.clone()) }).collect()
         }
@@ -758,7 +864,14 @@ pub(super) fn proposal_opened(lapses: Option<Timestamp>, afterwards: bool) -> Ch
 }
 
 /// The event that enacts a proposal, for one that has all its signatures.
-pub(super) fn enact(draft: &mut Draft<'_>, proposal: Seq, ready: &Ready<'_>, perform: &Perform, happened: Option<Timestamp>, doers: &Doers<'_>) {
+pub(super) fn enact(
+    draft: &mut Draft<'_>,
+    proposal: Seq,
+    ready: &Ready<'_>,
+    perform: &Perform,
+    happened: Option<Timestamp>,
+    doers: &Doers<'_>,
+) {
     let mut entry = Entry {
         kind: EventKind::Acted,
         act: Act::Enact { proposal },
