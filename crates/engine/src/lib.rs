@@ -14,6 +14,7 @@ mod committer;
 pub mod error;
 pub mod event_log;
 pub mod ids;
+pub mod intake;
 mod law;
 pub mod library;
 pub mod manifest_file;
