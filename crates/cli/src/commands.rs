@@ -3,16 +3,18 @@
 mod case;
 mod check;
 
+mod demo;
 mod doctor;
 mod draw;
 
-
+mod import;
 mod init;
 mod migrate;
 
 mod official;
 mod paper;
 mod publish;
+mod replay;
 
 mod serve;
 mod token;
@@ -28,6 +30,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
     let out = Output { json: args.global.json };
     let global = &args.global;
     match args.command {
+        Command::Demo(demo) => demo::run(&demo, out).await,
         Command::Init(init) => init::run(global, &init, out).await,
         Command::Serve(serve) => serve::run(global, &serve, out).await,
         Command::Work(work) => work::run(global, &work, out).await,
@@ -36,6 +39,8 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Draw(draw) => draw::draw(&draw, out),
         Command::Table(file) => draw::table(&file, out),
         Command::Publish(publish) => publish::run(global, &publish, out).await,
+        Command::Import(import) => import::run(global, &import, out).await,
+        Command::Replay(replay) => replay::run(global, &replay, out).await,
         Command::Stage(case) => case::stage(global, &case, out).await,
         Command::Case(case) => case::case(global, &case, out).await,
         Command::Verify => verify::run(global, out).await,

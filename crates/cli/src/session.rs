@@ -180,9 +180,9 @@ impl Session {
     pub(crate) async fn principal(&self) -> Result<Principal, Failure> {
         let token = token()?;
         self.engine.authenticate(&token).await.map_err(|error| {
-            Failure::new("the token in QADIYA_TOKEN opens nothing here").because(&error).next(
-                "ask an administrator for a token (`qadiya token issue`), and put it into QADIYA_TOKEN",
-            )
+            Failure::new("the token in QADIYA_TOKEN opens nothing here")
+                .because(&error)
+                .next("ask an administrator for a token (`qadiya token issue`), and put it into QADIYA_TOKEN")
         })
     }
 
@@ -244,8 +244,10 @@ pub(crate) fn key_file(place: &Place, named: Option<&Path>) -> Result<PathBuf, F
             name.push(".key");
             Ok(PathBuf::from(name))
         }
-        (None, Place::Postgres(_)) => Err(Failure::new("a PostgreSQL store needs the file with its signing key")
-            .next("name it with --key-file or QADIYA_KEY_FILE")),
+        (None, Place::Postgres(_)) => {
+            Err(Failure::new("a PostgreSQL store needs the file with its signing key")
+                .next("name it with --key-file or QADIYA_KEY_FILE"))
+        }
     }
 }
 

@@ -222,7 +222,8 @@ impl Engine {
             workflow: options.workflow.clone(),
             missing: missing.to_owned(),
         };
-        let listing = definition.commands.get(acts::LIST_PERSON).ok_or_else(|| lacks("command list-person"))?;
+        let listing =
+            definition.commands.get(acts::LIST_PERSON).ok_or_else(|| lacks("command list-person"))?;
         definition.commands.get(acts::ATTACH_CLAIM).ok_or_else(|| lacks("command attach-claim"))?;
         let aside = self.active(intake_record).await?;
         aside.commands.get(acts::SET_ASIDE).ok_or_else(|| ImportError::Workflow {
@@ -258,7 +259,8 @@ impl Import<'_> {
 
     /// Notes that every record was gone through, once.
     async fn finish(&self) -> Result<(), ImportError> {
-        let verdicts = self.report.verdicts.iter().map(|(verdict, count)| (verdict.to_string(), *count)).collect();
+        let verdicts =
+            self.report.verdicts.iter().map(|(verdict, count)| (verdict.to_string(), *count)).collect();
         let imported = Deed::ManifestImported { verdicts };
         let write = RegistryWrite::new(self.manifest, StreamKind::Manifest, self.actor.clone()).deciding(
             move |entity| {

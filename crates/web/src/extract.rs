@@ -41,7 +41,8 @@ impl FromRequest<App> for Body {
 /// 413, 408.
 pub async fn bytes(request: Request, app: &App, limit: usize) -> Result<Bytes, Problem> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let too_large = || Problem::new(Code::TooLarge).with_detail(format!("at most {limit} bytes are read here"));
+    let too_large =
+        || Problem::new(Code::TooLarge).with_detail(format!("at most {limit} bytes are read here"));
     if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
         return Err(too_large());
     }
@@ -68,7 +69,8 @@ pub async fn bytes(request: Request, app: &App, limit: usize) -> Result<Bytes, P
 /// 415.
 pub fn media_type(headers: &HeaderMap, types: &[&'static str]) -> Result<&'static str, Problem> {
     let wrong = || {
-        Problem::new(Code::MediaType).with_detail(format!("send the header Content-Type: {}", types.join(" or ")))
+        Problem::new(Code::MediaType)
+            .with_detail(format!("send the header Content-Type: {}", types.join(" or ")))
     };
     let mut all = headers.get_all(header::CONTENT_TYPE).iter();
     let given = all.next().and_then(|value| value.to_str().ok()).ok_or_else(wrong)?;

@@ -120,9 +120,11 @@ impl From<PublishError> for Problem {
             PublishError::Calendar { name, detail } => {
                 Self::new(Code::Definition).with_detail(format!("the calendar {name}: {detail}"))
             }
-            PublishError::VersionTaken { workflow, version } => Self::new(Code::Conflict).with_detail(format!(
-                "version {version} of {workflow} was published with other contents; raise the version"
-            )),
+            PublishError::VersionTaken { workflow, version } => {
+                Self::new(Code::Conflict).with_detail(format!(
+                    "version {version} of {workflow} was published with other contents; raise the version"
+                ))
+            }
             PublishError::Registry(error) => error.into(),
             PublishError::Store(error) => store(&error),
         }

@@ -71,13 +71,15 @@ impl Channels {
     pub fn parse(texts: &[String]) -> Result<Self, WorkerError> {
         let mut channels = BTreeMap::new();
         for text in texts {
-            let bad = |detail: &str| WorkerError::Channel { channel: text.clone(), detail: detail.to_owned() };
+            let bad =
+                |detail: &str| WorkerError::Channel { channel: text.clone(), detail: detail.to_owned() };
             let (name, address) = text.split_once('=').ok_or_else(|| bad("write NAME=URL"))?;
             let (address, private) = match address.strip_prefix("private:") {
                 Some(rest) => (rest, true),
                 None => (address, false),
             };
-            let url = Url::parse(address).map_err(|error| bad(&format!("the address is not a URL: {error}")))?;
+            let url =
+                Url::parse(address).map_err(|error| bad(&format!("the address is not a URL: {error}")))?;
             if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
                 return Err(bad("the address must begin with http:// or https:// and name a host"));
             }
@@ -191,9 +193,19 @@ mod tests {
 
     #[test]
     fn addresses_of_the_house_are_told_from_outside_ones() {
-        for inside in ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-            "::1", "fe80::1", "fc00::1", "::ffff:10.0.0.1"]
-        {
+        for inside in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "fe80::1",
+            "fc00::1",
+            "::ffff:10.0.0.1",
+        ] {
             assert!(is_private(inside.parse().unwrap()), "{inside}");
         }
         for outside in ["8.8.8.8", "100.128.0.1", "2606:4700::1111"] {
@@ -204,7 +216,9 @@ mod tests {
     #[test]
     fn a_channel_needs_a_name_and_an_address() {
         let parse = |text: &str| Channels::parse(&[text.to_owned()]);
-        assert!(parse("council=https://council.example/hook").unwrap().get("council").is_some_and(|c| !c.private));
+        assert!(
+            parse("council=https://council.example/hook").unwrap().get("council").is_some_and(|c| !c.private)
+        );
         assert!(parse("desk=private:http://127.0.0.1:9/").unwrap().get("desk").is_some_and(|c| c.private));
         for bad in ["council", "council=ftp://x/", "council=nothing", "council=file:///etc/hosts"] {
             assert!(parse(bad).is_err(), "{bad}");

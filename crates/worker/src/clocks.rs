@@ -13,7 +13,11 @@ use crate::run::WorkerSettings;
 
 /// Claims what is due and steps it. Returns how many steps were taken, and how many were due but left for another
 /// round.
-pub(crate) async fn step_due(engine: &Engine, owner: Uuid, settings: &WorkerSettings) -> Result<Stepped, WorkerError> {
+pub(crate) async fn step_due(
+    engine: &Engine,
+    owner: Uuid,
+    settings: &WorkerSettings,
+) -> Result<Stepped, WorkerError> {
     let now = engine.clock().now();
     let claimed = engine
         .store()

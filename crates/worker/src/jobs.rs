@@ -34,7 +34,11 @@ pub(crate) async fn claim(
 ) -> Result<Vec<DueJob>, WorkerError> {
     let now = engine.clock().now();
     let queues = settings.queues();
-    engine.store().claim_jobs(now, &queues, owner, settings.lease, limit).await.map_err(store("claim due jobs"))
+    engine
+        .store()
+        .claim_jobs(now, &queues, owner, settings.lease, limit)
+        .await
+        .map_err(store("claim due jobs"))
 }
 
 /// Tries one job while its lease is kept alive.
@@ -53,7 +57,9 @@ pub(crate) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
         match engine.store().settle_job(job.id, job.epoch, &how).await {
             Ok(true) => {}
             Ok(false) => tracing::warn!(job.id = %job.id, job.name, "a job was settled by another worker"),
-            Err(fault) => tracing::warn!(job.id = %job.id, job.name, %fault, "a job could not be settled; its lease runs out"),
+            Err(fault) => {
+                tracing::warn!(job.id = %job.id, job.name, %fault, "a job could not be settled; its lease runs out")
+            }
         }
     }
 }
@@ -76,7 +82,9 @@ async fn keep_alive(engine: &Engine, job: &DueJob, lease: Duration) {
         match engine.store().extend_job(job.id, job.epoch, lease).await {
             Ok(true) => {}
             Ok(false) => return,
-            Err(fault) => tracing::warn!(job.id = %job.id, %fault, "the lease of a job could not be lengthened"),
+            Err(fault) => {
+                tracing::warn!(job.id = %job.id, %fault, "the lease of a job could not be lengthened")
+            }
         }
     }
 }

@@ -119,10 +119,15 @@ impl Worker {
         };
         let stepped = clocks::step_due(&self.engine, self.id, &self.settings).await?;
         let room = limits::claimable(self.running.len(), self.settings.jobs_at_once);
-        let due = if room == 0 { Vec::new() } else { jobs::claim(&self.engine, self.id, &self.settings, room).await? };
+        let due = if room == 0 {
+            Vec::new()
+        } else {
+            jobs::claim(&self.engine, self.id, &self.settings, room).await?
+        };
         let started = due.len();
         for job in due {
-            let (engine, settings, finished) = (self.engine.clone(), Arc::clone(&self.settings), Arc::clone(&self.finished));
+            let (engine, settings, finished) =
+                (self.engine.clone(), Arc::clone(&self.settings), Arc::clone(&self.finished));
             self.running.spawn(async move {
                 jobs::perform(&engine, &settings, &job).await;
                 finished.notify_one();

@@ -31,7 +31,8 @@ pub(crate) async fn case(global: &Global, args: &Case, out: Output) -> Result<Ex
     for (name, path) in parts {
         document.insert(name.to_owned(), ask(global, &format!("{base}{path}")).await?);
     }
-    let document = if document.len() == 1 { document.remove("case").unwrap_or(Value::Null) } else { json!(document) };
+    let document =
+        if document.len() == 1 { document.remove("case").unwrap_or(Value::Null) } else { json!(document) };
     out.print(&document, || lines(&document))?;
     Ok(Exit::Done)
 }

@@ -60,7 +60,8 @@ pub(crate) async fn publish_bundled(engine: &Engine) -> Result<Vec<String>, Fail
         let definition = file.definition_or_fail()?;
         let calendars = file.calendars_of(&definition);
         let failed = |error: &dyn std::error::Error| {
-            Failure::new(format!("the bundled workflow {} could not be published", definition.workflow)).because(error)
+            Failure::new(format!("the bundled workflow {} could not be published", definition.workflow))
+                .because(error)
         };
         let published =
             engine.publish(&Actor::System, &file.bytes, &calendars).await.map_err(|error| failed(&error))?;
@@ -81,8 +82,9 @@ pub(crate) const ADMINISTRATOR: &str = "administrator";
 /// # Errors
 /// What the engine says.
 pub(crate) async fn first_administrator(engine: &Engine, name: &str) -> Result<String, Failure> {
-    let failed =
-        |error: &dyn std::error::Error| Failure::new("the first administrator could not be named").because(error);
+    let failed = |error: &dyn std::error::Error| {
+        Failure::new("the first administrator could not be named").because(error)
+    };
     let role = Name::new(ADMINISTRATOR).map_err(|error| failed(&error))?;
     let now = engine.clock().now();
     let official = engine.name_official(&Actor::System, name).await.map_err(|error| failed(&error))?;
@@ -90,7 +92,8 @@ pub(crate) async fn first_administrator(engine: &Engine, name: &str) -> Result<S
         .appoint(&Actor::System, official, role, None, "installation", now, None)
         .await
         .map_err(|error| failed(&error))?;
-    let issued = engine.issue_token(&Actor::System, official, false, Vec::new(), None, "first administrator").await;
+    let issued =
+        engine.issue_token(&Actor::System, official, false, Vec::new(), None, "first administrator").await;
     let (_, secret) = issued.map_err(|error| failed(&error))?;
     Ok(secret.expose().to_owned())
 }

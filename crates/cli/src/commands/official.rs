@@ -100,8 +100,9 @@ pub(crate) async fn all(session: &Session) -> Result<Vec<Listed>, Failure> {
         let Some(last) = page.last() else { return Ok(officials) };
         after = Some(last.stream);
         for row in &page {
-            let official = qadiya_ledger::canonical::decode(&row.state)
-                .map_err(|error| Failure::new(format!("official {} is damaged", row.stream)).because(&error))?;
+            let official = qadiya_ledger::canonical::decode(&row.state).map_err(|error| {
+                Failure::new(format!("official {} is damaged", row.stream)).because(&error)
+            })?;
             officials.push(Listed { id: OfficialId(row.stream.0), official });
         }
     }

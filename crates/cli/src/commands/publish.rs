@@ -18,8 +18,11 @@ pub(crate) async fn run(global: &Global, args: &Publish, out: Output) -> Result<
     };
     let now = session.engine.clock().now();
     let actor = principal.administrator(now).map_err(|error| failed("published", &error))?;
-    let published =
-        session.engine.publish(&actor, &file.bytes, &calendars).await.map_err(|error| failed("published", &error))?;
+    let published = session
+        .engine
+        .publish(&actor, &file.bytes, &calendars)
+        .await
+        .map_err(|error| failed("published", &error))?;
     if !args.inactive {
         let done = session.engine.activate(&actor, &published.workflow, published.hash).await;
         done.map_err(|error| failed("made the active version", &error))?;

@@ -23,8 +23,10 @@ const GRACE: Duration = Duration::from_secs(8);
 pub(crate) async fn run(global: &Global, args: &Serve, out: Output) -> Result<Exit, Failure> {
     for address in [args.listen, args.admin_listen] {
         if !address.ip().is_loopback() && !args.behind_proxy {
-            return Err(Failure::new(format!("{address} can be reached from other machines, and this server speaks plain HTTP"))
-                .next("put a proxy that ends TLS in front and say --behind-proxy, or listen on 127.0.0.1"));
+            return Err(Failure::new(format!(
+                "{address} can be reached from other machines, and this server speaks plain HTTP"
+            ))
+            .next("put a proxy that ends TLS in front and say --behind-proxy, or listen on 127.0.0.1"));
         }
     }
     let session = Session::open(global).await?;

@@ -32,7 +32,9 @@ pub(crate) async fn run(global: &Global, args: &Token, out: Output) -> Result<Ex
         TokenAction::Revoke { official, token } => {
             let (official, token) = (OfficialId(*official), TokenId(*token));
             engine.revoke_token(&actor, official, token).await.map_err(|error| failed(&error))?;
-            out.print(&serde_json::json!({"revoked": token}), || format!("token {token} opens nothing any more"))?;
+            out.print(&serde_json::json!({"revoked": token}), || {
+                format!("token {token} opens nothing any more")
+            })?;
         }
     }
     session.close().await;
@@ -44,11 +46,17 @@ async fn find(session: &Session, text: &str) -> Result<OfficialId, Failure> {
     if let Ok(id) = text.parse::<OfficialId>() {
         return Ok(id);
     }
-    let named: Vec<OfficialId> =
-        all(session).await?.into_iter().filter(|listed| listed.official.name == text).map(|listed| listed.id).collect();
+    let named: Vec<OfficialId> = all(session)
+        .await?
+        .into_iter()
+        .filter(|listed| listed.official.name == text)
+        .map(|listed| listed.id)
+        .collect();
     match named.as_slice() {
         [one] => Ok(*one),
         [] => Err(Failure::new(format!("no official is named {text:?}")).next("see `qadiya official list`")),
-        _ => Err(Failure::new(format!("{} officials are named {text:?}", named.len())).next("name one by id")),
+        _ => {
+            Err(Failure::new(format!("{} officials are named {text:?}", named.len())).next("name one by id"))
+        }
     }
 }

@@ -19,11 +19,16 @@ pub(crate) async fn run(global: &Global, args: &Work, out: Output) -> Result<Exi
             .id(session.engine.clock().now())
             .map_err(|error| Failure::new("the worker could not get an id").because(&error))?;
         let worker = qadiya_worker::Worker::new(session.engine.clone(), worker_settings(&args.workers)?, id);
-        let done = worker.until_idle().await.map_err(|error| Failure::new("a round failed").because(&error))?;
+        let done =
+            worker.until_idle().await.map_err(|error| Failure::new("a round failed").because(&error))?;
         session.close().await;
-        let document = serde_json::json!({"clocks": done.clocks, "jobs": done.jobs, "numbered": done.numbered});
+        let document =
+            serde_json::json!({"clocks": done.clocks, "jobs": done.jobs, "numbered": done.numbered});
         out.print(&document, || {
-            format!("{} clock steps, {} jobs, {} events numbered; nothing is due", done.clocks, done.jobs, done.numbered)
+            format!(
+                "{} clock steps, {} jobs, {} events numbered; nothing is due",
+                done.clocks, done.jobs, done.numbered
+            )
         })?;
         return Ok(Exit::Done);
     }

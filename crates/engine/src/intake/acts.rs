@@ -36,7 +36,12 @@ pub(super) struct Kept {
 
 impl Import<'_> {
     /// Opens the case of a person.
-    pub(super) fn opening(&self, record: &Judged, row: &Row, person: PersonId) -> Result<Submission, BadName> {
+    pub(super) fn opening(
+        &self,
+        record: &Judged,
+        row: &Row,
+        person: PersonId,
+    ) -> Result<Submission, BadName> {
         let target = Target::New {
             workflow: self.options.workflow.clone(),
             alias: Some(row.isn.to_string()),
@@ -47,7 +52,12 @@ impl Import<'_> {
     }
 
     /// Attaches a claim to a case.
-    pub(super) fn attaching(&self, record: &Judged, row: &Row, case: StreamId) -> Result<Submission, BadName> {
+    pub(super) fn attaching(
+        &self,
+        record: &Judged,
+        row: &Row,
+        case: StreamId,
+    ) -> Result<Submission, BadName> {
         self.claiming(ATTACH_CLAIM, Target::Case(case), record, row)
     }
 
@@ -89,7 +99,10 @@ impl Import<'_> {
             ("line", Given::Is(Value::Number(line))),
             ("rules", Given::Is(Value::Reference(rules.join(", ")))),
             ("cells", Given::Protected(Protected::text(json(serde_json::to_string(&kept))))),
-            ("faults", Given::Protected(Protected::text(json(serde_json::to_string(&record.checked.findings))))),
+            (
+                "faults",
+                Given::Protected(Protected::text(json(serde_json::to_string(&record.checked.findings)))),
+            ),
         ];
         let mut perform = Perform { command: Some(Name::new(SET_ASIDE)?), ..Perform::default() };
         perform.records.push(RecordGiven {

@@ -118,7 +118,8 @@ impl Import<'_> {
             return Ok(stored);
         }
         let persons: Vec<StreamId> = by_serial.values().copied().collect();
-        let loaded = self.engine.on_store(move |store| async move { store.load_many(&persons).await }).await?;
+        let loaded =
+            self.engine.on_store(move |store| async move { store.load_many(&persons).await }).await?;
         let mut holders = Vec::with_capacity(by_serial.len());
         for ((serial, stream), loaded) in by_serial.into_iter().zip(loaded) {
             let person = person_of(stream, loaded)?;
@@ -132,11 +133,10 @@ impl Import<'_> {
         let cases: Vec<StreamId> = holders.iter().map(|(_, _, case, _)| *case).collect();
         let references = self.references(&cases).await?;
         for (serial, stream, case, person) in holders {
-            let called = references.get(&case).map_or_else(|| "a known person".to_owned(), |reference| {
-                format!("case {reference}")
-            });
-            let holder =
-                Holder { key: key_of(&person.agreement), person: PersonId(stream.0), case, called };
+            let called = references
+                .get(&case)
+                .map_or_else(|| "a known person".to_owned(), |reference| format!("case {reference}"));
+            let holder = Holder { key: key_of(&person.agreement), person: PersonId(stream.0), case, called };
             stored.holders.insert(serial, holder);
         }
         Ok(stored)

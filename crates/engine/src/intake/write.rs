@@ -38,7 +38,8 @@ impl Import<'_> {
     /// Takes one chunk from cells to durable events, or, in a dry run, to its verdicts.
     pub(super) async fn chunk(&mut self, raws: Vec<RawRecord>) -> Result<(), ImportError> {
         let judged = self.judge(raws).await?;
-        let done = if self.options.dry_run { self.foresee(&judged).await? } else { self.write(&judged).await? };
+        let done =
+            if self.options.dry_run { self.foresee(&judged).await? } else { self.write(&judged).await? };
         for (place, record) in judged.iter().enumerate() {
             let line = line(place, record, &done);
             self.report.add(line);
@@ -56,7 +57,8 @@ impl Import<'_> {
             .map(|(place, record)| (self.aside_stream(record), place))
             .collect();
         let streams: Vec<StreamId> = asides.keys().copied().collect();
-        let loaded = self.engine.on_store(move |store| async move { store.load_many(&streams).await }).await?;
+        let loaded =
+            self.engine.on_store(move |store| async move { store.load_many(&streams).await }).await?;
         for (place, loaded) in asides.values().zip(loaded) {
             if let Loaded::Case(row) = loaded {
                 done.cases.insert(*place, row.id);

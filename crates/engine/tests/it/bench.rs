@@ -112,11 +112,8 @@ impl Bench {
                 .await
                 .unwrap();
         }
-        let (_, secret) = self
-            .engine
-            .issue_token(&Actor::System, official, false, Vec::new(), None, "test")
-            .await
-            .unwrap();
+        let (_, secret) =
+            self.engine.issue_token(&Actor::System, official, false, Vec::new(), None, "test").await.unwrap();
         self.engine.authenticate(secret.expose()).await.unwrap()
     }
 

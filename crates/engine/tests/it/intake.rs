@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::civil::{Date, date};
 use qadiya_domain::ids::StreamId;
@@ -144,7 +144,11 @@ async fn every_record_of_both_manifests_gets_the_verdict_of_its_truth_file_and_s
         let view = court.bench.engine.manifest(report.manifest).await.unwrap().unwrap();
         assert_eq!(view.state.title, list);
         assert_eq!(view.state.verdicts.unwrap().values().sum::<u64>(), report.records);
-        let opened = CaseFilter { workflow: Some(name("detainee-case")), group: Some(report.manifest), ..CaseFilter::default() };
+        let opened = CaseFilter {
+            workflow: Some(name("detainee-case")),
+            group: Some(report.manifest),
+            ..CaseFilter::default()
+        };
         assert_eq!(court.bench.store.count(&opened).await.unwrap(), report.opened);
         if list == "manifest-200" {
             assert_eq!(counts["distinct_serials_in_accepted_records"], report.opened);
@@ -307,16 +311,18 @@ async fn a_known_serial_attaches_a_claim_or_is_a_dispute_that_names_the_holder()
     let first = court.import("first", &list(&[&[SERIAL, KHALID]])).await;
     let holder = first.lines[0].case.clone().unwrap();
     let same: &[(&str, &str)] = &[SERIAL, ("name_ar", "خالد العباسى"), ("batch_id", "TB-2")];
-    let other: &[(&str, &str)] = &[SERIAL, ("name_ar", "سامي عمر حرب"), ("dob", "1990"), ("batch_id", "TB-2")];
+    let other: &[(&str, &str)] =
+        &[SERIAL, ("name_ar", "سامي عمر حرب"), ("dob", "1990"), ("batch_id", "TB-2")];
     let second = court.import("second", &list(&[same, other])).await;
     assert_eq!((second.attached, second.set_aside), (1, 1));
     assert_eq!(second.lines[0].case.as_ref(), Some(&holder));
     let line = &second.lines[1];
     assert_eq!(line.verdict, Verdict::Conflict);
     assert!(line.findings[0].mend.contains(&format!("held by case {holder}")), "{}", line.findings[0].mend);
-    let disputed = court.bench.store.tamper(|tables| {
-        tables.cases.values().filter(|row| row.main == *"in-dispute").count()
-    });
+    let disputed = court
+        .bench
+        .store
+        .tamper(|tables| tables.cases.values().filter(|row| row.main == *"in-dispute").count());
     assert_eq!(disputed, 1);
     court.bench.engine.stop().await;
 }
@@ -376,8 +382,12 @@ async fn whoever_is_no_intake_clerk_imports_and_reads_nothing() {
         court.bench.engine.import_manifest(&court.by(), "list", bytes, &options, NOTHING).await.unwrap_err();
     assert!(matches!(error, ImportError::Forbidden(_)), "{error}");
     assert_eq!(court.bench.events(), events);
-    let error =
-        court.bench.engine.refused_rows(&court.viewer(), StreamId(Uuid::nil()), Vec::new()).await.unwrap_err();
+    let error = court
+        .bench
+        .engine
+        .refused_rows(&court.viewer(), StreamId(Uuid::nil()), Vec::new())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("not permitted"), "{error}");
     court.bench.engine.stop().await;
 }

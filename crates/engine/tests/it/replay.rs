@@ -165,7 +165,13 @@ async fn an_activity_can_mean_a_title_or_an_outcome_and_what_means_nothing_is_re
         traces: vec![
             trace(
                 "a",
-                &["Create Fine", "Send Fine", "insert-notification", "Appeal to Judge", "The fine is annulled"],
+                &[
+                    "Create Fine",
+                    "Send Fine",
+                    "insert-notification",
+                    "Appeal to Judge",
+                    "The fine is annulled",
+                ],
             ),
             trace("b", &["Send Fine", "Create Fine", "Dance", "Send Fine"]),
             trace("c", &["Send Fine"]),

@@ -109,7 +109,8 @@ pub async fn submit(
         let (act, happened) = read_act(item.act, &format!("/items/{index}/act"))?;
         let request = app.new_id()?;
         ids.push(request);
-        let actor = ActorChoice::ByPrincipal { principal: asker.0.principal.clone(), role: asker.0.role.clone() };
+        let actor =
+            ActorChoice::ByPrincipal { principal: asker.0.principal.clone(), role: asker.0.role.clone() };
         let access =
             AccessContext { request, route: asker.0.route.clone(), purpose: asker.0.purpose.clone() };
         submissions.push(Submission {

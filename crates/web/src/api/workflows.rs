@@ -144,7 +144,12 @@ pub async fn list(State(app): State<App>, _asker: Asker, params: Params) -> Resu
     params(("name" = String, Path, description = "The workflow", min_length = 1, max_length = 200)),
     responses((status = 200, description = "The active version.", body = Workflow), ReadProblems),
 )]
-pub async fn show(State(app): State<App>, _asker: Asker, path: PathParts, params: Params) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    _asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
     params.end()?;
     let name = path.name("name")?;
     let (definition, file) = app.engine.active_file(&name).await?;

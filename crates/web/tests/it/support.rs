@@ -53,8 +53,9 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes)
-            .unwrap_or_else(|_| panic!("{} is no JSON: {}", self.status, String::from_utf8_lossy(&self.bytes)))
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| {
+            panic!("{} is no JSON: {}", self.status, String::from_utf8_lossy(&self.bytes))
+        })
     }
 
     pub(crate) fn code(&self) -> String {
@@ -90,7 +91,10 @@ impl Server {
     }
 
     /// A server on a store that may be wrapped, for faults.
-    pub(crate) async fn on(settings: WebSettings, wrap: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>) -> Self {
+    pub(crate) async fn on(
+        settings: WebSettings,
+        wrap: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
+    ) -> Self {
         let begin: Timestamp = BEGIN.parse().unwrap();
         let store = Arc::new(MemoryStore::new(begin));
         store.put_setting("synthetic", "true").await.unwrap();

@@ -42,7 +42,8 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
 
 /// What could not even be prepared (the store is away, a channel is not configured) is tried again without end, since
 /// nothing was sent and nobody outside is to blame; health shows how long the queue is.
-const PREPARE: Retry = Retry { times: u32::MAX, first_wait: FIRST_WAIT, doubles_to: FIRST_WAIT.saturating_mul(20) };
+const PREPARE: Retry =
+    Retry { times: u32::MAX, first_wait: FIRST_WAIT, doubles_to: FIRST_WAIT.saturating_mul(20) };
 
 fn later(engine: &Engine, job: &DueJob, retry: Retry, fault: String) -> Ended {
     Ended::Alone(match retry.next(job.attempt, job.id.0, engine.clock().now()) {
@@ -66,7 +67,11 @@ impl Prepared<'_> {
     }
 }
 
-async fn prepare<'a>(engine: &Engine, settings: &'a WorkerSettings, job: &DueJob) -> Result<Prepared<'a>, String> {
+async fn prepare<'a>(
+    engine: &Engine,
+    settings: &'a WorkerSettings,
+    job: &DueJob,
+) -> Result<Prepared<'a>, String> {
     let loaded = engine.store().load_many(&[job.stream]).await.map_err(|_| "store-unavailable".to_owned())?;
     let Some(Loaded::Case(row)) = loaded.into_iter().next() else {
         return Err("no-such-case".to_owned());
@@ -90,13 +95,19 @@ async fn prepare<'a>(engine: &Engine, settings: &'a WorkerSettings, job: &DueJob
 }
 
 /// The facts under `sends` that stand open in the case. Protected ones never leave by this door.
-fn open_facts(definition: &Definition, job: &Job, row: &CaseRow) -> Result<BTreeMap<String, serde_json::Value>, String> {
+fn open_facts(
+    definition: &Definition,
+    job: &Job,
+    row: &CaseRow,
+) -> Result<BTreeMap<String, serde_json::Value>, String> {
     let case: qadiya_domain::case::Case =
         serde_json::from_slice(&row.state).map_err(|_| "unreadable-case".to_owned())?;
     let sends = job.call.iter().flat_map(|call| &call.sends);
     let open = sends.filter(|name| definition.facts.get(name).is_some_and(|fact| !fact.is_protected()));
     Ok(open
-        .filter_map(|name| case.facts.get(name).and_then(|given| given.value()).map(|value| (name.to_string(), plain(value))))
+        .filter_map(|name| {
+            case.facts.get(name).and_then(|given| given.value()).map(|value| (name.to_string(), plain(value)))
+        })
         .collect())
 }
 
