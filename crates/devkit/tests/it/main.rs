@@ -3,8 +3,10 @@
 #![cfg(test)]
 
 mod architecture;
+mod ccd;
 mod convert;
 mod postgres;
+mod server;
 mod tidy;
 
 use std::path::Path;
