@@ -5,8 +5,12 @@
 mod architecture;
 mod ccd;
 mod convert;
+mod kills;
+mod manifests;
 mod postgres;
+mod replays;
 mod server;
+mod tamper;
 mod tidy;
 
 use std::path::Path;

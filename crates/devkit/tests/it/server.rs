@@ -100,7 +100,7 @@ impl Store {
             }
             Kind::Postgres => {
                 let server = test_url().unwrap();
-                let name = database(&server);
+                let name = database(&server, "");
                 let at = in_database(&server, &name);
                 Self::init(kind, at, tempfile::tempdir().unwrap(), Some((server, name)))
             }
@@ -109,13 +109,30 @@ impl Store {
 
     /// A fresh store on a server in the test's own hands.
     pub(crate) fn on_server(server: &str) -> Self {
-        let at = in_database(server, &database(server));
+        let at = in_database(server, &database(server, ""));
         Self::init(Kind::Postgres, at, tempfile::tempdir().unwrap(), None)
     }
 
     /// A fresh SQLite file at this place.
     pub(crate) fn at_path(at: &Path) -> Self {
         Self::init(Kind::Sqlite, at.display().to_string(), tempfile::tempdir().unwrap(), None)
+    }
+
+    /// A copy of this store, whose processes must all have ended.
+    pub(crate) fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(self.folder()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+        }
+        let (at, database) = match &self.database {
+            None => (folder.path().join("court.db").display().to_string(), None),
+            Some((server, template)) => {
+                let name = database(server, &format!(" TEMPLATE {template}"));
+                (in_database(server, &name), Some((server.clone(), name)))
+            }
+        };
+        Self { kind: self.kind, at, administrator: self.administrator.clone(), folder, database }
     }
 
     fn init(kind: Kind, at: String, folder: TempDir, database: Option<(String, String)>) -> Self {
@@ -179,27 +196,57 @@ impl Store {
 
     /// Statements of somebody who owns the database, past the program. Columns are parted by `|`.
     pub(crate) fn sql(&self, text: &str) -> Vec<String> {
+        self.try_sql(text).unwrap_or_else(|said| panic!("{text}: {said}"))
+    }
+
+    /// The same, with what the database says when it refuses.
+    pub(crate) fn try_sql(&self, text: &str) -> Result<Vec<String>, String> {
         let output = match self.kind {
             Kind::Sqlite => {
                 let script = "import sqlite3, sys\n\
                      base = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)\n\
-                     rest = sys.argv[2]\n\
-                     for part in rest.split(';;'):\n    \
-                     for row in base.execute(part):\n        \
+                     for row in base.execute(sys.argv[2]):\n    \
                      print('|'.join('' if cell is None else str(cell) for cell in row))\n";
                 Command::new("python3").args(["-c", script, &self.at, text]).output()
             }
-            Kind::Postgres => psql(&self.at, &text.replace(";;", ";")).output(),
+            Kind::Postgres => psql(&self.at, text).output(),
         }
         .unwrap();
-        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect())
     }
 
     /// The one number that a statement gives.
     pub(crate) fn number(&self, sql: &str) -> u64 {
         let rows = self.sql(sql);
         rows.first().and_then(|row| row.parse().ok()).unwrap_or_else(|| panic!("{sql}: {rows:?}"))
+    }
+
+    /// Bytes as a statement writes them.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> String {
+        let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        match self.kind {
+            Kind::Sqlite => format!("X'{hex}'"),
+            Kind::Postgres => format!("'\\x{hex}'::bytea"),
+        }
+    }
+
+    /// An expression that shows a column of bytes as text.
+    pub(crate) fn shown(&self, column: &str) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("CAST({column} AS TEXT)"),
+            Kind::Postgres => format!("convert_from({column}, 'UTF8')"),
+        }
+    }
+
+    /// The id of a case as a statement writes it.
+    pub(crate) fn id(&self, id: &str) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("X'{}'", id.replace('-', "")),
+            Kind::Postgres => format!("'{id}'::uuid"),
+        }
     }
 
     /// Serves this store.
@@ -250,10 +297,10 @@ fn in_database(server: &str, name: &str) -> String {
 }
 
 /// Makes a database with a name that no other test has.
-fn database(server: &str) -> String {
+fn database(server: &str, like: &str) -> String {
     static LAST: AtomicU32 = AtomicU32::new(0);
     let name = format!("journey_{}_{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
-    let made = psql(server, &format!("CREATE DATABASE {name}")).output().unwrap();
+    let made = psql(server, &format!("CREATE DATABASE {name}{like}")).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     name
 }
@@ -319,6 +366,8 @@ impl Drop for Process {
 }
 
 fn client() -> reqwest::Client {
+    // Whoever comes second finds it installed.
+    rustls::crypto::ring::default_provider().install_default().ok();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
