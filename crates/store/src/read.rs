@@ -175,7 +175,8 @@ pub trait CaseStore: Send + Sync {
     /// How many cases a filter shows, counted.
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError>;
 
-    /// Folds pending stage moves into the counters; returns how many rows were folded.
+    /// Folds pending stage moves into the counters; returns how many rows were folded, 0 when none was pending. A store
+    /// may keep the net moves of a batch, one row for each workflow, stage and office.
     async fn fold_stages(&self) -> Result<u64, StoreError>;
 
     /// The events of a stream from a number on, at most `limit`, with their secrets.

@@ -232,7 +232,8 @@ pub async fn counters_and_pending_moves_make_the_counts(subject: &dyn Subject) {
     let civil = StageCount { workflow: name("civil"), stage: None, office: None, count: 3 };
     let before = [civil.clone(), count("received", Some("registry"), 2), count("tried", None, 1)];
     assert_eq!(store.counts().await.unwrap(), before);
-    assert_eq!(store.fold_stages().await.unwrap(), 4);
+    // Four moves; a store may have kept the net moves of the batch, which are three.
+    assert!(matches!(store.fold_stages().await.unwrap(), 3 | 4));
     assert_eq!(store.fold_stages().await.unwrap(), 0);
     assert_eq!(store.counts().await.unwrap(), before);
     let mut act = next(&case(1));

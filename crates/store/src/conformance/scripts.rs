@@ -365,8 +365,9 @@ impl<'a> Script<'a> {
     async fn folds(&mut self) {
         let (got, twin) = (self.store.counts().await, self.twin_store().counts().await);
         let before = self.same("counts", got, twin);
-        let (got, twin) = (self.store.fold_stages().await, self.twin_store().fold_stages().await);
-        self.same("fold_stages", got, twin);
+        // How many rows that were is the store's own affair: it may have kept the net moves of each batch.
+        self.store.fold_stages().await.unwrap();
+        self.twin_store().fold_stages().await.unwrap();
         assert_eq!(self.store.counts().await.unwrap(), before, "folding changes no count");
     }
 
