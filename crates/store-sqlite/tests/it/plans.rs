@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use sqlx::{Executor as _, Row as _};
 
 use crate::place::{beside, fresh};
 
@@ -32,12 +32,8 @@ const WHOLE: [(&str, &str); 2] = [
 ];
 
 /// The steps of a statement's plan.
-#[expect(
-    clippy::disallowed_types,
-    reason = "EXPLAIN QUERY PLAN stands before a text that the macros have checked"
-)]
 async fn plan(connection: &mut sqlx::SqliteConnection, sql: &str) -> Vec<String> {
-    let rows = connection.fetch_all(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).await.unwrap();
+    let rows = connection.fetch_all(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).await.unwrap();
     rows.iter().map(|row| row.get::<String, _>("detail")).collect()
 }
 
