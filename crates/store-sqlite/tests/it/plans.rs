@@ -23,13 +23,8 @@ const GROWING: [&str; 11] = [
 ];
 
 /// Statements that must look at a whole table, by a piece of their text, each with the reason.
-const WHOLE: [(&str, &str); 2] = [
-    (
-        "UPDATE deadline SET owner = NULL, until = 0\n                         WHERE until >",
-        "the sweep, on the death of a worker only",
-    ),
-    ("ORDER BY at DESC, id DESC LIMIT $3", "all access records by time, through the index by time"),
-];
+const WHOLE: [(&str, &str); 1] =
+    [("AND owner IN (SELECT unhex(value) FROM json_each($1))", "the sweep, on the death of a worker only")];
 
 /// The steps of a statement's plan.
 async fn plan(connection: &mut sqlx::SqliteConnection, sql: &str) -> Vec<String> {

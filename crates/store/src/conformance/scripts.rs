@@ -286,8 +286,13 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// No time, an hour, or so long that only a sweep ends it.
     fn lease(&mut self) -> Duration {
-        if self.dice.one_in(3) { Duration::ZERO } else { LONG }
+        match self.dice.below(6) {
+            0 | 1 => Duration::ZERO,
+            2 => LONG * 1_000,
+            _ => LONG,
+        }
     }
 
     fn worker(&mut self) -> Uuid {
