@@ -54,7 +54,7 @@ pub(crate) fn meaning(during: &'static str, error: &sqlx::Error) -> StoreError {
             table: "(the table read)",
             column: "(the column named)",
             row: during.to_owned(),
-            detail: format!("column {index} cannot be read as its type"),
+            detail: format!("column {index} of the answer, counted from 0, cannot be read as its type"),
         },
         other => StoreError::Other { during, detail: other.to_string() },
     }

@@ -212,7 +212,7 @@ impl SqliteStore {
         let percent = disk.f_bavail.saturating_mul(100).checked_div(disk.f_blocks)?;
         (percent < LEAST_FREE_PERCENT).then(|| {
             format!(
-                "the disk of {} is {percent} % free; free space or move the database",
+                "the disk of {} is {percent}% free; free space or move the database",
                 self.0.path.display()
             )
         })

@@ -54,7 +54,7 @@ async fn a_healthy_store_names_its_version_and_no_fault_of_settings() {
     let (_folder, store) = opened().await;
     let health = store.health(at(1)).await.unwrap();
     assert!(health.database.starts_with("SQLite 3."), "{}", health.database);
-    assert!(health.faults.iter().all(|fault| fault.contains("free")), "{:?}", health.faults);
+    assert!(health.faults.iter().all(|fault| fault.contains("% free")), "{:?}", health.faults);
 }
 
 #[tokio::test]
