@@ -108,9 +108,9 @@ fn refused(denied: &Denied) -> Problem {
 fn role(headers: &HeaderMap) -> Result<Option<Name>, Problem> {
     let Some(value) = headers.get(ROLE) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
-    Name::new(text)
-        .map(Some)
-        .map_err(|_| Problem::field(Code::Header, "Qadiya-Role", "expected the name of a capacity, such as `judge`"))
+    Name::new(text).map(Some).map_err(|_| {
+        Problem::field(Code::Header, "Qadiya-Role", "expected the name of a capacity, such as `judge`")
+    })
 }
 
 fn purpose(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -18,6 +18,8 @@ use crate::problem::{Code, FieldFault, Problem};
 pub const LARGEST_PAGE: u32 = 200;
 /// What a page holds when nothing is said.
 pub const USUAL_PAGE: u32 = 50;
+/// The largest number that every reader of JSON keeps exactly.
+const LARGEST_NUMBER: u64 = 9_007_199_254_740_991;
 /// The longest reference, key or cursor.
 const LONGEST_WORD: usize = 200;
 
@@ -41,7 +43,8 @@ impl FromRequest<App> for Body {
 /// 413, 408.
 pub async fn bytes(request: Request, app: &App, limit: usize) -> Result<Bytes, Problem> {
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let too_large = || Problem::new(Code::TooLarge).with_detail(format!("at most {limit} bytes are read here"));
+    let too_large =
+        || Problem::new(Code::TooLarge).with_detail(format!("at most {limit} bytes are read here"));
     if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
         return Err(too_large());
     }
@@ -68,7 +71,8 @@ pub async fn bytes(request: Request, app: &App, limit: usize) -> Result<Bytes, P
 /// 415.
 pub fn media_type(headers: &HeaderMap, types: &[&'static str]) -> Result<&'static str, Problem> {
     let wrong = || {
-        Problem::new(Code::MediaType).with_detail(format!("send the header Content-Type: {}", types.join(" or ")))
+        Problem::new(Code::MediaType)
+            .with_detail(format!("send the header Content-Type: {}", types.join(" or ")))
     };
     let mut all = headers.get_all(header::CONTENT_TYPE).iter();
     let given = all.next().and_then(|value| value.to_str().ok()).ok_or_else(wrong)?;
@@ -200,9 +204,9 @@ impl Params {
         let text = self.text(name)?;
         let digits = text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse() {
-            Ok(number) if digits => Some(number),
+            Ok(number) if digits && number <= LARGEST_NUMBER => Some(number),
             Ok(_) | Err(_) => {
-                self.fault(name, "expected a whole number from 0");
+                self.fault(name, "expected a whole number from 0 to 2^53 - 1");
                 None
             }
         }

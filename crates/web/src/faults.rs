@@ -19,9 +19,10 @@ fn hidden(code: Code, error: &(dyn std::error::Error + 'static)) -> Problem {
         chain.push_str(&inner.to_string());
         source = inner.source();
     }
-    match code {
-        Code::Internal => tracing::error!(error = chain, "a request failed"),
-        _ => tracing::warn!(error = chain, "a request could not be served"),
+    if code == Code::Internal {
+        tracing::error!(error = chain, "a request failed");
+    } else {
+        tracing::warn!(error = chain, "a request could not be served");
     }
     Problem::new(code)
 }
@@ -120,9 +121,11 @@ impl From<PublishError> for Problem {
             PublishError::Calendar { name, detail } => {
                 Self::new(Code::Definition).with_detail(format!("the calendar {name}: {detail}"))
             }
-            PublishError::VersionTaken { workflow, version } => Self::new(Code::Conflict).with_detail(format!(
-                "version {version} of {workflow} was published with other contents; raise the version"
-            )),
+            PublishError::VersionTaken { workflow, version } => {
+                Self::new(Code::Conflict).with_detail(format!(
+                    "version {version} of {workflow} was published with other contents; raise the version"
+                ))
+            }
             PublishError::Registry(error) => error.into(),
             PublishError::Store(error) => store(&error),
         }

@@ -25,7 +25,9 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
         Err(problem) => (Uuid::nil(), problem.into_response()),
         Ok(id) => {
             request.extensions_mut().insert(RequestId(id));
-            let answer = if request.uri().path_and_query().map_or(0, |uri| uri.as_str().len()) > app.settings.uri_limit {
+            let answer = if request.uri().path_and_query().map_or(0, |uri| uri.as_str().len())
+                > app.settings.uri_limit
+            {
                 Problem::new(Code::UriTooLong).into_response()
             } else {
                 match app.slots.clone().try_acquire_owned() {

@@ -40,8 +40,8 @@ pub enum Verb {
     Post,
 }
 
-use Verb::{Get, Post};
 use Policy::{Administrator, Appointed, Known, Open};
+use Verb::{Get, Post};
 
 const fn rule(method: Verb, path: &'static str, policy: Policy) -> Rule {
     Rule { method, path, policy }

@@ -204,7 +204,11 @@ impl Problem {
 
     /// A problem with one faulty field, parameter or header.
     pub fn field(code: Code, field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::new(code).with_fields(vec![FieldFault { field: field.into(), message: message.into(), nearest: None }])
+        Self::new(code).with_fields(vec![FieldFault {
+            field: field.into(),
+            message: message.into(),
+            nearest: None,
+        }])
     }
 
     /// All reasons of a refused act.
@@ -334,8 +338,12 @@ fn documented(parts: &[&[(&str, &str)]]) -> Responses {
         .iter()
         .flat_map(|part| part.iter())
         .map(|(status, text)| {
-            let content = Content::new(Some(RefOr::<utoipa::openapi::Schema>::Ref(Ref::from_schema_name("Problem"))));
-            let response = utoipa::openapi::ResponseBuilder::new().description(*text).content(MEDIA_TYPE, content).build();
+            let content =
+                Content::new(Some(RefOr::<utoipa::openapi::Schema>::Ref(Ref::from_schema_name("Problem"))));
+            let response = utoipa::openapi::ResponseBuilder::new()
+                .description(*text)
+                .content(MEDIA_TYPE, content)
+                .build();
             ((*status).to_owned(), RefOr::T(response))
         })
         .collect()

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 /// How the server behaves towards its clients. The defaults are those of the published service.
 #[derive(Debug, Clone)]
 pub struct WebSettings {

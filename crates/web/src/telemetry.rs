@@ -27,7 +27,11 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
             let handle = recorder.handle();
             metrics::set_global_recorder(recorder).ok()?;
             metrics::describe_counter!(REQUESTS, "Requests answered, by method, route and status");
-            metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from request to answer, by route");
+            metrics::describe_histogram!(
+                SECONDS,
+                metrics::Unit::Seconds,
+                "Time from request to answer, by route"
+            );
             metrics::describe_counter!(PROBLEMS, "Problems answered, by code");
             metrics::describe_counter!(REFUSALS, "Refusals of acts, by code");
             Some(handle)

@@ -21,5 +21,6 @@ pub async fn read(State(app): State<App>, _asker: Asker) -> Result<Response, Pro
         Problem::new(Code::NotReady).with_detail("another recorder of numbers is installed in this process")
     })?;
     recorder.run_upkeep();
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render()).into_response())
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render())
+        .into_response())
 }

@@ -148,7 +148,12 @@ pub async fn appoint(
     request_body = EndInput,
     responses((status = 200, description = "It ends then.", body = Noted), WriteProblems),
 )]
-pub async fn end(State(app): State<App>, asker: Asker, path: PathParts, Body(body): Body) -> Result<Response, Problem> {
+pub async fn end(
+    State(app): State<App>,
+    asker: Asker,
+    path: PathParts,
+    Body(body): Body,
+) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
     let official = OfficialId(path.id("id")?);
     let appointment = AppointmentId(path.id("appointment")?);

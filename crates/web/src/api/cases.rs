@@ -255,7 +255,8 @@ impl From<PaperView> for PaperWire {
 
 impl From<ProposalView> for ProposalWire {
     fn from(proposal: ProposalView) -> Self {
-        let signed = |(official, role, agree)| SignatureWire { official: text(official), role: text(role), agree };
+        let signed =
+            |(official, role, agree)| SignatureWire { official: text(official), role: text(role), agree };
         Self {
             seq: proposal.seq,
             hash: text(proposal.hash),
@@ -336,7 +337,11 @@ pub async fn open(
     let submission = Submission {
         key: Some(key),
         happened,
-        access: Some(AccessContext { request: asker.0.request, route: asker.0.route, purpose: asker.0.purpose }),
+        access: Some(AccessContext {
+            request: asker.0.request,
+            route: asker.0.route,
+            purpose: asker.0.purpose,
+        }),
         ..Submission::new(actor, target, ActInput::Raw(act))
     };
     let accepted = app.engine.submit(submission).await?;
@@ -387,7 +392,12 @@ pub async fn list(State(app): State<App>, asker: Asker, mut params: Params) -> R
         ("ETag" = String, description = "The version of the case"),
     )), ReadProblems),
 )]
-pub async fn show(State(app): State<App>, asker: Asker, path: PathParts, params: Params) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
     params.end()?;
     let view = app.engine.case(&asker.0, path.text("ref")?).await?;
     Ok(answer::tagged(view.head.version, CaseFile::from(view)))

@@ -95,7 +95,12 @@ pub fn read_act(act: Value, at: &str) -> Result<(Value, Option<Timestamp>), Prob
     params(("ref" = String, Path, description = "Case number, alias or id", min_length = 1, max_length = 200)),
     responses((status = 200, description = "Every command of the file.", body = OpenCommands), ReadProblems),
 )]
-pub async fn list(State(app): State<App>, asker: Asker, path: PathParts, params: Params) -> Result<Response, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
     params.end()?;
     let views = app.engine.commands(&asker.0, path.text("ref")?).await?;
     Ok(answer::ok(OpenCommands { items: views.into_iter().map(OpenCommand::from).collect() }))
@@ -109,8 +114,8 @@ pub async fn list(State(app): State<App>, asker: Asker, path: PathParts, params:
     params(
         ("ref" = String, Path, description = "Case number, alias or id", min_length = 1, max_length = 200),
         ("Idempotency-Key" = String, Header, description = "Chosen once for each act", min_length = 1, max_length = 128, pattern = "^[!-~]+$"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was seen; another version is a conflict", pattern = "^\"[0-9]{1,16}\"$"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async` queues the act"),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag that was seen; another version is a conflict", pattern = "^\"[0-9]{1,16}\"$"),
+        ("Prefer" = Option<String>, Header, nullable = false, description = "`respond-async` queues the act"),
     ),
     request_body = CommandInput,
     responses(
@@ -134,7 +139,8 @@ pub async fn perform(
     if prefers_async(&headers) {
         // The act is read again when it is done; the time of the deed stays in it.
         let item = BatchItem { case, act: body, key: key.clone(), seen };
-        let work = Work::Batch { token: asker.principal().token.0, role: asker.0.role.clone(), items: vec![item] };
+        let work =
+            Work::Batch { token: asker.principal().token.0, role: asker.0.role.clone(), items: vec![item] };
         let id = app.engine.start_operation(asker.principal(), &work, &key).await?;
         return Ok(answer::begun(&format!("/api/v1/operations/{id}"), Begun { operation: id.to_string() }));
     }
@@ -144,7 +150,11 @@ pub async fn perform(
         key: Some(key),
         seen,
         happened,
-        access: Some(AccessContext { request: asker.0.request, route: asker.0.route, purpose: asker.0.purpose }),
+        access: Some(AccessContext {
+            request: asker.0.request,
+            route: asker.0.route,
+            purpose: asker.0.purpose,
+        }),
         ..Submission::new(actor, Target::Named(case), ActInput::Raw(act))
     };
     let accepted = app.engine.submit(submission).await?;

@@ -158,7 +158,12 @@ impl From<DeadlineView> for DeadlineWire {
     params(("ref" = String, Path, description = "Case number, alias or id", min_length = 1, max_length = 200)),
     responses((status = 200, description = "Running clocks.", body = Deadlines), ReadProblems),
 )]
-pub async fn show(State(app): State<App>, asker: Asker, path: PathParts, params: Params) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
     params.end()?;
     let views = app.engine.deadlines(&asker.0, path.text("ref")?).await?;
     Ok(answer::ok(Deadlines { items: views.into_iter().map(DeadlineWire::from).collect() }))

@@ -50,7 +50,12 @@ pub struct OperationWire {
     params(("id" = String, Path, description = "The id of the operation", min_length = 1, max_length = 200)),
     responses((status = 200, description = "The operation.", body = OperationWire), ReadProblems),
 )]
-pub async fn show(State(app): State<App>, asker: Asker, path: PathParts, params: Params) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
     params.end()?;
     let view = app.engine.operation(asker.principal().official, path.id("id")?).await?;
     let result = view.result.as_deref().map(event_json).transpose()?;

@@ -132,7 +132,12 @@ impl From<Counts> for StageCounts {
     params(("ref" = String, Path, description = "Case number, alias or id", min_length = 1, max_length = 200)),
     responses((status = 200, description = "The stage.", body = StageAnswer), ReadProblems),
 )]
-pub async fn show(State(app): State<App>, asker: Asker, path: PathParts, params: Params) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
     params.end()?;
     let view = app.engine.stage(&asker.0, path.text("ref")?).await?;
     Ok(answer::ok(StageAnswer::from(view)))

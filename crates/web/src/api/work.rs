@@ -13,7 +13,8 @@ use crate::problem::{Problem, ReadProblems};
 use crate::wire::{CaseHeadWire, at};
 
 /// The rule by which work is ordered. It is in every answer: nobody is put behind by a rule that is not published.
-const ORDER: &str = "by the limit of the running clock, the earliest first; then by the id of the case; no other weight";
+const ORDER: &str =
+    "by the limit of the running clock, the earliest first; then by the id of the case; no other weight";
 
 /// Which part of the list.
 #[derive(Debug, IntoParams)]

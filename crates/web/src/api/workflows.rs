@@ -144,7 +144,12 @@ pub async fn list(State(app): State<App>, _asker: Asker, params: Params) -> Resu
     params(("name" = String, Path, description = "The workflow", min_length = 1, max_length = 200)),
     responses((status = 200, description = "The active version.", body = Workflow), ReadProblems),
 )]
-pub async fn show(State(app): State<App>, _asker: Asker, path: PathParts, params: Params) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    _asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
     params.end()?;
     let name = path.name("name")?;
     let (definition, file) = app.engine.active_file(&name).await?;
@@ -180,7 +185,7 @@ pub async fn publish(State(app): State<App>, asker: Asker, Body(body): Body) -> 
     };
     let calendars = fields.raw("calendars");
     let file = fields.end(file)?;
-    let calendars = calendars.map_or_else(|| Ok(Vec::new()), read_calendars)?;
+    let calendars = calendars.as_ref().map_or_else(|| Ok(Vec::new()), read_calendars)?;
     let published = app.engine.publish(&by, file.as_bytes(), &calendars).await?;
     Ok(answer::ok(PublishedWire {
         workflow: text(published.workflow),
@@ -191,7 +196,7 @@ pub async fn publish(State(app): State<App>, asker: Asker, Body(body): Body) -> 
     }))
 }
 
-fn read_calendars(value: qadiya_ledger::Value) -> Result<Vec<(Name, Vec<u8>)>, Problem> {
+fn read_calendars(value: &qadiya_ledger::Value) -> Result<Vec<(Name, Vec<u8>)>, Problem> {
     let Some(members) = value.as_map() else {
         return Err(Problem::field(Code::Field, "/calendars", "expected an object of texts"));
     };

@@ -59,7 +59,9 @@ impl Fields {
                 self.fault(name, "holds a control character")
             }
             Value::Text(text) => Some(text),
-            Value::Bool(_) | Value::Int(_) | Value::List(_) | Value::Map(_) => self.fault(name, "expected a text"),
+            Value::Bool(_) | Value::Int(_) | Value::List(_) | Value::Map(_) => {
+                self.fault(name, "expected a text")
+            }
         }
     }
 
@@ -68,7 +70,9 @@ impl Fields {
         let text = self.text(name)?;
         match Name::new(&text) {
             Ok(read) => Some(read),
-            Err(_) => self.fault(name, "expected lower-case letters, digits and hyphens, beginning with a letter"),
+            Err(_) => {
+                self.fault(name, "expected lower-case letters, digits and hyphens, beginning with a letter")
+            }
         }
     }
 
@@ -80,7 +84,11 @@ impl Fields {
                 Some(Ok(read)) => names.push(read),
                 Some(Err(_)) | None => {
                     let field = format!("{}/{index}", step(&self.at, name));
-                    self.faults.push(FieldFault { field, message: "expected a name".to_owned(), nearest: None });
+                    self.faults.push(FieldFault {
+                        field,
+                        message: "expected a name".to_owned(),
+                        nearest: None,
+                    });
                 }
             }
         }

@@ -5,7 +5,16 @@ use axum::http::StatusCode;
 /// The kind of a problem. Its `type` is `/help/errors/<code>`, an address of this server, so that it can be looked up
 /// without a network.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::Display, strum::EnumString, strum::EnumIter,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::EnumIter,
     strum::IntoStaticStr,
 )]
 #[strum(serialize_all = "kebab-case")]
@@ -70,7 +79,9 @@ impl Code {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused | Self::KeyReused | Self::Definition => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Busy | Self::Unavailable | Self::StorageFull | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Unavailable | Self::StorageFull | Self::NotReady => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -108,7 +119,9 @@ impl Code {
                 "Send one JSON object in UTF-8. Repeated names, null, fractions, numbers beyond 2^53 - 1, the character \
                  NUL and nesting deeper than 32 levels are refused. Leave a name out instead of sending null."
             }
-            Self::Field => "The member `fields` names each field, what is wrong with it, and the nearest known name.",
+            Self::Field => {
+                "The member `fields` names each field, what is wrong with it, and the nearest known name."
+            }
             Self::Parameter => "The member `fields` names each parameter and what it may be.",
             Self::Header => {
                 "The member `fields` names the header. Requests that write carry `Idempotency-Key`: 1 to 128 visible \
@@ -122,7 +135,9 @@ impl Code {
                 "The official behind the token holds no capacity that allows this today. Choose another capacity with the \
                  header `Qadiya-Role`, or have the appointment recorded."
             }
-            Self::NotFound => "It does not exist, or this capacity may not know of it. The attempt was recorded.",
+            Self::NotFound => {
+                "It does not exist, or this capacity may not know of it. The attempt was recorded."
+            }
             Self::Method => "The header `Allow` names the methods of this address.",
             Self::Timeout => "Send the body again, faster.",
             Self::Conflict => {
@@ -131,7 +146,9 @@ impl Code {
             }
             Self::TooLarge => "Send less at once. Uploads have a larger limit of their own.",
             Self::UriTooLong => "Shorten the address; lists continue with `after`.",
-            Self::MediaType => "The header `Content-Type` must name the type that the documentation of the address names.",
+            Self::MediaType => {
+                "The header `Content-Type` must name the type that the documentation of the address names."
+            }
             Self::Refused => {
                 "Nothing was done. Each member of `refusals` says what is missing, on which basis, and who can supply it."
             }
@@ -139,13 +156,17 @@ impl Code {
                 "The same key came before with another body. Use a new key for a new act, the old body for the old one."
             }
             Self::Definition => "Each member of `findings` has its place in the file. Nothing was stored.",
-            Self::Internal => "Nothing is known to have been done. Tell the operator the value of `instance`.",
+            Self::Internal => {
+                "Nothing is known to have been done. Tell the operator the value of `instance`."
+            }
             Self::Busy => "Try again after the seconds in `Retry-After`, with the same idempotency key.",
             Self::Unavailable => {
                 "Nothing was acknowledged. Try again after the seconds in `Retry-After`, with the same idempotency key: \
                  an act that was done is not done twice."
             }
-            Self::StorageFull => "Nothing was done. The operator must free space; then try again with the same key.",
+            Self::StorageFull => {
+                "Nothing was done. The operator must free space; then try again with the same key."
+            }
             Self::NotReady => "The member `fields` names what is missing. The operator must act.",
         }
     }

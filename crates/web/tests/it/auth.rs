@@ -24,7 +24,8 @@ async fn every_route_refuses_callers_without_and_with_wrong_credentials() {
     for rule in RULES.iter().filter(|rule| rule.policy != Policy::Open) {
         for router in [&server.router, &server.admin] {
             for credential in [None].into_iter().chain(wrong.map(Some)) {
-                let mut request = Request::builder().method(rule.method.to_string().as_str()).uri(concrete(rule.path));
+                let mut request =
+                    Request::builder().method(rule.method.to_string().as_str()).uri(concrete(rule.path));
                 if let Some(credential) = credential {
                     request = request.header("authorization", credential.as_bytes());
                 }

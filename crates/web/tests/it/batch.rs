@@ -13,7 +13,8 @@ async fn batch(server: &Server, role: &str, items: Vec<Value>) -> Value {
 async fn each_item_is_answered_on_its_own() {
     let server = Server::start().await;
     let (first, second) = (server.fine("open-1").await, server.fine("open-2").await);
-    let send_fine = |case: &str, key: &str| json!({"case": case, "key": key, "act": {"command": "send-fine"}});
+    let send_fine =
+        |case: &str, key: &str| json!({"case": case, "key": key, "act": {"command": "send-fine"}});
     let items = vec![
         send_fine(&first, "a"),
         send_fine("00000-00000-0", "b"),

@@ -67,10 +67,14 @@ async fn a_repeated_key_answers_the_same_bytes_and_does_nothing() {
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
     let case = first.json()["reference"].as_str().unwrap().to_owned();
     let sent = server.act("police-clerk", &case, "send-1", json!({"command": "send-fine"})).await.expect(200);
-    let again = server.act("police-clerk", &case, "send-1", json!({"command": "send-fine"})).await.expect(200);
+    let again =
+        server.act("police-clerk", &case, "send-1", json!({"command": "send-fine"})).await.expect(200);
     assert_eq!(sent.bytes, again.bytes);
     assert_eq!(again.header("idempotency-replayed"), Some("true"));
-    assert_eq!(server.get("police-clerk", "/api/v1/cases").await.json()["items"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        server.get("police-clerk", "/api/v1/cases").await.json()["items"].as_array().unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -78,7 +82,8 @@ async fn a_key_with_another_body_is_refused() {
     let server = Server::start().await;
     let case = server.fine("open-1").await;
     server.act("police-clerk", &case, "k", json!({"command": "send-fine"})).await.expect(200);
-    let other = server.act("police-clerk", &case, "k", json!({"command": "insert-notification"})).await.expect(422);
+    let other =
+        server.act("police-clerk", &case, "k", json!({"command": "insert-notification"})).await.expect(422);
     assert_eq!(other.code(), "key-reused");
 }
 
@@ -99,8 +104,12 @@ async fn a_refusal_lists_its_reasons_and_leaves_its_record() {
     let answer = server.act("judge", &case, "k", json!({"command": "insert-notification"})).await.expect(422);
     let body = answer.json();
     assert_eq!(body["code"], "refused");
-    let codes: Vec<&str> =
-        body["refusals"].as_array().unwrap().iter().map(|refusal| refusal["code"].as_str().unwrap()).collect();
+    let codes: Vec<&str> = body["refusals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|refusal| refusal["code"].as_str().unwrap())
+        .collect();
     assert!(codes.contains(&"role") && codes.contains(&"state"), "{codes:?}");
     let judge = server.officials["judge"];
     let seen = server.store.accesses(None, Some(judge), None, 10).await.unwrap();
@@ -115,7 +124,8 @@ async fn an_unknown_command_is_a_refusal_and_not_a_fault() {
     let case = server.fine("open-1").await;
     let answer = server.act("police-clerk", &case, "k", json!({"command": "sned-fine"})).await.expect(422);
     assert_eq!(answer.json()["refusals"][0]["code"], "unknown-command");
-    let answer = server.act("police-clerk", &case, "k", json!({"command": "send-fine", "extra": 1})).await.expect(422);
+    let answer =
+        server.act("police-clerk", &case, "k", json!({"command": "send-fine", "extra": 1})).await.expect(422);
     assert_eq!(answer.json()["refusals"][0]["about"], "extra");
 }
 
@@ -140,7 +150,8 @@ async fn a_version_that_is_no_longer_true_is_a_conflict_with_what_changed() {
     assert_eq!(body["code"], "conflict");
     assert!(body["found_version"].as_u64().unwrap() > 1);
     assert!(!body["changed"].as_array().unwrap().is_empty());
-    let now = server.get("police-clerk", &format!("/api/v1/cases/{case}")).await.header("etag").unwrap().to_owned();
+    let now =
+        server.get("police-clerk", &format!("/api/v1/cases/{case}")).await.header("etag").unwrap().to_owned();
     send(&server.router, insist(now, "k2")).await.expect(200);
     for wrong in ["*", "7", "W/\"7\"", "\"x\"", "\"1\", \"2\""] {
         send(&server.router, insist(wrong.to_owned(), "k3")).await.expect(400);

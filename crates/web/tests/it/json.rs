@@ -40,7 +40,10 @@ const MALFORMED: &[(&str, &str, &str)] = &[
 async fn malformed_bodies_are_refused_and_the_field_is_named() {
     let server = Server::start().await;
     for (body, code, field) in MALFORMED {
-        let answer = server.post_bytes("police-clerk", "/api/v1/cases", "k", body.as_bytes().to_vec()).await.expect(400);
+        let answer = server
+            .post_bytes("police-clerk", "/api/v1/cases", "k", body.as_bytes().to_vec())
+            .await
+            .expect(400);
         assert_eq!(answer.code(), *code, "{body}");
         assert_eq!(answer.json()["fields"][0]["field"], *field, "{body}");
     }
@@ -50,7 +53,8 @@ async fn malformed_bodies_are_refused_and_the_field_is_named() {
 #[tokio::test]
 async fn bytes_that_are_no_utf_8_are_refused() {
     let server = Server::start().await;
-    let answer = server.post_bytes("police-clerk", "/api/v1/cases", "k", b"{\"workflow\":\"\xff\"}".to_vec()).await;
+    let answer =
+        server.post_bytes("police-clerk", "/api/v1/cases", "k", b"{\"workflow\":\"\xff\"}".to_vec()).await;
     assert_eq!(answer.expect(400).code(), "malformed");
 }
 
@@ -59,7 +63,8 @@ async fn nesting_deeper_than_thirty_two_levels_is_refused() {
     let server = Server::start().await;
     for depth in [33, 1_000, 200_000] {
         let body = format!("{{\"act\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
-        let answer = server.post_bytes("police-clerk", "/api/v1/cases", "k", body.into_bytes()).await.expect(400);
+        let answer =
+            server.post_bytes("police-clerk", "/api/v1/cases", "k", body.into_bytes()).await.expect(400);
         assert_eq!(answer.code(), "malformed");
     }
 }

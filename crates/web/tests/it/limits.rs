@@ -49,7 +49,9 @@ async fn an_address_beyond_the_limit_is_answered_414() {
 #[tokio::test]
 async fn other_types_than_json_are_answered_415() {
     let server = Server::start().await;
-    for kind in [None, Some("text/plain"), Some("application/json; charset=latin1"), Some("application/jsonx")] {
+    for kind in
+        [None, Some("text/plain"), Some("application/json; charset=latin1"), Some("application/jsonx")]
+    {
         let mut request = server.request("POST", "judge", "/api/v1/cases").header("idempotency-key", "k");
         if let Some(kind) = kind {
             request = request.header("content-type", kind);

@@ -4,6 +4,11 @@
 mod auth;
 mod batch;
 mod cases;
+mod faults;
+#[path = "../../../engine/tests/it/engine/faulty.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the engine's tests use the rest of it")]
+mod faulty;
+mod held;
 mod json;
 mod limits;
 mod matrix;

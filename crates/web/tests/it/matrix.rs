@@ -58,7 +58,8 @@ async fn every_route_answers_every_role_as_the_committed_table_says() {
                 request = request.header("authorization", format!("Bearer {}", server.token(role)));
             }
             let body = if method == "POST" {
-                request = request.header("content-type", "application/json").header("idempotency-key", "matrix");
+                request =
+                    request.header("content-type", "application/json").header("idempotency-key", "matrix");
                 body.map_or_else(Body::empty, |body| Body::from(body.to_string()))
             } else {
                 Body::empty()

@@ -45,8 +45,7 @@ fn only_open_routes_are_documented_without_a_credential() {
     let document = document();
     assert!(document["security"][0].get("token").is_some());
     for (method, path, operation) in operations(&document) {
-        let rule =
-            RULES.iter().find(|rule| rule.path == path && rule.method.to_string() == method).unwrap();
+        let rule = RULES.iter().find(|rule| rule.path == path && rule.method.to_string() == method).unwrap();
         let open = operation.get("security").is_some();
         assert_eq!(open, rule.policy == Policy::Open, "{method} {path}");
     }
@@ -60,7 +59,10 @@ fn every_operation_has_an_id_a_tag_a_summary_and_its_problems() {
         let id = operation["operationId"].as_str().unwrap_or_default();
         assert!(ids.insert(id.to_owned()) && !id.is_empty(), "{method} {path}: operation id {id:?}");
         assert!(operation["tags"].as_array().is_some_and(|tags| tags.len() == 1), "{method} {path}: tag");
-        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}: summary");
+        assert!(
+            operation["summary"].as_str().is_some_and(|text| !text.is_empty()),
+            "{method} {path}: summary"
+        );
         let statuses: BTreeSet<&str> =
             operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
         let rule = RULES.iter().find(|rule| rule.path == path && rule.method.to_string() == method).unwrap();

@@ -41,9 +41,27 @@ async fn every_code_has_a_help_page_and_nothing_else_has() {
     use qadiya_web::problem::Code;
     let server = Server::start().await;
     for word in [
-        "malformed", "field", "parameter", "header", "unauthenticated", "forbidden", "not-found", "method", "timeout",
-        "conflict", "too-large", "uri-too-long", "media-type", "refused", "key-reused", "definition", "internal", "busy",
-        "unavailable", "storage-full", "not-ready",
+        "malformed",
+        "field",
+        "parameter",
+        "header",
+        "unauthenticated",
+        "forbidden",
+        "not-found",
+        "method",
+        "timeout",
+        "conflict",
+        "too-large",
+        "uri-too-long",
+        "media-type",
+        "refused",
+        "key-reused",
+        "definition",
+        "internal",
+        "busy",
+        "unavailable",
+        "storage-full",
+        "not-ready",
     ] {
         let code: Code = word.parse().unwrap();
         assert_eq!(code.to_string(), word);
@@ -63,7 +81,8 @@ async fn methods_that_are_not_served_are_answered_405_with_those_that_are() {
         ("PATCH", "/api/v1/commands:batch", "POST"),
         ("OPTIONS", "/api/v1/cases", "GET, POST"),
     ] {
-        let answer = send(&server.router, server.request(method, "judge", path).body(Body::empty()).unwrap()).await;
+        let answer =
+            send(&server.router, server.request(method, "judge", path).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status.as_u16(), 405, "{method} {path}");
         assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
         assert_eq!(answer.code(), "method");

@@ -36,7 +36,8 @@ async fn a_file_with_a_mistake_is_answered_with_its_place() {
     let body = json!({"file": text, "calendars": {"italy": file("workflows/calendars/italy.v1.yaml")}});
     let answer = server.post("administrator", "/api/v1/workflows", "k", body).await;
     let findings = answer.json()["findings"].clone();
-    let found = findings.as_array().unwrap().iter().find(|finding| finding["message"].to_string().contains("snet"));
+    let found =
+        findings.as_array().unwrap().iter().find(|finding| finding["message"].to_string().contains("snet"));
     assert!(found.unwrap()["line"].as_u64().unwrap() > 1, "{findings}");
 }
 

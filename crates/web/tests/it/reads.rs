@@ -75,7 +75,11 @@ async fn the_log_shows_events_whose_canonical_form_has_the_hash_given() {
     }
     let page = server.get("judge", &format!("/api/v1/cases/{case}/log?limit=1")).await.expect(200).json();
     assert_eq!(page["events"].as_array().unwrap().len(), 1);
-    let rest = server.get("judge", &format!("/api/v1/cases/{case}/log?from={}", page["next"])).await.expect(200).json();
+    let rest = server
+        .get("judge", &format!("/api/v1/cases/{case}/log?from={}", page["next"]))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(rest["events"][0]["seq"], page["next"]);
 }
 
@@ -86,7 +90,8 @@ async fn a_running_clock_explains_itself_day_by_day() {
     server.act("police-clerk", &case, "send", json!({"command": "send-fine"})).await.expect(200);
     server.act("police-clerk", &case, "note", json!({"command": "insert-notification"})).await.expect(200);
     let answer = server.get("judge", &format!("/api/v1/cases/{case}/deadlines")).await.expect(200).json();
-    let clock = answer["items"].as_array().unwrap().iter().find(|item| item["explanation"].is_object()).unwrap();
+    let clock =
+        answer["items"].as_array().unwrap().iter().find(|item| item["explanation"].is_object()).unwrap();
     let days = clock["explanation"]["days"].as_array().unwrap();
     assert!(days.len() > 30, "{clock}");
     assert_eq!(days[0]["verdict"], "start-excluded");
@@ -103,7 +108,7 @@ async fn a_clock_that_has_run_out_reads_as_passed_although_no_worker_runs() {
     };
     let path = format!("/api/v1/cases/{case}/deadlines");
     assert_eq!(passed(server.get("judge", &path).await.expect(200).json()), 0);
-    server.clock.advance(Duration::from_secs(400 * 86_400));
+    server.clock.advance(Duration::from_hours(400 * 24));
     assert!(passed(server.get("judge", &path).await.expect(200).json()) > 0);
 }
 
@@ -123,7 +128,8 @@ async fn the_answer_about_a_stage_holds_nothing_else() {
     let server = Server::start().await;
     let case = server.fine("open-1").await;
     let answer = server.get("judge", &format!("/api/v1/stages/{case}")).await.expect(200).json();
-    let allowed = ["reference", "stage", "title", "since", "act", "next_steps", "next_date", "authority_lapsed"];
+    let allowed =
+        ["reference", "stage", "title", "since", "act", "next_steps", "next_date", "authority_lapsed"];
     for member in answer.as_object().unwrap().keys() {
         assert!(allowed.contains(&member.as_str()), "{member}");
     }
@@ -184,7 +190,10 @@ async fn metrics_name_no_case() {
     let request = server.request("GET", "administrator", "/metrics").body(axum::body::Body::empty()).unwrap();
     let answer = crate::support::send(&server.admin, request).await.expect(200);
     let text = String::from_utf8(answer.bytes).unwrap();
-    assert!(text.contains("qadiya_http_requests_total") && text.contains("route=\"/api/v1/cases/{ref}\""), "{text}");
+    assert!(
+        text.contains("qadiya_http_requests_total") && text.contains("route=\"/api/v1/cases/{ref}\""),
+        "{text}"
+    );
     assert!(!text.contains(&case));
 }
 
