@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 /// What happens to the next batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Every append lost to another writer.
     Conflict,
     /// A deadlock: rolled back, try again.
@@ -41,24 +41,24 @@ pub enum Fault {
 
 /// The store in memory with faults in front of it.
 #[derive(Debug)]
-pub struct FaultyStore {
-    pub inner: MemoryStore,
-    pub faults: Mutex<VecDeque<Fault>>,
-    pub batches: Mutex<Vec<Batch>>,
+pub(crate) struct FaultyStore {
+    pub(crate) inner: MemoryStore,
+    pub(crate) faults: Mutex<VecDeque<Fault>>,
+    pub(crate) batches: Mutex<Vec<Batch>>,
 }
 
 impl FaultyStore {
-    pub fn new(clock: Timestamp) -> Self {
+    pub(crate) fn new(clock: Timestamp) -> Self {
         Self { inner: MemoryStore::new(clock), faults: Mutex::default(), batches: Mutex::default() }
     }
 
     /// The next batches fail like this.
-    pub fn fail(&self, faults: &[Fault]) {
+    pub(crate) fn fail(&self, faults: &[Fault]) {
         self.faults.lock().unwrap().extend(faults);
     }
 
     /// How many batches were committed.
-    pub fn committed(&self) -> usize {
+    pub(crate) fn committed(&self) -> usize {
         self.batches.lock().unwrap().len()
     }
 
@@ -203,7 +203,7 @@ impl WorkStore for FaultyStore {
         self.inner.sweep(silent).await
     }
     async fn wait_for_work(&self, at_most: Duration) {
-        self.inner.wait_for_work(at_most).await
+        self.inner.wait_for_work(at_most).await;
     }
     async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
         self.inner.start_operation(operation, job).await
