@@ -19,6 +19,7 @@ pub mod app;
 pub mod auth;
 pub mod extract;
 pub mod faults;
+pub mod inside;
 pub mod json;
 pub mod outermost;
 pub mod policy;

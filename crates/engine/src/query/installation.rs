@@ -8,10 +8,10 @@ use qadiya_domain::ids::{DefinitionHash, JobId, StreamId};
 use qadiya_domain::name::Name;
 use qadiya_domain::workflow::Definition;
 
+use super::{QueryError, Viewer};
 use crate::Engine;
 use crate::authorize::{Sight, sight};
 use crate::error::EngineError;
-use super::{QueryError, Viewer};
 use qadiya_store::access::AccessOutcome;
 
 /// A published version of a workflow.
@@ -175,7 +175,10 @@ impl Engine {
         for version in self.workflows().await?.iter().filter(|version| version.active) {
             let definition = self.definition(version.hash).await?;
             if sight(&who.principal, who.role.as_ref(), &definition, now) < Sight::File {
-                return Err(QueryError::Forbidden(format!("the files of {} may not be seen", version.workflow)));
+                return Err(QueryError::Forbidden(format!(
+                    "the files of {} may not be seen",
+                    version.workflow
+                )));
             }
             asked = asked.saturating_add(1);
         }
