@@ -168,6 +168,13 @@ impl Params {
         Some(text)
     }
 
+    /// Says that a parameter must be there, unless something else is already wrong with it.
+    pub fn missing(&mut self, name: &str) {
+        if !self.faults.iter().any(|fault| fault.field == name) {
+            self.fault(name, "is missing");
+        }
+    }
+
     /// A parameter as name.
     pub fn name(&mut self, name: &'static str) -> Option<Name> {
         let text = self.text(name)?;

@@ -11,6 +11,7 @@ mod faulty;
 mod held;
 mod json;
 mod limits;
+mod manifests;
 mod matrix;
 mod openapi;
 mod problems;
