@@ -166,13 +166,17 @@ impl From<ImportError> for Problem {
         match error {
             ImportError::Read(_) => Self::new(Code::ManifestFile).with_detail("the file could not be read"),
             // The line itself may be a person's: the header is what is missing.
-            ImportError::File(FileRefusal::NoHeader { .. }) => Self::new(Code::ManifestFile)
-                .with_detail("the first line names no column of a manifest, separated by comma, semicolon or tab"),
+            ImportError::File(FileRefusal::NoHeader { .. }) => Self::new(Code::ManifestFile).with_detail(
+                "the first line names no column of a manifest, separated by comma, semicolon or tab",
+            ),
             ImportError::File(refusal) => Self::new(Code::ManifestFile).with_detail(refusal.to_string()),
             ImportError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why),
-            workflow @ ImportError::Workflow { .. } => Self::new(Code::Refused).with_detail(workflow.to_string()),
-            ImportError::Submit { record, source } => Self::from(source)
-                .with_detail(format!("record {record} could not be written; send the same file again, it goes on there")),
+            workflow @ ImportError::Workflow { .. } => {
+                Self::new(Code::Refused).with_detail(workflow.to_string())
+            }
+            ImportError::Submit { record, source } => Self::from(source).with_detail(format!(
+                "record {record} could not be written; send the same file again, it goes on there"
+            )),
             ImportError::Registry { source, .. } => Self::from(source)
                 .with_detail("the list could not be written; send the same file again, it goes on there"),
             name @ ImportError::Name(_) => hidden(Code::Internal, &name),
@@ -201,7 +205,9 @@ impl From<RefusedRowsError> for Problem {
             RefusedRowsError::Unknown => Self::new(Code::NotFound),
             RefusedRowsError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why),
             RefusedRowsError::Engine(error) => error.into(),
-            output @ (RefusedRowsError::Write(_) | RefusedRowsError::Output(_)) => hidden(Code::Internal, &output),
+            output @ (RefusedRowsError::Write(_) | RefusedRowsError::Output(_)) => {
+                hidden(Code::Internal, &output)
+            }
         }
     }
 }

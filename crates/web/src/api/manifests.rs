@@ -258,7 +258,12 @@ pub async fn list(State(app): State<App>, asker: Asker, mut params: Params) -> R
     params(("id" = String, Path, description = "The id of the list", min_length = 1, max_length = 200)),
     responses((status = 200, description = "The list.", body = ManifestWire), ReadProblems),
 )]
-pub async fn show(State(app): State<App>, asker: Asker, path: PathParts, params: Params) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
     params.end()?;
     let view = app.engine.transfer_list(&asker.0, StreamId(path.id("id")?)).await?;
     Ok(answer::ok(ManifestWire::from(view)))

@@ -81,7 +81,7 @@ impl Code {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused | Self::KeyReused | Self::Definition | Self::ManifestFile => {
                 StatusCode::UNPROCESSABLE_ENTITY
-            },
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Busy | Self::Unavailable | Self::StorageFull | Self::NotReady => {
                 StatusCode::SERVICE_UNAVAILABLE

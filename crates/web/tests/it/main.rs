@@ -6,7 +6,7 @@ mod batch;
 mod cases;
 mod faults;
 #[path = "../../../engine/tests/it/engine/faulty.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the engine's tests use the rest of it")]
+#[expect(dead_code, reason = "the engine's tests use the rest of it")]
 mod faulty;
 mod held;
 mod json;

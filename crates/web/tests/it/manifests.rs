@@ -11,10 +11,10 @@ const HEADER: &str = "isn,batch_id,batch_seq,transfer_mode,transfer_date,handove
                       father_name_ar,father_name_latn,dob,dob_precision,nationality,birth_place,sex,languages,\
                       interpreter_needed,health_flags,prior_documents,investigation_status,remarks";
 /// An invented person whose record is right.
-const GOOD: &str = "SYN-1048984-D,TB-20260121-001-L,1,LAND,2026-01-21,Crossing North,Holding Facility 1,أنس آكسو,Enes Aksu,\
+const GOOD: &str = "SYN-1089003-4,TB-20260121-001-L,1,LAND,2026-01-21,Crossing North,Holding Facility 1,أنس آكسو,Enes Aksu,\
                     السادات,Sadat,1986-01-20,day,TUR,,M,tr;ar,N,,,RECEIVED,";
 /// The same line of another person, with a serial whose check character is wrong and a date that is none.
-const BAD: &str = "SYN-1048984-X,TB-20260121-001-L,2,LAND,2026-02-30,Crossing North,Holding Facility 1,حماد,Hammad,\
+const BAD: &str = "SYN-1048984-D,TB-20260121-001-L,2,LAND,2026-02-30,Crossing North,Holding Facility 1,حماد,Hammad,\
                    محمود,Mehmoud,1988-07-14,day,SYR,,M,ar,N,,,RECEIVED,";
 
 async fn court() -> Server {
@@ -46,13 +46,20 @@ async fn a_list_is_only_tried_unless_it_is_said_otherwise() {
     let server = court().await;
     let file = format!("{HEADER}\n{GOOD}\n{BAD}\n");
     for query in ["title=list-1", "title=list-1&dry-run=true"] {
-        let answer = import(&server, "intake-clerk", query, "text/csv; charset=utf-8", &file).await.expect(200);
+        let answer =
+            import(&server, "intake-clerk", query, "text/csv; charset=utf-8", &file).await.expect(200);
         let report = answer.json();
         assert_eq!(report["dry_run"], true, "{report}");
         assert_eq!(report["lines"][0]["findings"], json!([]));
-        assert_eq!((&report["records"], &report["opened"], &report["set_aside"]), (&json!(2), &json!(1), &json!(1)));
+        assert_eq!(
+            (&report["records"], &report["opened"], &report["set_aside"]),
+            (&json!(2), &json!(1), &json!(1))
+        );
         let finding = &report["lines"][1]["findings"][0];
-        assert!(finding["column"].is_string() && finding["rule"].is_string() && finding["mend"].is_string(), "{report}");
+        assert!(
+            finding["column"].is_string() && finding["rule"].is_string() && finding["mend"].is_string(),
+            "{report}"
+        );
     }
     assert!(cases(&server, "").await.is_empty());
 }
@@ -71,13 +78,16 @@ async fn a_list_is_taken_worked_on_and_not_closed_before_its_records_are() {
 
     let id = report["manifest"].as_str().unwrap();
     let list = server.get("intake-clerk", &format!("/api/v1/manifests/{id}")).await.expect(200).json();
-    assert_eq!((&list["title"], &list["open_records"], &list["closed"]), (&json!("list-1"), &json!(1), &json!(false)));
+    assert_eq!(
+        (&list["title"], &list["open_records"], &list["closed"]),
+        (&json!("list-1"), &json!(1), &json!(false))
+    );
     let lists = server.get("intake-clerk", "/api/v1/manifests").await.expect(200).json();
     assert_eq!(lists["items"].as_array().unwrap().len(), 1);
 
     let refused = server.get("intake-clerk", &format!("/api/v1/manifests/{id}/refused")).await.expect(200);
     assert!(refused.header("content-disposition").unwrap().starts_with("attachment"));
-    assert!(String::from_utf8(refused.bytes).unwrap().contains("SYN-1048984-X"));
+    assert!(String::from_utf8(refused.bytes).unwrap().contains("SYN-1048984-D"));
 
     let close = format!("/api/v1/manifests/{id}/close");
     let answer = server.post("intake-clerk", &close, "k", json!({})).await.expect(422);
@@ -88,7 +98,8 @@ async fn a_list_is_taken_worked_on_and_not_closed_before_its_records_are() {
 async fn a_file_with_an_unknown_column_is_refused_whole_and_the_column_named() {
     let server = court().await;
     let file = format!("{HEADER},colour\n{GOOD},red\n");
-    let answer = import(&server, "intake-clerk", "title=l&dry-run=false", "text/csv", &file).await.expect(422);
+    let answer =
+        import(&server, "intake-clerk", "title=l&dry-run=false", "text/csv", &file).await.expect(422);
     assert_eq!(answer.code(), "manifest-file");
     assert!(answer.json()["detail"].as_str().unwrap().contains("colour"));
     assert!(cases(&server, "").await.is_empty());
