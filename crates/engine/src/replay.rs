@@ -43,7 +43,9 @@ const IN_FLIGHT: usize = 256;
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The installation may hold real people; an official who holds every capacity must not exist there.
-    #[error("a replay acts in every capacity of the workflow: it runs in an installation marked as synthetic only")]
+    #[error(
+        "a replay acts in every capacity of the workflow: it runs in an installation marked as synthetic only"
+    )]
     NotSynthetic,
     /// A role or a case stands for nothing.
     #[error("the workflow {0} has no role in which the replay could act")]
@@ -129,7 +131,8 @@ impl Engine {
                 }
                 offered += 1;
                 match meanings.meaning(&logged.activity) {
-                    None => running.refuse(event, format!("unknown-command: {} means no command", definition.workflow)),
+                    None => running
+                        .refuse(event, format!("unknown-command: {} means no command", definition.workflow)),
                     Some(meaning) if running.stream.is_none() && !meaning.opens => {
                         running.refuse(event, "state: nothing has opened the case".to_owned());
                     }
@@ -191,9 +194,12 @@ fn note(
         Err(SubmitError::Conflict { found, .. }) => {
             format!("conflict: the case is at version {found} already")
         }
-        Err(why @ (SubmitError::Forbidden(_) | SubmitError::NotFound | SubmitError::KeyReused | SubmitError::AliasTaken(_))) => {
-            why.to_string()
-        }
+        Err(
+            why @ (SubmitError::Forbidden(_)
+            | SubmitError::NotFound
+            | SubmitError::KeyReused
+            | SubmitError::AliasTaken(_)),
+        ) => why.to_string(),
         Err(
             source @ (SubmitError::Malformed(_)
             | SubmitError::LeaseLost
@@ -226,7 +232,11 @@ fn begin<'a>(log: &'a EventLog, definition: &Definition) -> Vec<Running<'a>> {
                 stream: None,
                 version: 0,
                 at: trace.events.first().and_then(|event| event.at).unwrap_or(start),
-                done: CaseReplay { case_id: trace.id.clone(), events: trace.events.len(), ..CaseReplay::default() },
+                done: CaseReplay {
+                    case_id: trace.id.clone(),
+                    events: trace.events.len(),
+                    ..CaseReplay::default()
+                },
             }
         })
         .collect()
@@ -234,12 +244,12 @@ fn begin<'a>(log: &'a EventLog, definition: &Definition) -> Vec<Running<'a>> {
 
 /// What a trace says, under which definition: by it a case is known when the log comes again.
 fn digest(trace: &Trace, definition: &Definition) -> Hash {
-    let mut text = format!("qadiya/replay/v1\n{}\n{}:{}", definition.hash, trace.id.len(), trace.id);
-    for event in &trace.events {
+    let mut lines = vec![format!("qadiya/replay/v1\n{}\n{}:{}", definition.hash, trace.id.len(), trace.id)];
+    lines.extend(trace.events.iter().map(|event| {
         let at = event.at.map(qadiya_domain::moment::text).unwrap_or_default();
-        text.push_str(&format!("\n{}:{} {at}", event.activity.len(), event.activity));
-    }
-    Hash::of(text.as_bytes())
+        format!("{}:{} {at}", event.activity.len(), event.activity)
+    }));
+    Hash::of(lines.join("\n").as_bytes())
 }
 
 impl Running<'_> {
@@ -285,9 +295,15 @@ impl Running<'_> {
         offer
     }
 
-    fn accept(&mut self, event: usize, accepted: &Accepted, definition: &Definition) -> Result<(), ReplayError> {
-        let answer: Answer = canonical::decode(&accepted.answer).map_err(|error| {
-            EngineError::Integrity { stream: accepted.stream, detail: format!("a stored answer: {error}") }
+    fn accept(
+        &mut self,
+        event: usize,
+        accepted: &Accepted,
+        definition: &Definition,
+    ) -> Result<(), ReplayError> {
+        let answer: Answer = canonical::decode(&accepted.answer).map_err(|error| EngineError::Integrity {
+            stream: accepted.stream,
+            detail: format!("a stored answer: {error}"),
         })?;
         self.stream = Some(accepted.stream);
         self.version = accepted.version;

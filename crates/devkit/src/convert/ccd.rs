@@ -148,7 +148,10 @@ pub(super) fn convert(json: &str) -> Result<Converted, ConvertError> {
         let title = Node::text("Nobody: stands where the source lets no role act");
         role_lines.push((nobody.clone(), Node::Line(vec![("title".to_owned(), title)])));
     }
-    let tree = document(&names.workflow, if source.name.trim().is_empty() { &source.id } else { &source.name }, Vec::new(),
+    let tree = document(
+        &names.workflow,
+        if source.name.trim().is_empty() { &source.id } else { &source.name },
+        Vec::new(),
         role_lines,
         values.iter().map(|(field, values)| writer.fact(field, values)).collect(),
         states.iter().map(|state| writer.state(state)).collect(),

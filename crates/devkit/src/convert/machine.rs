@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::yaml::{Node, quoted};
 use super::{
-    ConvertError, Converted, Fault, Finding, Mending, NameMaps, document, labels, names,
-    null_is_empty, place, print, push_new, read,
+    ConvertError, Converted, Fault, Finding, Mending, NameMaps, document, labels, names, null_is_empty,
+    place, print, push_new, read,
 };
 
 const WHAT: &str = "a state machine";
@@ -260,6 +260,8 @@ fn head(machine: &Machine) -> Vec<String> {
             machine.transitions.len(),
             machine.finals.len(),
         ),
-        format!("A final state with a way out is no final state here; the stage `{ACCEPTING}` names where a replay may end."),
+        format!(
+            "A final state with a way out is no final state here; the stage `{ACCEPTING}` names where a replay may end."
+        ),
     ]
 }

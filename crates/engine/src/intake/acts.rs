@@ -36,7 +36,12 @@ pub(super) struct Kept {
 
 impl Import<'_> {
     /// Opens the case of a person.
-    pub(super) fn opening(&self, record: &Judged, row: &Row, person: PersonId) -> Result<Submission, BadName> {
+    pub(super) fn opening(
+        &self,
+        record: &Judged,
+        row: &Row,
+        person: PersonId,
+    ) -> Result<Submission, BadName> {
         let target = Target::New {
             workflow: self.options.workflow.clone(),
             alias: Some(row.isn.to_string()),
@@ -47,7 +52,12 @@ impl Import<'_> {
     }
 
     /// Attaches a claim to a case.
-    pub(super) fn attaching(&self, record: &Judged, row: &Row, case: StreamId) -> Result<Submission, BadName> {
+    pub(super) fn attaching(
+        &self,
+        record: &Judged,
+        row: &Row,
+        case: StreamId,
+    ) -> Result<Submission, BadName> {
         self.claiming(ATTACH_CLAIM, Target::Case(case), record, row)
     }
 
@@ -72,7 +82,7 @@ impl Import<'_> {
     pub(super) fn setting_aside(&self, record: &Judged, conflict: bool) -> Result<Submission, BadName> {
         let target = Target::New {
             workflow: self.intake_record.clone(),
-            alias: Some(self.aside_alias(record)),
+            alias: Some(aside_alias(record)),
             group: Some(self.manifest),
             person: None,
         };
@@ -89,7 +99,10 @@ impl Import<'_> {
             ("line", Given::Is(Value::Number(line))),
             ("rules", Given::Is(Value::Reference(rules.join(", ")))),
             ("cells", Given::Protected(Protected::text(json(serde_json::to_string(&kept))))),
-            ("faults", Given::Protected(Protected::text(json(serde_json::to_string(&record.checked.findings))))),
+            (
+                "faults",
+                Given::Protected(Protected::text(json(serde_json::to_string(&record.checked.findings)))),
+            ),
         ];
         let mut perform = Perform { command: Some(Name::new(SET_ASIDE)?), ..Perform::default() };
         perform.records.push(RecordGiven {
@@ -101,12 +114,6 @@ impl Import<'_> {
             perform.answers.insert(Name::new("conflict")?, Given::Is(Value::Flag(true)));
         }
         Ok(self.submission(target, perform, aside_key(record)))
-    }
-
-    /// By this name the record is known when somebody else sends it again.
-    pub(super) fn aside_alias(&self, record: &Judged) -> String {
-        let row: String = record.key.chars().take(32).collect();
-        format!("row-{row}-{}", record.twin)
     }
 
     fn submission(&self, target: Target, perform: Perform, key: String) -> Submission {
@@ -166,6 +173,12 @@ impl Import<'_> {
 /// The key under which a record is put aside: one for each of several records with the same cells.
 pub(super) fn aside_key(record: &Judged) -> String {
     format!("import/{}/{}", record.key, record.twin)
+}
+
+/// By this name the record is known when somebody else sends it again.
+fn aside_alias(record: &Judged) -> String {
+    let row: String = record.key.chars().take(32).collect();
+    format!("row-{row}-{}", record.twin)
 }
 
 /// Where a claim comes from: batch and record.

@@ -15,8 +15,8 @@ use qadiya_store::read::CaseFilter;
 use serde::Serialize;
 use strum::IntoEnumIterator;
 
-use super::acts::{Kept, header_of};
 use super::INTAKE_RECORD;
+use super::acts::{Kept, header_of};
 use crate::Engine;
 use crate::authorize::{Sight, sight};
 use crate::error::EngineError;
@@ -54,7 +54,9 @@ pub enum CloseError {
     #[error("the import of this list has not come to its end; start it again first")]
     NotImported,
     /// Records of it are not dealt with.
-    #[error("{0} records of this list were set aside and are not dealt with; it cannot be closed before they are")]
+    #[error(
+        "{0} records of this list were set aside and are not dealt with; it cannot be closed before they are"
+    )]
     Open(u64),
     /// The capacity is missing.
     #[error("not permitted: {0}")]
@@ -152,7 +154,9 @@ impl Engine {
                     .valid(&definition.workflow, self.clock().now())
                     .filter(|held| role.as_ref().is_none_or(|role| *role == held.role))
                     .find(|held| allowed.contains(&held.role))
-                    .ok_or_else(|| CloseError::Forbidden("closing a list needs an intake clerk".to_owned()))?;
+                    .ok_or_else(|| {
+                        CloseError::Forbidden("closing a list needs an intake clerk".to_owned())
+                    })?;
                 principal.actor(&held.role, Some(held.id))
             }
         };
@@ -164,7 +168,9 @@ impl Engine {
         Ok(())
     }
 
-    async fn intake_definition(&self) -> Result<std::sync::Arc<qadiya_domain::workflow::Definition>, EngineError> {
+    async fn intake_definition(
+        &self,
+    ) -> Result<std::sync::Arc<qadiya_domain::workflow::Definition>, EngineError> {
         let name = Name::new(INTAKE_RECORD).map_err(|error| EngineError::NotActive(error.0))?;
         self.active(&name).await
     }
@@ -198,7 +204,9 @@ impl Engine {
         };
         if sight(&who.principal, who.role.as_ref(), &definition, now) < Sight::File {
             self.record_access(note(Vec::new(), AccessOutcome::Denied)).await?;
-            return Err(RefusedRowsError::Forbidden("your capacity does not read records set aside".to_owned()));
+            return Err(RefusedRowsError::Forbidden(
+                "your capacity does not read records set aside".to_owned(),
+            ));
         }
         if self.manifest(id).await?.is_none() {
             self.record_access(note(Vec::new(), AccessOutcome::Absent)).await?;
@@ -232,7 +240,8 @@ impl Engine {
         let mut after = None;
         loop {
             let filter = aside_filter(manifest);
-            let page = self.on_store(move |store| async move { store.list(&filter, after, PAGE).await }).await?;
+            let page =
+                self.on_store(move |store| async move { store.list(&filter, after, PAGE).await }).await?;
             let Some(last) = page.last() else { return Ok(asides) };
             after = Some(last.id);
             for row in page {

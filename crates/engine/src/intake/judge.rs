@@ -48,8 +48,8 @@ pub(super) enum Plan {
     Attach { case: StreamId, person: PersonId },
     /// It is there already.
     Known { case: StreamId },
-    /// It is put aside.
-    Aside { conflict: bool },
+    /// It is put aside; in dispute with the case that holds its serial.
+    Aside { dispute: Option<StreamId> },
 }
 
 impl Judged {
@@ -91,7 +91,7 @@ impl Import<'_> {
         let twin = *twins;
         *twins = twins.saturating_add(1);
         let key = self.engine.row_key(checked.batch_id.as_deref().unwrap_or_default(), &digest);
-        Judged { raw, checked, key, twin, plan: Plan::Aside { conflict: false } }
+        Judged { raw, checked, key, twin, plan: Plan::Aside { dispute: None } }
     }
 
     /// Asks the store once for all serials and records of a chunk.
@@ -118,7 +118,8 @@ impl Import<'_> {
             return Ok(stored);
         }
         let persons: Vec<StreamId> = by_serial.values().copied().collect();
-        let loaded = self.engine.on_store(move |store| async move { store.load_many(&persons).await }).await?;
+        let loaded =
+            self.engine.on_store(move |store| async move { store.load_many(&persons).await }).await?;
         let mut holders = Vec::with_capacity(by_serial.len());
         for ((serial, stream), loaded) in by_serial.into_iter().zip(loaded) {
             let person = person_of(stream, loaded)?;
@@ -132,11 +133,10 @@ impl Import<'_> {
         let cases: Vec<StreamId> = holders.iter().map(|(_, _, case, _)| *case).collect();
         let references = self.references(&cases).await?;
         for (serial, stream, case, person) in holders {
-            let called = references.get(&case).map_or_else(|| "a known person".to_owned(), |reference| {
-                format!("case {reference}")
-            });
-            let holder =
-                Holder { key: key_of(&person.agreement), person: PersonId(stream.0), case, called };
+            let called = references
+                .get(&case)
+                .map_or_else(|| "a known person".to_owned(), |reference| format!("case {reference}"));
+            let holder = Holder { key: key_of(&person.agreement), person: PersonId(stream.0), case, called };
             stored.holders.insert(serial, holder);
         }
         Ok(stored)
@@ -194,7 +194,7 @@ impl Import<'_> {
                 let (number, line) = (record.raw.record, record.raw.line);
                 let finding = holder_finding(number, line, serial, &holder.called, &differences);
                 record.checked.findings.push(finding);
-                record.plan = Plan::Aside { conflict: true };
+                record.plan = Plan::Aside { dispute: Some(holder.case) };
             }
         }
     }

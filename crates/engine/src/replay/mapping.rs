@@ -47,7 +47,9 @@ impl Meanings {
             let Ways::Outcomes(outcomes) = &command.ways else { continue };
             for (name, label, _) in outcomes {
                 let meaning = Meaning { outcome: Some(name.clone()), ..plain(command) };
-                for text in [label.id.as_deref(), Some(name.as_str()), label.title.as_deref()].into_iter().flatten() {
+                for text in
+                    [label.id.as_deref(), Some(name.as_str()), label.title.as_deref()].into_iter().flatten()
+                {
                     add(text, meaning.clone());
                 }
             }

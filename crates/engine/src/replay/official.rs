@@ -54,12 +54,14 @@ impl Engine {
                 if held.name.is_empty() {
                     deeds.push(Deed::OfficialNamed { name: NAME.to_owned() });
                 }
-                let missing = wanted.iter().filter(|new| !held.appointments.iter().any(|old| old.id == new.id));
+                let missing =
+                    wanted.iter().filter(|new| !held.appointments.iter().any(|old| old.id == new.id));
                 deeds.extend(missing.cloned().map(Deed::Appointed));
                 Ok(deeds)
             }))
             .await?;
-        let appointments = recorded.entity.official().map(|held| held.appointments.clone()).unwrap_or_default();
+        let appointments =
+            recorded.entity.official().map(|held| held.appointments.clone()).unwrap_or_default();
         Ok(Principal {
             official,
             name: NAME.to_owned(),

@@ -76,7 +76,14 @@ impl ReplayReport {
     pub fn write_csv(&self, to: impl Write) -> Result<(), csv::Error> {
         let mut csv = csv::Writer::from_writer(to);
         csv.write_record([
-            "case_id", "events", "accepted", "refused", "first_refused", "end_state", "final", "clean",
+            "case_id",
+            "events",
+            "accepted",
+            "refused",
+            "first_refused",
+            "end_state",
+            "final",
+            "clean",
         ])?;
         for case in &self.cases {
             csv.write_record([

@@ -86,7 +86,7 @@ impl Bench {
     }
 
     /// Reads a workflow file without storing it.
-    pub(crate) fn read(&self, text: &str) -> Definition {
+    pub(crate) fn read(text: &str) -> Definition {
         let calendars: BTreeMap<Name, Arc<Calendar>> = Self::calendars()
             .into_iter()
             .map(|(name, bytes)| (name, Arc::new(Calendar::read(&bytes).unwrap())))
@@ -112,11 +112,8 @@ impl Bench {
                 .await
                 .unwrap();
         }
-        let (_, secret) = self
-            .engine
-            .issue_token(&Actor::System, official, false, Vec::new(), None, "test")
-            .await
-            .unwrap();
+        let (_, secret) =
+            self.engine.issue_token(&Actor::System, official, false, Vec::new(), None, "test").await.unwrap();
         self.engine.authenticate(secret.expose()).await.unwrap()
     }
 
