@@ -24,7 +24,11 @@ pub fn deserialize<'de, K: FromStr + Display + Ord, V: Deserialize<'de>, D: Dese
         .map(|(text, value)| {
             let name: K = text.parse().map_err(|_| D::Error::custom(format!("{text:?} is no number")))?;
             // One number has one spelling.
-            if name.to_string() == text { Ok((name, value)) } else { Err(D::Error::custom(format!("{text:?}: leading zeros"))) }
+            if name.to_string() == text {
+                Ok((name, value))
+            } else {
+                Err(D::Error::custom(format!("{text:?}: leading zeros")))
+            }
         })
         .collect()
 }
@@ -82,7 +86,10 @@ mod tests {
             deep: BTreeMap::from([("a".to_owned(), BTreeMap::from([(1, true)]))]),
         };
         let bytes = canonical::encode(&both).unwrap();
-        assert_eq!(String::from_utf8(bytes.clone()).unwrap(), r#"{"deep":{"a":{"1":true}},"plain":{"10":false,"2":true}}"#);
+        assert_eq!(
+            String::from_utf8(bytes.clone()).unwrap(),
+            r#"{"deep":{"a":{"1":true}},"plain":{"10":false,"2":true}}"#
+        );
         assert_eq!(canonical::decode::<Both>(&bytes).unwrap(), both);
         for bad in [r#"{"deep":{},"plain":{"02":true}}"#, r#"{"deep":{"a":{"x":true}},"plain":{}}"#] {
             assert!(canonical::decode::<Both>(bad.as_bytes()).is_err(), "{bad}");

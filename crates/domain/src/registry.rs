@@ -360,7 +360,10 @@ impl Entity {
     pub fn without_projections(self) -> Self {
         match self {
             Self::Person(state) => Self::Person(Person { agreement: BTreeMap::new(), ..state }),
-            other @ (Self::Official(_) | Self::Manifest(_) | Self::Publications(_) | Self::Installation(_)) => other,
+            other @ (Self::Official(_)
+            | Self::Manifest(_)
+            | Self::Publications(_)
+            | Self::Installation(_)) => other,
         }
     }
 }

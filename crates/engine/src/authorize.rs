@@ -91,7 +91,12 @@ impl Principal {
         if self.service {
             Actor::Service { owner: self.official, role: role.clone(), token: self.token }
         } else {
-            Actor::Official { official: self.official, role: role.clone(), appointment, token: Some(self.token) }
+            Actor::Official {
+                official: self.official,
+                role: role.clone(),
+                appointment,
+                token: Some(self.token),
+            }
         }
     }
 
@@ -109,7 +114,11 @@ impl Principal {
 }
 
 /// Recognises the bearer of a token: one indexed read.
-pub(crate) async fn authenticate(store: &dyn Store, bearer: &str, now: Timestamp) -> Result<Principal, Denied> {
+pub(crate) async fn authenticate(
+    store: &dyn Store,
+    bearer: &str,
+    now: Timestamp,
+) -> Result<Principal, Denied> {
     let hash = Hash::of(bearer.as_bytes());
     let row = store.by_token(&hash).await?.ok_or(Denied::Unknown)?;
     let official = OfficialId(row.stream.0);
@@ -162,7 +171,8 @@ fn sight_of(role: &Name, definition: &Definition) -> Sight {
     let access = &definition.access;
     // Whoever may act on a case may see it: an act on a file that one may not read would be blind.
     let acts = definition.commands.iter().any(|command| {
-        let signs = command.approval.iter().flat_map(|approval| &approval.steps).any(|step| step.by.contains(role));
+        let signs =
+            command.approval.iter().flat_map(|approval| &approval.steps).any(|step| step.by.contains(role));
         command.by.contains(role) || signs
     }) || definition.corrections.facts_by.contains(role)
         || definition.corrections.annul.iter().any(|annul| annul.by.contains(role))

@@ -18,7 +18,10 @@ pub trait Clock: Send + Sync + fmt::Debug {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place where the clock of the machine is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the clock of the machine is read"
+    )]
     fn now(&self) -> Timestamp {
         moment::micros(Timestamp::now())
     }

@@ -67,7 +67,10 @@ pub fn derived(parts: &[&str]) -> Uuid {
     let mut text = String::from("qadiya/id/v1");
     for part in parts {
         // The length keeps `ab, c` and `a, bc` apart.
-        text.push_str(&format!("\n{}:{part}", part.len()));
+        text.push('\n');
+        text.push_str(&part.len().to_string());
+        text.push(':');
+        text.push_str(part);
     }
     let hash = Hash::of(text.as_bytes());
     let mut bytes = [0; 16];

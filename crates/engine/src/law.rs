@@ -41,7 +41,8 @@ pub(crate) fn seal(
         EngineError::Integrity { stream: before.id, detail: format!("{error}{why}") }
     };
     let sealed = seal::seal(events, before.head, &ids.bytes()?).map_err(|error| damaged(&error))?;
-    let after = sealed.iter().fold(before.clone(), |case, sealed| case.evolve(&sealed.event).at_head(sealed.hash));
+    let after =
+        sealed.iter().fold(before.clone(), |case, sealed| case.evolve(&sealed.event).at_head(sealed.hash));
     Ok((sealed, after))
 }
 
@@ -60,7 +61,8 @@ fn secret_row(stream: StreamId, secrets: &Secrets) -> Result<Option<Vec<u8>>, En
     if secrets.is_empty() {
         return Ok(None);
     }
-    let damaged = |error: canonical::CanonicalError| EngineError::Integrity { stream, detail: error.to_string() };
+    let damaged =
+        |error: canonical::CanonicalError| EngineError::Integrity { stream, detail: error.to_string() };
     canonical::encode(secrets).map(Some).map_err(damaged)
 }
 
@@ -70,7 +72,8 @@ pub(crate) fn seal_parts(
     parts: Vec<(String, &mut Protected)>,
     ids: &dyn IdSource,
 ) -> Result<Option<Vec<u8>>, EngineError> {
-    let damaged = |error: canonical::CanonicalError| EngineError::Integrity { stream, detail: error.to_string() };
+    let damaged =
+        |error: canonical::CanonicalError| EngineError::Integrity { stream, detail: error.to_string() };
     let mut secrets = Secrets::new();
     for (path, part) in parts {
         if let Protected::Clear(value) = part {
@@ -87,7 +90,9 @@ pub(crate) fn seal_parts(
 ///
 /// # Errors
 /// When the row is no secret row.
-pub(crate) fn open_secret(secret: &[u8]) -> Result<BTreeMap<String, (Hash, Value)>, canonical::CanonicalError> {
+pub(crate) fn open_secret(
+    secret: &[u8],
+) -> Result<BTreeMap<String, (Hash, Value)>, canonical::CanonicalError> {
     let mut opened = BTreeMap::new();
     for (path, secret) in canonical::decode::<Secrets>(secret)? {
         let committed = commitment::commit(&secret.salt, &path, &canonical::to_value(&secret.value)?);
@@ -143,7 +148,8 @@ pub(crate) fn jobs(
     let id = |seq: Seq, name: &str| JobId(derived(&["job", &stream.to_string(), &seq.to_string(), name]));
     let mut jobs = Vec::new();
     for needed in needed {
-        let job = definition.jobs.get(&needed.job).ok_or_else(|| damaged(format!("no job {}", needed.job)))?;
+        let job =
+            definition.jobs.get(&needed.job).ok_or_else(|| damaged(format!("no job {}", needed.job)))?;
         let payload = JobPayload {
             reference: opened.reference.clone(),
             workflow: opened.workflow.clone(),
@@ -160,7 +166,10 @@ pub(crate) fn jobs(
         });
     }
     for event in events {
-        let told = event.changes.iter().filter_map(|change| if let Change::Told(told) = change { Some(told) } else { None });
+        let told = event
+            .changes
+            .iter()
+            .filter_map(|change| if let Change::Told(told) = change { Some(told) } else { None });
         for (position, told) in told.enumerate() {
             let notice = Notice {
                 reference: opened.reference.clone(),

@@ -93,7 +93,9 @@ pub enum ActivateError {
         hash: DefinitionHash,
     },
     /// Its checks did not prove it, and real people live here.
-    #[error("the definition {0} is on trial: it may run synthetic cases only, and this installation is not synthetic")]
+    #[error(
+        "the definition {0} is on trial: it may run synthetic cases only, and this installation is not synthetic"
+    )]
     Trial(DefinitionHash),
     /// It could not be recorded.
     #[error("the activation was not recorded")]
@@ -105,19 +107,13 @@ pub enum ActivateError {
 
 impl From<EngineError> for PublishError {
     fn from(error: EngineError) -> Self {
-        match RegistryError::from(error) {
-            RegistryError::Store(error) => Self::Store(error),
-            other => Self::Registry(other),
-        }
+        if let EngineError::Store(error) = error { Self::Store(error) } else { Self::Registry(error.into()) }
     }
 }
 
 impl From<EngineError> for ActivateError {
     fn from(error: EngineError) -> Self {
-        match RegistryError::from(error) {
-            RegistryError::Store(error) => Self::Store(error),
-            other => Self::Registry(other),
-        }
+        if let EngineError::Store(error) = error { Self::Store(error) } else { Self::Registry(error.into()) }
     }
 }
 
@@ -180,14 +176,13 @@ impl Library {
     /// [`EngineError::NotActive`] when none is.
     pub async fn active(&self, workflow: &Name) -> Result<Arc<Definition>, EngineError> {
         let known = self.active.lock().unwrap_or_else(PoisonError::into_inner).get(workflow).copied();
-        let hash = match known {
-            Some(hash) => hash,
-            None => {
-                let hash = self.store.active(workflow).await?;
-                let hash = hash.ok_or_else(|| EngineError::NotActive(workflow.to_string()))?;
-                self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(workflow.clone(), hash);
-                hash
-            }
+        let hash = if let Some(hash) = known {
+            hash
+        } else {
+            let hash = self.store.active(workflow).await?;
+            let hash = hash.ok_or_else(|| EngineError::NotActive(workflow.to_string()))?;
+            self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(workflow.clone(), hash);
+            hash
         };
         self.get(hash).await
     }
@@ -292,9 +287,16 @@ impl Engine {
     ///
     /// # Errors
     /// [`ActivateError::Trial`] for a file that was not proved, where the installation is not synthetic.
-    pub async fn activate(&self, by: &Actor, workflow: &Name, hash: DefinitionHash) -> Result<(), ActivateError> {
+    pub async fn activate(
+        &self,
+        by: &Actor,
+        workflow: &Name,
+        hash: DefinitionHash,
+    ) -> Result<(), ActivateError> {
         let unknown = || ActivateError::Unknown { workflow: workflow.clone(), hash };
-        let read = |store: Arc<dyn Store>| async move { Ok((store.definition(&hash).await?, store.setting(SYNTHETIC).await?)) };
+        let read = |store: Arc<dyn Store>| async move {
+            Ok((store.definition(&hash).await?, store.setting(SYNTHETIC).await?))
+        };
         let (stored, synthetic) = self.on_store(read).await?;
         let stored = stored.filter(|stored| stored.workflow == *workflow).ok_or_else(unknown)?;
         if !stored.proved && synthetic.as_deref() != Some("true") {

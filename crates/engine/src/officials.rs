@@ -61,19 +61,18 @@ fn known(entity: &qadiya_domain::registry::Entity) -> Result<&Official, String> 
 }
 
 fn unknown(what: &'static str) -> impl Fn(RegistryError) -> OfficialError {
-    move |error| match error {
-        RegistryError::Refused(_) => OfficialError::Unknown(what),
-        other => other.into(),
+    move |error| {
+        if matches!(error, RegistryError::Refused(_)) { OfficialError::Unknown(what) } else { error.into() }
     }
+}
+
+fn official_write(by: &Actor, official: OfficialId) -> RegistryWrite {
+    RegistryWrite::new(StreamId(official.0), StreamKind::Official, by.clone())
 }
 
 impl Engine {
     fn new_id(&self) -> Result<uuid::Uuid, OfficialError> {
         self.ids().id(self.clock().now()).map_err(|error| OfficialError::Engine(error.into()))
-    }
-
-    fn official_write(&self, by: &Actor, official: OfficialId) -> RegistryWrite {
-        RegistryWrite::new(StreamId(official.0), StreamKind::Official, by.clone())
     }
 
     /// Makes an official known under a name.
@@ -83,7 +82,7 @@ impl Engine {
         }
         let official = OfficialId(self.new_id()?);
         let deed = Deed::OfficialNamed { name: name.trim().to_owned() };
-        self.record(self.official_write(by, official).doing(vec![deed])).await?;
+        self.record(official_write(by, official).doing(vec![deed])).await?;
         Ok(official)
     }
 
@@ -104,8 +103,7 @@ impl Engine {
         }
         let id = AppointmentId(self.new_id()?);
         let appointment = Appointment { id, role, workflow, instrument: instrument.to_owned(), from, until };
-        let write = self
-            .official_write(by, official)
+        let write = official_write(by, official)
             .deciding(move |entity| known(entity).map(|_| vec![Deed::Appointed(appointment.clone())]));
         self.record(write).await.map_err(unknown("official"))?;
         Ok(id)
@@ -121,7 +119,7 @@ impl Engine {
         instrument: &str,
     ) -> Result<(), OfficialError> {
         let instrument = instrument.to_owned();
-        let write = self.official_write(by, official).deciding(move |entity| {
+        let write = official_write(by, official).deciding(move |entity| {
             let held = known(entity)?.appointments.iter().any(|held| held.id == appointment);
             let deed = Deed::AppointmentEnded { appointment, until, instrument: instrument.clone() };
             if held { Ok(vec![deed]) } else { Err("appointment".to_owned()) }
@@ -145,8 +143,7 @@ impl Engine {
         let secret = Secret(format!("qad_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)));
         let hash = Hash::of(secret.expose().as_bytes());
         let token = Token { id, title: label.to_owned(), hash, service, roles, expires };
-        let write = self
-            .official_write(by, official)
+        let write = official_write(by, official)
             .found_by(TOKEN_SPACE, hash.to_string())
             .deciding(move |entity| known(entity).map(|_| vec![Deed::TokenIssued(token.clone())]));
         self.record(write).await.map_err(unknown("official"))?;
@@ -154,12 +151,17 @@ impl Engine {
     }
 
     /// Revokes a token; it opens nothing from the commit on.
-    pub async fn revoke_token(&self, by: &Actor, official: OfficialId, token: TokenId) -> Result<(), OfficialError> {
+    pub async fn revoke_token(
+        &self,
+        by: &Actor,
+        official: OfficialId,
+        token: TokenId,
+    ) -> Result<(), OfficialError> {
         let row = self.entity(StreamId(official.0)).await.map_err(OfficialError::Engine)?;
         let held = row.as_ref().and_then(|held| held.entity.official());
         let held = held.and_then(|official| official.tokens.iter().find(|held| held.id == token));
         let hash = held.ok_or(OfficialError::Unknown("token"))?.hash;
-        let mut write = self.official_write(by, official).deciding(move |entity| {
+        let mut write = official_write(by, official).deciding(move |entity| {
             let held = known(entity)?.tokens.iter().any(|held| held.id == token);
             if held { Ok(vec![Deed::TokenRevoked { token }]) } else { Err("token".to_owned()) }
         });

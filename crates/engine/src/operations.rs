@@ -16,7 +16,9 @@ use crate::Engine;
 use crate::authorize::Principal;
 use crate::error::EngineError;
 use crate::ids::derived;
-use crate::submit::{Accepted, AccessContext, ActInput, ActorChoice, Answer, Submission, SubmitError, Target};
+use crate::submit::{
+    Accepted, AccessContext, ActInput, ActorChoice, Answer, Submission, SubmitError, Target,
+};
 
 /// The queue in which operations wait.
 pub const OPERATION_QUEUE: &str = "operations";
@@ -100,7 +102,12 @@ pub enum OperationError {
 
 impl Engine {
     /// Begins an operation. The same key of the same principal begins it once.
-    pub async fn start_operation(&self, by: &Principal, work: &Work, key: &str) -> Result<Uuid, OperationError> {
+    pub async fn start_operation(
+        &self,
+        by: &Principal,
+        work: &Work,
+        key: &str,
+    ) -> Result<Uuid, OperationError> {
         let id = derived(&["operation", &by.scope().to_string(), key]);
         let damaged = |error: CanonicalError| OperationError::Damaged { id, detail: error.to_string() };
         let now = self.clock().now();
@@ -211,7 +218,11 @@ impl Engine {
                     seen: item.seen,
                     batch: true,
                     access: Some(AccessContext { request, route, purpose: None }),
-                    ..Submission::new(actor, Target::Named(item.case.clone()), ActInput::Raw(item.act.clone()))
+                    ..Submission::new(
+                        actor,
+                        Target::Named(item.case.clone()),
+                        ActInput::Raw(item.act.clone()),
+                    )
                 });
             }
             let done = self.submit_apart(submissions).await;
@@ -253,8 +264,13 @@ pub struct ItemAnswer {
 
 impl ItemAnswer {
     fn of(item: &BatchItem, answer: Result<Accepted, SubmitError>) -> Self {
-        let mut said =
-            Self { case: item.case.clone(), key: item.key.clone(), answer: None, refusals: Vec::new(), fault: None };
+        let mut said = Self {
+            case: item.case.clone(),
+            key: item.key.clone(),
+            answer: None,
+            refusals: Vec::new(),
+            fault: None,
+        };
         match answer {
             Ok(accepted) => said.answer = canonical::decode(&accepted.answer).ok(),
             Err(SubmitError::Refused(refusals)) => said.refusals = refusals.iter().cloned().collect(),

@@ -48,7 +48,10 @@ pub struct RegistryWrite {
 
 impl fmt::Debug for RegistryWrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegistryWrite").field("stream", &self.stream).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("RegistryWrite")
+            .field("stream", &self.stream)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -76,7 +79,10 @@ impl RegistryWrite {
 
     /// With the deeds that follow on the state.
     #[must_use]
-    pub fn deciding(mut self, decide: impl Fn(&Entity) -> Result<Vec<Deed>, String> + Send + Sync + 'static) -> Self {
+    pub fn deciding(
+        mut self,
+        decide: impl Fn(&Entity) -> Result<Vec<Deed>, String> + Send + Sync + 'static,
+    ) -> Self {
         self.decide = Arc::new(decide);
         self
     }
@@ -187,7 +193,8 @@ impl Engine {
     /// people live here.
     pub async fn install(&self, synthetic: bool) -> Result<(), RegistryError> {
         let mark = if synthetic { "true" } else { "false" };
-        self.on_store(move |store| async move { store.put_setting(crate::library::SYNTHETIC, mark).await }).await?;
+        self.on_store(move |store| async move { store.put_setting(crate::library::SYNTHETIC, mark).await })
+            .await?;
         let deed = Deed::Installed {
             origin: self.origin().to_string(),
             key: self.public_key().to_string(),

@@ -53,8 +53,10 @@ impl Engine {
             }
             entries.push(LogEntry { index, stream: event.stream, seq: event.seq, hash: event.hash });
         }
-        let checkpoint = Checkpoint { origin: shared.origin.clone(), size: frontier.size(), root: frontier.root() };
-        let note = checkpoint.sign(shared.signer.as_ref()).map_err(|error| EngineError::Log(error.to_string()))?;
+        let checkpoint =
+            Checkpoint { origin: shared.origin.clone(), size: frontier.size(), root: frontier.root() };
+        let note =
+            checkpoint.sign(shared.signer.as_ref()).map_err(|error| EngineError::Log(error.to_string()))?;
         let checkpoint =
             StoredCheckpoint { size: frontier.size(), text: note.to_string(), at: shared.clock.now() };
         let numbered = entries.len();
@@ -83,13 +85,17 @@ impl Engine {
             let entry = entry.ok_or_else(|| EngineError::Log(format!("entry {index} is missing")))?;
             peaks.push(leaf_hash(entry.hash.as_bytes()));
         }
-        let frontier = Frontier::from_parts(size, peaks).map_err(|error| EngineError::Log(error.to_string()))?;
+        let frontier =
+            Frontier::from_parts(size, peaks).map_err(|error| EngineError::Log(error.to_string()))?;
         match store.checkpoint().await? {
             None if size == 0 => {}
             None => return Err(EngineError::Log(format!("there are {size} entries and no checkpoint"))),
             Some(last) => {
                 let unreadable = |error: &dyn std::error::Error| {
-                    EngineError::Log(format!("the last checkpoint ({} entries) does not convince: {error}", last.size))
+                    EngineError::Log(format!(
+                        "the last checkpoint ({} entries) does not convince: {error}",
+                        last.size
+                    ))
                 };
                 let note: SignedNote = last.text.parse().map_err(|error| unreadable(&error))?;
                 let signed = Checkpoint::open(&note, &self.shared.origin, &self.public_key())
@@ -97,7 +103,8 @@ impl Engine {
                 let now = Checkpoint { origin: self.shared.origin.clone(), size, root: frontier.root() };
                 check_growth(&signed, &now).map_err(|error| EngineError::Log(error.to_string()))?;
                 if signed.size != size {
-                    let detail = format!("{size} entries are stored, and the last checkpoint covers {}", signed.size);
+                    let detail =
+                        format!("{size} entries are stored, and the last checkpoint covers {}", signed.size);
                     return Err(EngineError::Log(detail));
                 }
             }

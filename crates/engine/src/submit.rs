@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::Engine;
 use crate::authorize::{Principal, appointment_refusal};
-use crate::committer::queue::{Access, Command, Work};
 use crate::committer::SYSTEM_SCOPE;
+use crate::committer::queue::{Access, Command, Work};
 use crate::error::EngineError;
 use crate::ids::derived;
 
@@ -261,7 +261,10 @@ impl Engine {
     }
 
     /// The same for acts that carry an access record of their own each.
-    pub(crate) async fn submit_apart(&self, submissions: Vec<Submission>) -> Vec<Result<Accepted, SubmitError>> {
+    pub(crate) async fn submit_apart(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Vec<Result<Accepted, SubmitError>> {
         let tasks: Vec<_> = submissions
             .into_iter()
             .map(|submission| {
@@ -336,7 +339,8 @@ impl Engine {
 
     /// Records that somebody asked for a case that is not there.
     async fn absent(&self, submission: &Submission) -> SubmitError {
-        let (Some(context), ActorChoice::ByPrincipal { principal, role }) = (&submission.access, &submission.actor)
+        let (Some(context), ActorChoice::ByPrincipal { principal, role }) =
+            (&submission.access, &submission.actor)
         else {
             return SubmitError::NotFound;
         };
@@ -373,7 +377,9 @@ impl Engine {
         let act = match &submission.act {
             ActInput::Raw(raw) => canonical::to_bytes(raw),
             // An act with protected values has no stored form yet; its words are as good for telling two apart.
-            ActInput::Typed(act) => canonical::encode(act).unwrap_or_else(|_| format!("{act:?}").into_bytes()),
+            ActInput::Typed(act) => {
+                canonical::encode(act).unwrap_or_else(|_| format!("{act:?}").into_bytes())
+            }
         };
         let opening = match &submission.target {
             Target::New { alias, group, person, .. } => {

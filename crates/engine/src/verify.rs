@@ -109,7 +109,10 @@ impl Engine {
     ///
     /// # Errors
     /// Only when the store cannot be read; whatever is wrong with what was read stands in the report.
-    pub async fn verify(&self, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<VerifyReport, EngineError> {
+    pub async fn verify(
+        &self,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<VerifyReport, EngineError> {
         let mut check = Check {
             engine: self.clone(),
             // What is written while this runs comes after this size, and is left to the next verification.
@@ -149,7 +152,13 @@ struct Check {
 }
 
 impl Check {
-    fn fault(&mut self, kind: FaultKind, place: impl ToString, seq: Option<Seq>, detail: impl Into<String>) {
+    fn fault(
+        &mut self,
+        kind: FaultKind,
+        place: &dyn fmt::Display,
+        seq: Option<Seq>,
+        detail: impl Into<String>,
+    ) {
         self.report.faults.push(VerifyFault { kind, place: place.to_string(), seq, detail: detail.into() });
     }
 
@@ -158,14 +167,15 @@ impl Check {
             let (engine, hash) = (self.engine.clone(), stored.hash);
             let read = self.engine.apart(async move { engine.library().read_stored(hash).await }).await?;
             match read {
-                Ok(definition) if definition.workflow == stored.workflow && definition.version == stored.version => {}
+                Ok(definition)
+                    if definition.workflow == stored.workflow && definition.version == stored.version => {}
                 Ok(definition) => {
                     let found = format!("its row says {} {}", stored.workflow, stored.version);
                     let detail = format!("it is {} {}; {found}", definition.workflow, definition.version);
-                    self.fault(FaultKind::Definition, hash, None, detail);
+                    self.fault(FaultKind::Definition, &hash, None, detail);
                 }
                 Err(EngineError::Store(error)) => return Err(EngineError::Store(error)),
-                Err(error) => self.fault(FaultKind::Definition, hash, None, error.to_string()),
+                Err(error) => self.fault(FaultKind::Definition, &hash, None, error.to_string()),
             }
         }
         Ok(())
@@ -184,12 +194,13 @@ impl Check {
         let counted = std::mem::take(&mut self.counted);
         let places: BTreeSet<_> = stored.keys().chain(counted.keys()).cloned().collect();
         for place in places {
-            let (says, is) = (stored.get(&place).copied().unwrap_or(0), counted.get(&place).copied().unwrap_or(0));
+            let (says, is) =
+                (stored.get(&place).copied().unwrap_or(0), counted.get(&place).copied().unwrap_or(0));
             if says != is {
                 let (workflow, stage, office) = place;
                 let word = |name: Option<Name>| name.map_or_else(|| "-".to_owned(), |name| name.to_string());
                 let place = format!("{workflow} / {} / {}", word(stage), word(office));
-                self.fault(FaultKind::Counter, place, None, format!("it says {says}, the cases are {is}"));
+                self.fault(FaultKind::Counter, &place, None, format!("it says {says}, the cases are {is}"));
             }
         }
         Ok(())
@@ -204,7 +215,8 @@ impl Check {
         }
         let (mut from, mut frontier, size) = (0, Frontier::new(), self.size);
         loop {
-            let entries = self.engine.on_store(move |store| async move { store.entries(from, ENTRIES).await }).await?;
+            let entries =
+                self.engine.on_store(move |store| async move { store.entries(from, ENTRIES).await }).await?;
             let Some(last) = entries.last() else { break };
             // A hole in the numbers must not make this go in circles.
             from = last.index.max(from).saturating_add(1);
@@ -227,7 +239,8 @@ impl Check {
         }
         let mut after = 0;
         loop {
-            let page = self.engine.on_store(move |store| async move { store.checkpoints(after, 100).await }).await?;
+            let page =
+                self.engine.on_store(move |store| async move { store.checkpoints(after, 100).await }).await?;
             let Some(last) = page.last() else { break };
             after = last.size;
             for checkpoint in page.iter().filter(|checkpoint| checkpoint.size <= size) {
@@ -248,9 +261,14 @@ impl Check {
             match stored {
                 Some(stored) if stored == node.hash => {}
                 Some(stored) => {
-                    self.fault(FaultKind::Tree, place, None, format!("it is {stored}, the entries make {}", node.hash));
+                    self.fault(
+                        FaultKind::Tree,
+                        &place,
+                        None,
+                        format!("it is {stored}, the entries make {}", node.hash),
+                    );
                 }
-                None => self.fault(FaultKind::Tree, place, None, "it is missing"),
+                None => self.fault(FaultKind::Tree, &place, None, "it is missing"),
             }
         }
         Ok(())
@@ -296,8 +314,8 @@ fn ledger_fault(fault: &Fault) -> VerifyFault {
         | Fault::LoggedTwice { at: place, .. }
         | Fault::LogOrder { at: place, .. } => at(FaultKind::Log, place),
         Fault::LogHole { .. } | Fault::LogTooShort { .. } => on(FaultKind::Log, "log".to_owned()),
-        Fault::CheckpointMismatch { .. } | Fault::CheckpointNotSigned { .. } | Fault::CheckpointUnreadable { .. } => {
-            on(FaultKind::Checkpoint, "checkpoint".to_owned())
-        }
+        Fault::CheckpointMismatch { .. }
+        | Fault::CheckpointNotSigned { .. }
+        | Fault::CheckpointUnreadable { .. } => on(FaultKind::Checkpoint, "checkpoint".to_owned()),
     }
 }

@@ -4,11 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use qadiya_domain::actor::{Actor, Moment};
-use qadiya_domain::case::act::Act;
-use qadiya_domain::case::event::Event;
 use qadiya_domain::case::Case;
-use qadiya_domain::case::refusal::{Refusal, RefusalCode, Refusals};
+use qadiya_domain::case::refusal::Refusals;
 use qadiya_domain::case::seal::Sealed;
 use qadiya_domain::ids::{DefinitionHash, OfficialId, StreamId};
 use qadiya_domain::name::Name;
@@ -20,6 +17,7 @@ use qadiya_store::read::{KnownRequest, Loaded, RequestRef};
 use uuid::Uuid;
 
 use super::cache::{Held, HeldEntity};
+use super::capacity::{Capacities, capacities, choose};
 use super::entity::EntityWork;
 use super::queue::{Command, Slot, Work};
 use super::{Committer, Next};
@@ -99,13 +97,6 @@ impl Known {
     pub(super) fn held(&self, stream: StreamId) -> Result<Option<Held>, EngineError> {
         self.held.get(&stream).cloned().unwrap_or(Ok(None))
     }
-}
-
-/// A capacity to try, or the reason why there is none.
-enum Capacities {
-    Try(Vec<Actor>),
-    Refused(Refusals),
-    Forbidden(String),
 }
 
 impl Committer {
@@ -241,7 +232,7 @@ impl Committer {
             let error = SubmitError::Forbidden("you hold no capacity".to_owned());
             return audit.answer(round, AccessOutcome::Denied, Vec::new(), Err(error));
         }
-        let (before, definition) = match self.case_of(round, known, command) {
+        let (before, definition) = match case_of(round, known, command) {
             Ok(found) => found,
             Err(error) => return Step::Answer(Reply::Damaged(error)),
         };
@@ -299,13 +290,14 @@ impl Committer {
             }
         };
         let opening = opening(submission, stream, number);
-        let (actor, events) = match choose(&definition, &before, &act, actors, opening.as_ref(), submission, now) {
-            Ok(decided) => decided,
-            Err((actor, refusals)) => {
-                audit.capacity = actor.map(|actor| actor.role().to_string());
-                return audit.refuse(round, refusals);
-            }
-        };
+        let (actor, events) =
+            match choose(&definition, &before, &act, actors, opening.as_ref(), submission, now) {
+                Ok(decided) => decided,
+                Err((actor, refusals)) => {
+                    audit.capacity = actor.map(|actor| actor.role().to_string());
+                    return audit.refuse(round, refusals);
+                }
+            };
         audit.capacity = Some(actor.role().to_string());
         let (sealed, after) = match law::seal(&before, events, self.shared.ids.as_ref()) {
             Ok(done) => done,
@@ -361,41 +353,40 @@ impl Committer {
         round.access.extend(audit.record(AccessOutcome::Acted, Vec::new()));
         Step::Written(Written::Command { stream, first, accepted })
     }
+}
 
-    /// The case as it stands in this batch, and its definition; no definition where there is no such case.
-    fn case_of(
-        &self,
-        round: &Round,
-        known: &Known,
-        command: &Command,
-    ) -> Result<(Case, Option<Arc<Definition>>), EngineError> {
-        let stream = command.stream;
-        if let Some(Working::Case(work)) = round.streams.get(&stream) {
-            return Ok((work.after.clone(), Some(Arc::clone(&work.definition))));
+/// The case as it stands in this batch, and its definition; no definition where there is no such case.
+fn case_of(
+    round: &Round,
+    known: &Known,
+    command: &Command,
+) -> Result<(Case, Option<Arc<Definition>>), EngineError> {
+    let stream = command.stream;
+    if let Some(Working::Case(work)) = round.streams.get(&stream) {
+        return Ok((work.after.clone(), Some(Arc::clone(&work.definition))));
+    }
+    match known.held(stream)? {
+        Some(Held::Case(case)) => {
+            let opened = case.opened.as_ref().ok_or_else(|| EngineError::Integrity {
+                stream,
+                detail: "its state has no opening".to_owned(),
+            })?;
+            let definition = known.definitions.get(&opened.definition).cloned();
+            let definition = definition.ok_or_else(|| EngineError::Definition {
+                hash: opened.definition,
+                detail: "it was not loaded".to_owned(),
+            })??;
+            Ok((Case::clone(&case), Some(definition)))
         }
-        match known.held(stream)? {
-            Some(Held::Case(case)) => {
-                let opened = case.opened.as_ref().ok_or_else(|| EngineError::Integrity {
-                    stream,
-                    detail: "its state has no opening".to_owned(),
-                })?;
-                let definition = known.definitions.get(&opened.definition).cloned();
-                let definition = definition.ok_or_else(|| EngineError::Definition {
-                    hash: opened.definition,
-                    detail: "it was not loaded".to_owned(),
-                })??;
-                Ok((Case::clone(&case), Some(definition)))
-            }
-            Some(Held::Entity(_)) => Ok((Case::unopened(stream), None)),
-            None => match &command.submission.target {
-                Target::New { workflow, .. } => match known.active.get(workflow) {
-                    Some(Ok(definition)) => Ok((Case::unopened(stream), Some(Arc::clone(definition)))),
-                    Some(Err(EngineError::NotActive(_))) | None => Ok((Case::unopened(stream), None)),
-                    Some(Err(error)) => Err(error.clone()),
-                },
-                Target::Case(_) | Target::Named(_) => Ok((Case::unopened(stream), None)),
+        Some(Held::Entity(_)) => Ok((Case::unopened(stream), None)),
+        None => match &command.submission.target {
+            Target::New { workflow, .. } => match known.active.get(workflow) {
+                Some(Ok(definition)) => Ok((Case::unopened(stream), Some(Arc::clone(definition)))),
+                Some(Err(EngineError::NotActive(_))) | None => Ok((Case::unopened(stream), None)),
+                Some(Err(error)) => Err(error.clone()),
             },
-        }
+            Target::Case(_) | Target::Named(_) => Ok((Case::unopened(stream), None)),
+        },
     }
 }
 
@@ -461,8 +452,8 @@ fn unfold(stream: StreamId, row: Loaded) -> Result<Option<Held>, EngineError> {
     match row {
         Loaded::Absent => Ok(None),
         Loaded::Case(row) => {
-            let case: Case =
-                qadiya_ledger::canonical::decode(&row.state).map_err(|error| damaged(format!("its state: {error}")))?;
+            let case: Case = qadiya_ledger::canonical::decode(&row.state)
+                .map_err(|error| damaged(format!("its state: {error}")))?;
             if (case.id, case.version, case.head) != (stream, row.version, row.head) {
                 return Err(damaged(format!(
                     "its row is at version {} and its state at version {}",
@@ -474,8 +465,13 @@ fn unfold(stream: StreamId, row: Loaded) -> Result<Option<Held>, EngineError> {
         Loaded::Entity(row) => {
             let entity = qadiya_domain::registry::Entity::from_bytes(row.kind, &row.state)
                 .map_err(|error| damaged(error.to_string()))?;
-            let held =
-                HeldEntity { kind: row.kind, parent: row.parent, version: row.version, head: row.head, entity };
+            let held = HeldEntity {
+                kind: row.kind,
+                parent: row.parent,
+                version: row.version,
+                head: row.head,
+                entity,
+            };
             Ok(Some(Held::Entity(Arc::new(held))))
         }
     }
@@ -493,7 +489,11 @@ fn answer(after: &Case, sealed: &[Sealed]) -> Result<Vec<u8>, EngineError> {
         state: after.main.clone(),
         events: sealed
             .iter()
-            .map(|sealed| AnswerEvent { seq: sealed.event.seq, kind: sealed.event.kind.to_string(), hash: sealed.hash })
+            .map(|sealed| AnswerEvent {
+                seq: sealed.event.seq,
+                kind: sealed.event.kind.to_string(),
+                hash: sealed.hash,
+            })
             .collect(),
     };
     qadiya_ledger::canonical::encode(&answer).map_err(|error| damaged(error.to_string()))
@@ -505,9 +505,10 @@ fn replay(stream: StreamId, bound: &KnownRequest, shared: &crate::Shared) -> Res
     let answer: Answer = qadiya_ledger::canonical::decode(&bound.answer)
         .map_err(|error| damaged(format!("a stored answer: {error}")))?;
     let receipt = match &bound.seal {
-        Some((seal, leaf)) => {
-            Some(super::settle::receipt_again(shared, seal, *leaf).map_err(|detail| damaged(format!("a receipt: {detail}")))?)
-        }
+        Some((seal, leaf)) => Some(
+            super::settle::receipt_again(shared, seal, *leaf)
+                .map_err(|detail| damaged(format!("a receipt: {detail}")))?,
+        ),
         None => None,
     };
     Ok(Accepted {
@@ -531,80 +532,4 @@ fn opening(submission: &crate::submit::Submission, stream: StreamId, number: u32
         }),
         Target::Case(_) | Target::Named(_) => None,
     }
-}
-
-/// The capacities in which the act may be tried, those that the command names first.
-fn capacities(actor: &ActorChoice, act: &Act, definition: &Definition, now: Timestamp) -> Capacities {
-    let (principal, role) = match actor {
-        ActorChoice::System => return Capacities::Try(vec![Actor::System]),
-        ActorChoice::ByPrincipal { principal, role } => (principal, role),
-    };
-    let wanted = |held: &Name| role.as_ref().is_none_or(|role| role == held);
-    let mut valid: Vec<_> =
-        principal.valid(&definition.workflow, now).filter(|held| wanted(&held.role)).collect();
-    if valid.is_empty() {
-        let ever = principal.usable().any(|held| held.serves(&definition.workflow) && wanted(&held.role));
-        if ever {
-            return Capacities::Refused(appointment_refusal(principal));
-        }
-        return Capacities::Forbidden(match role {
-            Some(role) => format!("you do not hold the capacity {role} for {}", definition.workflow),
-            None => format!("you hold no capacity for {}", definition.workflow),
-        });
-    }
-    let named: &[Name] = match act {
-        Act::Perform(perform) => {
-            let command = perform.command.as_ref().and_then(|command| definition.commands.get(command));
-            command.map(|command| command.by.as_slice()).unwrap_or_default()
-        }
-        Act::EditFact { fact, .. } => definition.facts.get(fact).map(|fact| fact.editable_by.as_slice()).unwrap_or_default(),
-        Act::CorrectFacts { .. } => &definition.corrections.facts_by,
-        Act::Sign { .. }
-        | Act::Reject { .. }
-        | Act::Withdraw { .. }
-        | Act::FilePaper(_)
-        | Act::Annul { .. }
-        | Act::Enact { .. }
-        | Act::Lapse { .. }
-        | Act::StepClock { .. }
-        | Act::ReportJob { .. } => &[],
-    };
-    valid.sort_by_key(|held| !named.contains(&held.role));
-    // Two appointments to one capacity are one capacity.
-    let mut seen = BTreeSet::new();
-    valid.retain(|held| seen.insert(held.role.clone()));
-    Capacities::Try(valid.into_iter().map(|held| principal.actor(&held.role, Some(held.id))).collect())
-}
-
-/// Decides in the first capacity in which the act is possible. Where it is possible in none, the refusals of the one
-/// that came furthest are given: those without a complaint about the capacity itself, if there are any.
-fn choose(
-    definition: &Definition,
-    case: &Case,
-    act: &Act,
-    actors: Vec<Actor>,
-    opening: Option<&Opening>,
-    submission: &crate::submit::Submission,
-    now: Timestamp,
-) -> Result<(Actor, Vec<Event>), (Option<Actor>, Refusals)> {
-    let mut best: Option<(Actor, Refusals)> = None;
-    for actor in actors {
-        let moment = Moment { actor: actor.clone(), now, happened: submission.happened, batch: submission.batch };
-        match law::decide(definition, case, act, &moment, opening) {
-            Ok(events) => return Ok((actor, events)),
-            Err(refusals) => {
-                let closer = best.as_ref().is_none_or(|(_, held)| {
-                    let stranger = |refusals: &Refusals| refusals.has(RefusalCode::Role) || refusals.has(RefusalCode::ActsBy);
-                    stranger(held) && !stranger(&refusals)
-                });
-                if closer {
-                    best = Some((actor, refusals));
-                }
-            }
-        }
-    }
-    Err(match best {
-        Some((actor, refusals)) => (Some(actor), refusals),
-        None => (None, Refusal::new(RefusalCode::Role, definition.workflow.to_string(), "no capacity is held").into()),
-    })
 }

@@ -98,8 +98,13 @@ impl Committer {
         if let (Some(agreement), Entity::Person(person)) = (&write.agreement, &mut now.entity) {
             person.agreement.clone_from(agreement);
         }
-        let mut recorded =
-            Recorded { stream, version: now.version, head: now.head, entity: now.entity.clone(), receipt: None };
+        let mut recorded = Recorded {
+            stream,
+            version: now.version,
+            head: now.head,
+            entity: now.entity.clone(),
+            receipt: None,
+        };
         let first = match round.streams.get_mut(&stream) {
             Some(Working::Entity(work)) => {
                 let first = work.events.len();

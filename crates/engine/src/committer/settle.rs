@@ -58,7 +58,8 @@ impl<'a> BatchTree<'a> {
 
 /// The receipt of a stored batch for the event at a position.
 pub(super) fn receipt_again(shared: &Shared, seal: &BatchSeal, leaf: usize) -> Result<Receipt, String> {
-    let signature: [u8; 64] = seal.signature.as_slice().try_into().map_err(|_| "its signature has no 64 bytes")?;
+    let signature: [u8; 64] =
+        seal.signature.as_slice().try_into().map_err(|_| "its signature has no 64 bytes")?;
     let ours = KeyId::of(&shared.origin, &shared.signer.public_key());
     // A batch that was sealed before the key was changed names the older key.
     let key_id = if ours.to_string() == seal.key_id {
@@ -115,7 +116,10 @@ impl Committer {
                     accepted.receipt = receipt(&stream, first);
                     drop(command.reply.send(Ok(accepted)));
                 }
-                (Work::Registry(registry), Step::Written(Written::Registry { stream, first, mut recorded })) => {
+                (
+                    Work::Registry(registry),
+                    Step::Written(Written::Registry { stream, first, mut recorded }),
+                ) => {
                     recorded.receipt = receipt(&stream, first);
                     drop(registry.reply.send(Ok(recorded)));
                 }

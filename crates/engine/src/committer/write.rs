@@ -3,9 +3,9 @@
 use qadiya_domain::case::event::Event;
 use qadiya_domain::case::{Case, effects};
 use qadiya_domain::ids::{Seq, StreamId};
+use qadiya_ledger::Hash;
 use qadiya_ledger::canonical;
 use qadiya_ledger::receipt::SealedBatch;
-use qadiya_ledger::Hash;
 use qadiya_store::StoreError;
 use qadiya_store::append::{
     Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, Loser, Row, StageMove, StoredEvent,
@@ -79,7 +79,11 @@ impl CaseWork {
         Ok(Append {
             stream: after.id,
             expected: self.before.version,
-            events: self.sealed.iter().map(|sealed| law::stored(after.id, sealed)).collect::<Result<_, _>>()?,
+            events: self
+                .sealed
+                .iter()
+                .map(|sealed| law::stored(after.id, sealed))
+                .collect::<Result<_, _>>()?,
             row: Row::Case(Box::new(case_row(after, self.at)?)),
             deadlines: clocks.collect(),
             jobs: law::jobs(&self.definition, after, &events, &effects.jobs, self.principal, self.at)?,
@@ -135,7 +139,7 @@ impl Committer {
             }
         }
         if !unwritable.is_empty() {
-            return self.leave_out(slots, unwritable);
+            return leave_out(slots, &unwritable);
         }
         let leaves: Vec<Hash> =
             appends.iter().flat_map(|append| append.events.iter().map(|event| event.hash)).collect();
@@ -241,19 +245,6 @@ impl Committer {
         }
     }
 
-    /// Streams whose row cannot be written are answered as damaged; the others are decided again.
-    fn leave_out(&self, slots: Vec<Slot>, unwritable: Vec<(StreamId, EngineError)>) -> Next {
-        let mut again = Vec::new();
-        for slot in slots {
-            let fault = unwritable.iter().find(|(stream, _)| slot.work.stream() == Some(*stream));
-            match fault {
-                Some((_, error)) => slot.work.damaged(error.clone()),
-                None => again.push(slot),
-            }
-        }
-        Next::Again(again)
-    }
-
     /// Nothing of the batch was written: losers are answered or tried again, all others are decided again.
     async fn lost(&mut self, slots: Vec<Slot>, round: &Round, losers: &[(StreamId, Loser)]) -> Next {
         for (stream, _) in losers {
@@ -261,7 +252,8 @@ impl Committer {
         }
         let mut again = Vec::new();
         for (mut slot, step) in slots.into_iter().zip(&round.steps) {
-            let why = losers.iter().find(|(stream, _)| slot.work.stream() == Some(*stream)).map(|(_, why)| why);
+            let why =
+                losers.iter().find(|(stream, _)| slot.work.stream() == Some(*stream)).map(|(_, why)| why);
             let (Step::Written(_), Some(why)) = (step, why) else {
                 again.push(slot);
                 continue;
@@ -306,7 +298,11 @@ impl Committer {
                 None
             }
             (Work::Command(command), _) if out => {
-                drop(command.reply.send(Err(SubmitError::Store(StoreError::Retry { during: "committing a batch" }))));
+                drop(
+                    command
+                        .reply
+                        .send(Err(SubmitError::Store(StoreError::Retry { during: "committing a batch" }))),
+                );
                 None
             }
             (work, why) => {
@@ -334,4 +330,17 @@ impl Committer {
             Some(Loaded::Absent) | None => 0,
         })
     }
+}
+
+/// Streams whose row cannot be written are answered as damaged; the others are decided again.
+fn leave_out(slots: Vec<Slot>, unwritable: &[(StreamId, EngineError)]) -> Next {
+    let mut again = Vec::new();
+    for slot in slots {
+        let fault = unwritable.iter().find(|(stream, _)| slot.work.stream() == Some(*stream));
+        match fault {
+            Some((_, error)) => slot.work.damaged(error.clone()),
+            None => again.push(slot),
+        }
+    }
+    Next::Again(again)
 }

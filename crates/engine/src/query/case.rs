@@ -20,8 +20,8 @@ use qadiya_store::append::StoredEvent;
 
 use super::access::{Seen, head};
 use super::{
-    CaseView, DeadlineView, LogEvent, LogPage, OpenCommandView, PaperView, ProposalView, QueryError, RecordView, Shown,
-    StageAct, StageView, Viewer,
+    CaseView, DeadlineView, LogEvent, LogPage, OpenCommandView, PaperView, ProposalView, QueryError,
+    RecordView, Shown, StageAct, StageView, Viewer,
 };
 use crate::Engine;
 use crate::authorize::Sight;
@@ -111,8 +111,11 @@ impl Engine {
         let mut events = Vec::with_capacity(stored.len());
         for stored in &stored {
             let event = event(seen.row.id, stored)?;
-            let hidden =
-                if seen.sight < Sight::Sealed { sealed_parts(&seen.definition, &seen.case, &event) } else { BTreeSet::new() };
+            let hidden = if seen.sight < Sight::Sealed {
+                sealed_parts(&seen.definition, &seen.case, &event)
+            } else {
+                BTreeSet::new()
+            };
             let secret = secret(seen.row.id, stored)?;
             let clear = secret
                 .into_iter()
@@ -213,7 +216,8 @@ fn open_views(seen: &Seen, who: &Viewer) -> Vec<OpenCommandView> {
 /// Whether reasons are nearer to none: those that lie in the capacity weigh most.
 fn closer(new: &[Refusal], old: &[Refusal]) -> bool {
     let weight = |reasons: &[Refusal]| {
-        let stranger = reasons.iter().any(|reason| matches!(reason.code, RefusalCode::Role | RefusalCode::ActsBy));
+        let stranger =
+            reasons.iter().any(|reason| matches!(reason.code, RefusalCode::Role | RefusalCode::ActsBy));
         (stranger, reasons.len())
     };
     weight(new) < weight(old)
@@ -314,7 +318,9 @@ fn sealed_parts(definition: &Definition, case: &Case, event: &Event) -> BTreeSet
 fn protected(given: &Given) -> Option<&Protected> {
     match given {
         Given::Is(_) => None,
-        Given::Protected(part) | Given::Unknown(part) | Given::Refused(part) | Given::None(part) => Some(part),
+        Given::Protected(part) | Given::Unknown(part) | Given::Refused(part) | Given::None(part) => {
+            Some(part)
+        }
     }
 }
 
@@ -375,7 +381,9 @@ fn view(seen: &Seen, clear: &BTreeMap<Hash, Value>) -> CaseView {
             role: proposal.role.clone(),
             at: proposal.at,
             lapses: proposal.lapses,
-            signatures: signatures.map(|signed| (signed.official, signed.role.clone(), signed.agree)).collect(),
+            signatures: signatures
+                .map(|signed| (signed.official, signed.role.clone(), signed.agree))
+                .collect(),
             afterwards: proposal.afterwards,
         }
     });
@@ -446,14 +454,13 @@ fn words(key: &ClockKey, deadline: Option<&Deadline>, clock: &Clock) -> String {
     };
     let mut words = term;
     if clock.extended > 0 {
-        words.push_str(&format!("; extended {} times", clock.extended));
+        words = format!("{words}; extended {} times", clock.extended);
     }
     if let Some(paused) = clock.paused {
-        words.push_str(&format!("; paused since {}", qadiya_domain::moment::text(paused)));
+        words = format!("{words}; paused since {}", qadiya_domain::moment::text(paused));
     }
     match clock.due {
-        Some(due) => words.push_str(&format!("; the limit is {}", qadiya_domain::moment::text(due))),
-        None => words.push_str("; no limit is set"),
+        Some(due) => format!("{words}; the limit is {}", qadiya_domain::moment::text(due)),
+        None => format!("{words}; no limit is set"),
     }
-    words
 }

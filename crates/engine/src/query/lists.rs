@@ -10,8 +10,8 @@ use qadiya_store::read::{CaseFilter, CaseRow, Loaded};
 
 use super::access::head;
 use super::{
-    CaseHead, CountRow, Counts, FeedEvent, FeedPage, HealthView, ListFilter, ListPage, Oversight, QueryError, Viewer,
-    WorkItem, WorkPage,
+    CaseHead, CountRow, Counts, FeedEvent, FeedPage, HealthView, ListFilter, ListPage, Oversight, QueryError,
+    Viewer, WorkItem, WorkPage,
 };
 use crate::Engine;
 use crate::authorize::{Sight, sight};
@@ -72,7 +72,12 @@ impl Engine {
     }
 
     /// What the viewer's offices must do. The order is published: the earliest limit first, then the case, then the clock.
-    pub async fn work(&self, who: &Viewer, after: Option<String>, limit: u32) -> Result<WorkPage, QueryError> {
+    pub async fn work(
+        &self,
+        who: &Viewer,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<WorkPage, QueryError> {
         let (engine, who) = (self.clone(), who.clone());
         self.apart(async move { engine.read_work(&who, after, limit).await }).await?
     }
@@ -177,7 +182,8 @@ impl Engine {
             let of = CaseFilter { workflow: Some(workflow.clone()), ..CaseFilter::default() };
             let held = CaseFilter { lapsed_at: Some(now), ..of.clone() };
             lapsed = lapsed.saturating_add(self.store().count(&held).await?);
-            irregular = irregular.saturating_add(self.store().count(&CaseFilter { irregular: true, ..of }).await?);
+            irregular =
+                irregular.saturating_add(self.store().count(&CaseFilter { irregular: true, ..of }).await?);
         }
         let counts = Counts { rows: rows.collect(), lapsed, irregular, at: now };
         self.note_access(who, Vec::new(), AccessOutcome::Shown, now).await?;
@@ -228,7 +234,12 @@ impl Engine {
         Ok(FeedPage { events, next, size })
     }
 
-    async fn read_work(&self, who: &Viewer, after: Option<String>, limit: u32) -> Result<WorkPage, QueryError> {
+    async fn read_work(
+        &self,
+        who: &Viewer,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<WorkPage, QueryError> {
         let now = self.clock().now();
         self.admit(who, now).await?;
         let limit = limit.clamp(1, PAGE);
@@ -371,7 +382,8 @@ fn bad_position(text: &str) -> QueryError {
 
 fn work_position(text: &str) -> Result<(Timestamp, StreamId, String), QueryError> {
     let mut parts = text.splitn(3, ' ');
-    let due = parts.next().and_then(|due| due.parse().ok()).and_then(|due| Timestamp::from_microsecond(due).ok());
+    let due =
+        parts.next().and_then(|due| due.parse().ok()).and_then(|due| Timestamp::from_microsecond(due).ok());
     let stream = parts.next().and_then(|stream| stream.parse().ok()).map(StreamId);
     let key = parts.next().map(str::to_owned);
     match (due, stream, key) {

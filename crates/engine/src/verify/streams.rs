@@ -34,14 +34,19 @@ fn grouped(events: Vec<(StreamId, StoredEvent)>) -> BTreeMap<StreamId, Vec<Store
 }
 
 impl Check {
-    pub(super) async fn cases(&mut self, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<(), EngineError> {
+    pub(super) async fn cases(
+        &mut self,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<(), EngineError> {
         let everything = CaseFilter::default();
         let total = self.engine.on_store(|store| async move { store.count(&everything).await }).await?;
         let mut after = None;
         loop {
             let rows = self
                 .engine
-                .on_store(move |store| async move { store.list(&CaseFilter::default(), after, STREAMS).await })
+                .on_store(
+                    move |store| async move { store.list(&CaseFilter::default(), after, STREAMS).await },
+                )
                 .await?;
             let Some(last) = rows.last() else { break };
             after = Some(last.id);
@@ -74,7 +79,8 @@ impl Check {
         let streams: Vec<StreamId> = rows.iter().map(|row| row.id).collect();
         let wanted = streams.clone();
         let events = self.engine.on_store(move |store| async move { store.events_of(&wanted).await }).await?;
-        let clocks = self.engine.on_store(move |store| async move { store.deadlines(&streams).await }).await?;
+        let clocks =
+            self.engine.on_store(move |store| async move { store.deadlines(&streams).await }).await?;
         let mut deadlines: BTreeMap<StreamId, Vec<StoredDeadline>> = BTreeMap::new();
         for clock in clocks {
             deadlines.entry(clock.stream).or_default().push(clock);
@@ -83,7 +89,8 @@ impl Check {
     }
 
     async fn reread(&self, stream: StreamId) -> Result<Vec<CaseRow>, EngineError> {
-        let found = self.engine.on_store(move |store| async move { store.load_many(&[stream]).await }).await?;
+        let found =
+            self.engine.on_store(move |store| async move { store.load_many(&[stream]).await }).await?;
         let case = |row| if let Loaded::Case(row) = row { Some(*row) } else { None };
         Ok(found.into_iter().filter_map(case).collect())
     }
@@ -120,7 +127,11 @@ impl Check {
             match canonical::decode::<Event>(&event.bytes) {
                 Ok(read) => {
                     if read.at != event.at {
-                        fault(FaultKind::Row, Some(event.seq), "the column with its time was changed".to_owned());
+                        fault(
+                            FaultKind::Row,
+                            Some(event.seq),
+                            "the column with its time was changed".to_owned(),
+                        );
                     }
                     events.push((read, event.hash));
                 }
@@ -138,17 +149,23 @@ impl Check {
         if let Some(illegal) = law::illegal(&definition, stream, &events) {
             fault(FaultKind::Illegal, Some(illegal.seq), illegal.why);
         }
-        let folded = events.iter().fold(Case::unopened(stream), |case, (event, hash)| law::fold(case, event, *hash));
+        let folded =
+            events.iter().fold(Case::unopened(stream), |case, (event, hash)| law::fold(case, event, *hash));
         match case_row(&folded, row.updated) {
             Ok(expected) => {
                 for column in differing(&expected, row) {
-                    fault(FaultKind::Row, None, format!("the column {column} is not what the events make of it"));
+                    fault(
+                        FaultKind::Row,
+                        None,
+                        format!("the column {column} is not what the events make of it"),
+                    );
                 }
             }
             Err(error) => fault(FaultKind::Row, None, format!("its events make no case: {error}")),
         }
         let clocks = page.deadlines.get(&stream).map(Vec::as_slice).unwrap_or_default();
-        let mut rows: BTreeMap<&str, _> = clocks.iter().map(|clock| (clock.key.as_str(), &clock.row)).collect();
+        let mut rows: BTreeMap<&str, _> =
+            clocks.iter().map(|clock| (clock.key.as_str(), &clock.row)).collect();
         for (key, clock) in &folded.clocks {
             let key = key.to_string();
             match rows.remove(key.as_str()) {
@@ -174,7 +191,8 @@ impl Check {
                 let Some(last) = rows.last() else { break };
                 after = Some(last.stream);
                 let streams: Vec<StreamId> = rows.iter().map(|row| row.stream).collect();
-                let events = self.engine.on_store(move |store| async move { store.events_of(&streams).await }).await?;
+                let events =
+                    self.engine.on_store(move |store| async move { store.events_of(&streams).await }).await?;
                 let events = grouped(events);
                 for row in &rows {
                     let stored = events.get(&row.stream).map(Vec::as_slice).unwrap_or_default();
@@ -191,7 +209,7 @@ impl Check {
         let stream = row.stream;
         let mut entity = match Entity::empty(row.kind) {
             Ok(entity) => entity,
-            Err(error) => return self.fault(FaultKind::Row, stream, None, error.to_string()),
+            Err(error) => return self.fault(FaultKind::Row, &stream, None, error.to_string()),
         };
         let (mut version, mut head) = (0, Hash::ZERO);
         for event in stored.iter().filter(|event| event.seq <= row.version) {
@@ -200,19 +218,24 @@ impl Check {
                     entity = entity.evolve(&read.deed);
                     (version, head) = (event.seq, event.hash);
                     if read.about != row.kind || read.at != event.at {
-                        self.fault(FaultKind::Row, stream, Some(event.seq), "a column beside its bytes was changed");
+                        self.fault(
+                            FaultKind::Row,
+                            &stream,
+                            Some(event.seq),
+                            "a column beside its bytes was changed",
+                        );
                     }
                 }
-                Err(error) => self.fault(FaultKind::Unreadable, stream, Some(event.seq), error.to_string()),
+                Err(error) => self.fault(FaultKind::Unreadable, &stream, Some(event.seq), error.to_string()),
             }
         }
         match Entity::from_bytes(row.kind, &row.state) {
             Ok(state) if state.clone().without_projections() == entity => {}
-            Ok(_) => self.fault(FaultKind::Row, stream, None, "its state is not what the events make of it"),
-            Err(error) => self.fault(FaultKind::Row, stream, None, error.to_string()),
+            Ok(_) => self.fault(FaultKind::Row, &stream, None, "its state is not what the events make of it"),
+            Err(error) => self.fault(FaultKind::Row, &stream, None, error.to_string()),
         }
         if (version, head) != (row.version, row.head) {
-            self.fault(FaultKind::Row, stream, None, "its version or head is not that of its last event");
+            self.fault(FaultKind::Row, &stream, None, "its version or head is not that of its last event");
         }
     }
 }

@@ -51,7 +51,10 @@ async fn a_refused_act_is_recorded_with_its_codes_before_the_answer() {
     court.store.fail(&[Full]);
     let mut again = ask;
     again.access = Some(court.context("POST"));
-    assert!(matches!(court.engine.submit(again).await, Err(SubmitError::Store(_))), "no record, no refusal either");
+    assert!(
+        matches!(court.engine.submit(again).await, Err(SubmitError::Store(_))),
+        "no record, no refusal either"
+    );
 }
 
 #[tokio::test]
@@ -65,13 +68,19 @@ async fn absent_and_hidden_cases_look_the_same_and_are_told_apart_in_the_access_
     let act = |target| court.asking(&stranger, target, note("hello"));
     let hidden = court.engine.submit(act(Target::Case(case.stream))).await.unwrap_err();
     let absent = court.engine.submit(act(Target::Named("no-such-case".to_owned()))).await.unwrap_err();
-    assert!(matches!((&hidden, &absent), (SubmitError::NotFound, SubmitError::NotFound)), "{hidden:?} {absent:?}");
+    assert!(
+        matches!((&hidden, &absent), (SubmitError::NotFound, SubmitError::NotFound)),
+        "{hidden:?} {absent:?}"
+    );
     assert_eq!(
         outcomes(&court)[1..],
         [AccessOutcome::Denied, AccessOutcome::Absent, AccessOutcome::Denied, AccessOutcome::Absent]
     );
     let list = court.engine.list(&court.viewer(&stranger), ListFilter::default(), None, 10).await;
-    assert!(matches!(list, Err(QueryError::Forbidden(_))), "a denied search is an error, never an empty list");
+    assert!(
+        matches!(list, Err(QueryError::Forbidden(_))),
+        "a denied search is an error, never an empty list"
+    );
 }
 
 #[tokio::test]
@@ -95,7 +104,10 @@ async fn personal_values_come_from_the_secret_row_only() {
     let case = court.open().await;
     court.note(&case, "the brother of the witness").await.unwrap();
     let events = court.engine.store().events(case.stream, 2, 1).await.unwrap();
-    assert!(!String::from_utf8_lossy(&events[0].bytes).contains("witness"), "the log holds a commitment only");
+    assert!(
+        !String::from_utf8_lossy(&events[0].bytes).contains("witness"),
+        "the log holds a commitment only"
+    );
     let row = court.store.inner.tamper(|tables| tables.cases.get(&case.stream).cloned()).unwrap();
     assert!(!String::from_utf8_lossy(&row.state).contains("witness"));
     let view = court.engine.case(&court.viewer(&court.clerk), &case.reference).await.unwrap();
@@ -104,7 +116,12 @@ async fn personal_values_come_from_the_secret_row_only() {
     let log = court.engine.log(&court.viewer(&court.judge), &case.reference, 1, 1).await.unwrap();
     assert_eq!((log.events.len(), log.next), (1, Some(2)));
     let log = court.engine.log(&court.viewer(&court.judge), &case.reference, 2, 10).await.unwrap();
-    assert!(log.events[0].clear.values().any(|value| *value == Value::Text("the brother of the witness".to_owned())));
+    assert!(
+        log.events[0]
+            .clear
+            .values()
+            .any(|value| *value == Value::Text("the brother of the witness".to_owned()))
+    );
     // An erasure takes the value away, and the file still reads.
     court.store.inner.tamper(|tables| tables.events.get_mut(&(case.stream, 2)).unwrap().secret = None);
     let view = court.engine.case(&court.viewer(&court.clerk), &case.reference).await.unwrap();
@@ -139,7 +156,10 @@ async fn lists_counts_work_and_feed_agree() {
     assert_eq!(work.items.len(), 3);
     let rest = court.engine.work(&judge(), work.next, 3).await.unwrap();
     assert_eq!((rest.items.len(), rest.next), (2, None));
-    assert!(court.engine.work(&court.viewer(&court.clerk), None, 10).await.unwrap().items.is_empty(), "not their office");
+    assert!(
+        court.engine.work(&court.viewer(&court.clerk), None, 10).await.unwrap().items.is_empty(),
+        "not their office"
+    );
     let feed = court.engine.feed(&judge(), 0, 1000).await.unwrap();
     assert_eq!(feed.events.len(), 5, "of cases only");
     let health = court.engine.health().await.unwrap();

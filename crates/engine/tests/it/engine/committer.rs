@@ -1,6 +1,5 @@
 //! Exactly once, whatever the store does.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use qadiya_domain::case::refusal::RefusalCode;
@@ -21,7 +20,10 @@ async fn an_accepted_command_comes_back_byte_for_byte_under_its_key() {
     again.access = Some(court.context("POST"));
     let second = court.engine.submit(again.clone()).await.unwrap();
     assert!(!first.replayed && second.replayed);
-    assert_eq!((first.answer.clone(), first.receipt.clone()), (second.answer.clone(), second.receipt.clone()));
+    assert_eq!(
+        (first.answer.clone(), first.receipt.clone()),
+        (second.answer.clone(), second.receipt.clone())
+    );
     let answer: Answer = canonical::decode(&first.answer).unwrap();
     assert_eq!((answer.version, answer.reference.clone()), (first.version, first.reference.clone()));
     let receipt = first.receipt.unwrap();
@@ -32,7 +34,10 @@ async fn an_accepted_command_comes_back_byte_for_byte_under_its_key() {
     assert!(matches!(court.engine.submit(other).await, Err(SubmitError::KeyReused)));
     let mut stranger = court.asking(&court.prosecutor, Target::Case(first.stream), command("receive"));
     stranger.key.clone_from(&ask.key);
-    assert!(matches!(court.engine.submit(stranger).await, Err(SubmitError::Refused(_))), "a key is its owner's only");
+    assert!(
+        matches!(court.engine.submit(stranger).await, Err(SubmitError::Refused(_))),
+        "a key is its owner's only"
+    );
 }
 
 #[tokio::test]
@@ -136,7 +141,8 @@ async fn commands_without_keys_for_one_case_are_chained_into_one_append() {
 async fn many_cases_in_flight_share_a_flush_and_answer_each_for_itself() {
     let court = Court::new().await;
     let before = court.store.committed();
-    let mut asks: Vec<_> = (0..40).map(|_| court.asking(&court.clerk, new_case(), command("receive"))).collect();
+    let mut asks: Vec<_> =
+        (0..40).map(|_| court.asking(&court.clerk, new_case(), command("receive"))).collect();
     asks.push(court.asking(&court.clerk, new_case(), command("rule")));
     let answers = court.engine.submit_many(asks).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 40);
@@ -151,7 +157,8 @@ async fn a_loser_is_decided_again_and_its_batch_is_done() {
     // Another process moves one of the cases; ours has the old state in its cache.
     let other = engine_on(&court.store, &court.clock, &court.ids, settings(&court.fatal)).await;
     other.submit(court.asking(&court.clerk, Target::Case(stale.stream), note("theirs"))).await.unwrap();
-    let asks = [&stale, &fresh].map(|case| court.asking(&court.clerk, Target::Case(case.stream), note("ours")));
+    let asks =
+        [&stale, &fresh].map(|case| court.asking(&court.clerk, Target::Case(case.stream), note("ours")));
     let answers = court.engine.submit_many(asks.to_vec()).await;
     assert_eq!(answers[0].as_ref().unwrap().version, 3);
     assert_eq!(answers[1].as_ref().unwrap().version, 2);
@@ -168,7 +175,10 @@ async fn a_version_that_was_seen_is_insisted_on() {
     ask.seen = Some(1);
     match court.engine.submit(ask).await {
         Err(SubmitError::Conflict { found: 2, changed }) => {
-            assert_eq!(changed.iter().map(|event| (event.seq, event.kind.as_str())).collect::<Vec<_>>(), [(2, "acted")]);
+            assert_eq!(
+                changed.iter().map(|event| (event.seq, event.kind.as_str())).collect::<Vec<_>>(),
+                [(2, "acted")]
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -195,7 +205,10 @@ async fn stopping_answers_everything_that_waits() {
     let held = court.store.inner.tamper(|tables| tables.cases.len());
     let done = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(done, held, "what was answered is stored, and nothing else");
-    assert!(matches!(court.engine.submit(court.asking(&court.clerk, new_case(), command("receive"))).await, Err(SubmitError::Stopped)));
+    assert!(matches!(
+        court.engine.submit(court.asking(&court.clerk, new_case(), command("receive"))).await,
+        Err(SubmitError::Stopped)
+    ));
 }
 
 #[tokio::test]
@@ -207,14 +220,18 @@ async fn an_alias_is_given_once() {
         group: None,
         person: None,
     };
-    let first = court.engine.submit(court.asking(&court.clerk, target.clone(), command("receive"))).await.unwrap();
+    let first =
+        court.engine.submit(court.asking(&court.clerk, target.clone(), command("receive"))).await.unwrap();
     let second = court.engine.submit(court.asking(&court.clerk, target, command("receive"))).await;
     assert!(matches!(second, Err(SubmitError::AliasTaken(_))), "{second:?}");
     let by_alias = Target::Named("A-17".to_owned());
     let found = court.engine.submit(court.asking(&court.clerk, by_alias, note("by alias"))).await.unwrap();
     assert_eq!(found.stream, first.stream);
     let spelled = Target::Named(first.reference.to_lowercase().replace('-', ""));
-    assert_eq!(court.engine.submit(court.asking(&court.clerk, spelled, note("by number"))).await.unwrap().version, 3);
+    assert_eq!(
+        court.engine.submit(court.asking(&court.clerk, spelled, note("by number"))).await.unwrap().version,
+        3
+    );
 }
 
 #[tokio::test]
@@ -222,10 +239,11 @@ async fn refusals_come_all_at_once_and_bind_nothing() {
     let court = Court::new().await;
     let case = court.open().await;
     let ask = court.asking(&court.clerk, Target::Case(case.stream), command("rule"));
-    let Err(SubmitError::Refused(refusals)) = court.engine.submit(ask.clone()).await else { panic!("not refused") };
+    let Err(SubmitError::Refused(refusals)) = court.engine.submit(ask.clone()).await else {
+        panic!("not refused")
+    };
     assert!(refusals.has(RefusalCode::Role), "{refusals}");
     let mut again = court.asking(&court.clerk, Target::Case(case.stream), note("same key"));
     again.key = ask.key;
     assert!(court.engine.submit(again).await.is_ok());
-    drop(Arc::clone(&court.store));
 }

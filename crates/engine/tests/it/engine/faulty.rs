@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 /// What happens to the next batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Every append lost to another writer.
     Conflict,
     /// A deadlock: rolled back, try again.
@@ -41,24 +41,24 @@ pub enum Fault {
 
 /// The store in memory with faults in front of it.
 #[derive(Debug)]
-pub struct FaultyStore {
-    pub inner: MemoryStore,
-    pub faults: Mutex<VecDeque<Fault>>,
-    pub batches: Mutex<Vec<Batch>>,
+pub(crate) struct FaultyStore {
+    pub(crate) inner: MemoryStore,
+    pub(crate) faults: Mutex<VecDeque<Fault>>,
+    pub(crate) batches: Mutex<Vec<Batch>>,
 }
 
 impl FaultyStore {
-    pub fn new(clock: Timestamp) -> Self {
+    pub(crate) fn new(clock: Timestamp) -> Self {
         Self { inner: MemoryStore::new(clock), faults: Mutex::default(), batches: Mutex::default() }
     }
 
     /// The next batches fail like this.
-    pub fn fail(&self, faults: &[Fault]) {
+    pub(crate) fn fail(&self, faults: &[Fault]) {
         self.faults.lock().unwrap().extend(faults);
     }
 
     /// How many batches were committed.
-    pub fn committed(&self) -> usize {
+    pub(crate) fn committed(&self) -> usize {
         self.batches.lock().unwrap().len()
     }
 
@@ -67,10 +67,14 @@ impl FaultyStore {
         let during = "committing a batch";
         match fault {
             Some(Fault::Conflict) if !batch.appends.is_empty() => {
-                return Ok(BatchOutcome::Lost((0..batch.appends.len()).map(|at| (at, Loser::Conflict)).collect()));
+                return Ok(BatchOutcome::Lost(
+                    (0..batch.appends.len()).map(|at| (at, Loser::Conflict)).collect(),
+                ));
             }
             Some(Fault::Retry) => return Err(StoreError::Retry { during }),
-            Some(Fault::UnknownBefore) => return Err(StoreError::Unknown { during, detail: "cut".to_owned() }),
+            Some(Fault::UnknownBefore) => {
+                return Err(StoreError::Unknown { during, detail: "cut".to_owned() });
+            }
             Some(Fault::Full) => return Err(StoreError::Full { during }),
             Some(Fault::Io) => return Err(StoreError::Io { during, detail: "flush".to_owned() }),
             Some(Fault::Conflict | Fault::UnknownAfter) | None => {}
@@ -100,7 +104,12 @@ impl CaseStore for FaultyStore {
     async fn find(&self, case: &CaseRef) -> Result<Option<CaseRow>, StoreError> {
         self.inner.find(case).await
     }
-    async fn list(&self, filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Result<Vec<CaseRow>, StoreError> {
+    async fn list(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError> {
         self.inner.list(filter, after, limit).await
     }
     async fn counts(&self) -> Result<Vec<StageCount>, StoreError> {
@@ -118,7 +127,13 @@ impl CaseStore for FaultyStore {
     async fn events_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
         self.inner.events_of(streams).await
     }
-    async fn entities(&self, kind: StreamKind, parent: Option<StreamId>, after: Option<StreamId>, limit: u32) -> Result<Vec<EntityRow>, StoreError> {
+    async fn entities(
+        &self,
+        kind: StreamKind,
+        parent: Option<StreamId>,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<EntityRow>, StoreError> {
         self.inner.entities(kind, parent, after, limit).await
     }
     async fn lookups(&self, keys: &[Lookup]) -> Result<Vec<Option<StreamId>>, StoreError> {
@@ -127,20 +142,38 @@ impl CaseStore for FaultyStore {
     async fn deadlines(&self, streams: &[StreamId]) -> Result<Vec<StoredDeadline>, StoreError> {
         self.inner.deadlines(streams).await
     }
-    async fn deadlines_before(&self, before: Timestamp, after: Option<(Timestamp, StreamId, String)>, limit: u32) -> Result<Vec<StoredDeadline>, StoreError> {
+    async fn deadlines_before(
+        &self,
+        before: Timestamp,
+        after: Option<(Timestamp, StreamId, String)>,
+        limit: u32,
+    ) -> Result<Vec<StoredDeadline>, StoreError> {
         self.inner.deadlines_before(before, after, limit).await
     }
 }
 
 #[async_trait]
 impl WorkStore for FaultyStore {
-    async fn claim_clocks(&self, now: Timestamp, owner: Uuid, lease: Duration, limit: u32) -> Result<Vec<DueClock>, StoreError> {
+    async fn claim_clocks(
+        &self,
+        now: Timestamp,
+        owner: Uuid,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<DueClock>, StoreError> {
         self.inner.claim_clocks(now, owner, lease, limit).await
     }
     async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError> {
         self.inner.release_clock(stream, key, epoch).await
     }
-    async fn claim_jobs(&self, now: Timestamp, queues: &[String], owner: Uuid, lease: Duration, limit: u32) -> Result<Vec<DueJob>, StoreError> {
+    async fn claim_jobs(
+        &self,
+        now: Timestamp,
+        queues: &[String],
+        owner: Uuid,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<DueJob>, StoreError> {
         self.inner.claim_jobs(now, queues, owner, lease, limit).await
     }
     async fn extend_job(&self, id: JobId, epoch: u64, lease: Duration) -> Result<bool, StoreError> {
@@ -155,7 +188,12 @@ impl WorkStore for FaultyStore {
     async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError> {
         self.inner.retry_job(id, run_at).await
     }
-    async fn jobs(&self, incidents: bool, after: Option<JobId>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+    async fn jobs(
+        &self,
+        incidents: bool,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError> {
         self.inner.jobs(incidents, after, limit).await
     }
     async fn heartbeat(&self, worker: Uuid) -> Result<(), StoreError> {
@@ -164,13 +202,19 @@ impl WorkStore for FaultyStore {
     async fn sweep(&self, silent: Duration) -> Result<u64, StoreError> {
         self.inner.sweep(silent).await
     }
-    async fn wait_for_work(&self, at_most: Duration)  {
-        self.inner.wait_for_work(at_most).await
+    async fn wait_for_work(&self, at_most: Duration) {
+        self.inner.wait_for_work(at_most).await;
     }
     async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
         self.inner.start_operation(operation, job).await
     }
-    async fn update_operation(&self, id: Uuid, percent: u8, result: Option<&[u8]>, at: Timestamp) -> Result<(), StoreError> {
+    async fn update_operation(
+        &self,
+        id: Uuid,
+        percent: u8,
+        result: Option<&[u8]>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.inner.update_operation(id, percent, result, at).await
     }
     async fn operation(&self, id: Uuid) -> Result<Option<Operation>, StoreError> {
@@ -190,7 +234,13 @@ impl Directory for FaultyStore {
 
 #[async_trait]
 impl Registry for FaultyStore {
-    async fn put_calendar(&self, name: &Name, hash: &Hash, bytes: &[u8], at: Timestamp) -> Result<(), StoreError> {
+    async fn put_calendar(
+        &self,
+        name: &Name,
+        hash: &Hash,
+        bytes: &[u8],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.inner.put_calendar(name, hash, bytes, at).await
     }
     async fn calendar(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
@@ -205,7 +255,12 @@ impl Registry for FaultyStore {
     async fn definitions(&self) -> Result<Vec<StoredDefinition>, StoreError> {
         self.inner.definitions().await
     }
-    async fn activate(&self, workflow: &Name, hash: &DefinitionHash, at: Timestamp) -> Result<(), StoreError> {
+    async fn activate(
+        &self,
+        workflow: &Name,
+        hash: &DefinitionHash,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.inner.activate(workflow, hash, at).await
     }
     async fn active(&self, workflow: &Name) -> Result<Option<DefinitionHash>, StoreError> {
@@ -221,7 +276,13 @@ impl Registry for FaultyStore {
 
 #[async_trait]
 impl AccessStore for FaultyStore {
-    async fn accesses(&self, stream: Option<StreamId>, official: Option<OfficialId>, before: Option<(Timestamp, Uuid)>, limit: u32) -> Result<Vec<AccessRecord>, StoreError> {
+    async fn accesses(
+        &self,
+        stream: Option<StreamId>,
+        official: Option<OfficialId>,
+        before: Option<(Timestamp, Uuid)>,
+        limit: u32,
+    ) -> Result<Vec<AccessRecord>, StoreError> {
         self.inner.accesses(stream, official, before, limit).await
     }
 }

@@ -11,57 +11,67 @@ use qadiya_engine::authorize::Principal;
 use qadiya_engine::clock::{Clock, ManualClock};
 use qadiya_engine::ids::{IdSource, SeededIds};
 use qadiya_engine::query::Viewer;
-use qadiya_engine::submit::{Accepted, AccessContext, ActInput, ActorChoice, Submission, SubmitError, Target};
+use qadiya_engine::submit::{
+    Accepted, AccessContext, ActInput, ActorChoice, Submission, SubmitError, Target,
+};
 use qadiya_engine::{Engine, Settings};
 use qadiya_ledger::Value;
 use qadiya_ledger::key::Ed25519Signer;
 
 use super::faulty::FaultyStore;
 
-pub const FLOW: &[u8] = include_bytes!("small-case.yaml");
+pub(crate) const FLOW: &[u8] = include_bytes!("small-case.yaml");
 
-pub fn start() -> Timestamp {
+pub(crate) fn start() -> Timestamp {
     "2026-03-02T06:00:00Z".parse().unwrap()
 }
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub fn italy() -> Vec<u8> {
+pub(crate) fn italy() -> Vec<u8> {
     std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../workflows/calendars/italy.v1.yaml")).unwrap()
 }
 
-pub struct Court {
-    pub engine: Engine,
-    pub store: Arc<FaultyStore>,
-    pub clock: Arc<ManualClock>,
-    pub ids: Arc<SeededIds>,
-    pub fatal: Arc<AtomicUsize>,
-    pub clerk: Principal,
-    pub judge: Principal,
-    pub other_judge: Principal,
-    pub prosecutor: Principal,
+pub(crate) struct Court {
+    pub(crate) engine: Engine,
+    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) ids: Arc<SeededIds>,
+    pub(crate) fatal: Arc<AtomicUsize>,
+    pub(crate) clerk: Principal,
+    pub(crate) judge: Principal,
+    pub(crate) other_judge: Principal,
+    pub(crate) prosecutor: Principal,
     keys: AtomicU32,
 }
 
 /// An engine on a store; several may run on one.
-pub async fn engine_on(store: &Arc<FaultyStore>, clock: &Arc<ManualClock>, ids: &Arc<SeededIds>, settings: Settings) -> Engine {
+pub(crate) async fn engine_on(
+    store: &Arc<FaultyStore>,
+    clock: &Arc<ManualClock>,
+    ids: &Arc<SeededIds>,
+    settings: Settings,
+) -> Engine {
     let signer = Arc::new(Ed25519Signer::from_seed(&[7; 32]));
-    Engine::start(Arc::clone(store) as _, Arc::clone(clock) as _, Arc::clone(ids) as _, signer, settings).await.unwrap()
+    Engine::start(store.clone(), clock.clone(), ids.clone(), signer, settings).await.unwrap()
 }
 
-pub fn settings(fatal: &Arc<AtomicUsize>) -> Settings {
+pub(crate) fn settings(fatal: &Arc<AtomicUsize>) -> Settings {
     let fatal = Arc::clone(fatal);
-    Settings::new("court.example/log", Arc::new(move |_| drop(fatal.fetch_add(1, Ordering::SeqCst))))
+    let count = move |_: &qadiya_store::StoreError| {
+        fatal.fetch_add(1, Ordering::SeqCst);
+    };
+    Settings::new("court.example/log", Arc::new(count))
 }
 
 impl Court {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|settings| settings).await
     }
 
-    pub async fn with(change: impl FnOnce(Settings) -> Settings) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(Settings) -> Settings) -> Self {
         let store = Arc::new(FaultyStore::new(start()));
         let clock = Arc::new(ManualClock::new(start()));
         let ids = Arc::new(SeededIds::new(1));
@@ -74,19 +84,30 @@ impl Court {
         let judge = official(&engine, "Judge One", "judge").await;
         let other_judge = official(&engine, "Judge Two", "judge").await;
         let prosecutor = official(&engine, "Prosecutor One", "prosecutor").await;
-        Self { engine, store, clock, ids, fatal, clerk, judge, other_judge, prosecutor, keys: AtomicU32::new(0) }
+        Self {
+            engine,
+            store,
+            clock,
+            ids,
+            fatal,
+            clerk,
+            judge,
+            other_judge,
+            prosecutor,
+            keys: AtomicU32::new(0),
+        }
     }
 
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("key-{}", self.keys.fetch_add(1, Ordering::SeqCst))
     }
 
-    pub fn context(&self, route: &str) -> AccessContext {
+    pub(crate) fn context(&self, route: &str) -> AccessContext {
         let request = self.ids.id(self.clock.now()).unwrap();
         AccessContext { request, route: route.to_owned(), purpose: Some("work".to_owned()) }
     }
 
-    pub fn viewer(&self, who: &Principal) -> Viewer {
+    pub(crate) fn viewer(&self, who: &Principal) -> Viewer {
         Viewer {
             principal: who.clone(),
             role: None,
@@ -97,7 +118,7 @@ impl Court {
     }
 
     /// A submission with a fresh key and its access record.
-    pub fn asking(&self, who: &Principal, target: Target, act: Value) -> Submission {
+    pub(crate) fn asking(&self, who: &Principal, target: Target, act: Value) -> Submission {
         let actor = ActorChoice::ByPrincipal { principal: who.clone(), role: None };
         Submission {
             key: Some(self.key()),
@@ -106,22 +127,22 @@ impl Court {
         }
     }
 
-    pub async fn open(&self) -> Accepted {
+    pub(crate) async fn open(&self) -> Accepted {
         self.engine.submit(self.asking(&self.clerk, new_case(), command("receive"))).await.unwrap()
     }
 
-    pub async fn note(&self, case: &Accepted, text: &str) -> Result<Accepted, SubmitError> {
+    pub(crate) async fn note(&self, case: &Accepted, text: &str) -> Result<Accepted, SubmitError> {
         self.engine.submit(self.asking(&self.clerk, Target::Case(case.stream), note(text))).await
     }
 
     /// The numbers of a case's events.
-    pub async fn events(&self, case: &Accepted) -> Vec<u64> {
+    pub(crate) async fn events(&self, case: &Accepted) -> Vec<u64> {
         let events = self.engine.store().events(case.stream, 1, 1000).await.unwrap();
         events.iter().map(|event| event.seq).collect()
     }
 }
 
-pub async fn official(engine: &Engine, called: &str, role: &str) -> Principal {
+pub(crate) async fn official(engine: &Engine, called: &str, role: &str) -> Principal {
     let official = engine.name_official(&Actor::System, called).await.unwrap();
     engine
         .appoint(&Actor::System, official, name(role), None, "order 1/2026", Timestamp::UNIX_EPOCH, None)
@@ -130,24 +151,25 @@ pub async fn official(engine: &Engine, called: &str, role: &str) -> Principal {
     token(engine, official, false).await
 }
 
-pub async fn token(engine: &Engine, official: OfficialId, service: bool) -> Principal {
-    let issued = engine.issue_token(&Actor::System, official, service, Vec::new(), None, "test").await.unwrap();
+pub(crate) async fn token(engine: &Engine, official: OfficialId, service: bool) -> Principal {
+    let issued =
+        engine.issue_token(&Actor::System, official, service, Vec::new(), None, "test").await.unwrap();
     engine.authenticate(issued.1.expose()).await.unwrap()
 }
 
-pub fn new_case() -> Target {
+pub(crate) fn new_case() -> Target {
     Target::New { workflow: name("small-case"), alias: None, group: None, person: None }
 }
 
-pub fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-pub fn command(command: &str) -> Value {
+pub(crate) fn command(command: &str) -> Value {
     Value::map([("command", text(command))])
 }
 
-pub fn note(said: &str) -> Value {
+pub(crate) fn note(said: &str) -> Value {
     let record = Value::map([("record", text("note")), ("fields", Value::map([("text", text(said))]))]);
     Value::map([("command", text("write-note")), ("records", Value::List(vec![record]))])
 }

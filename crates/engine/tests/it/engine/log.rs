@@ -71,7 +71,8 @@ async fn whatever_is_changed_is_found() {
         }),
         ("a changed folded state", FaultKind::Row, |tables, case| {
             let row = tables.cases.get_mut(&case).unwrap();
-            row.state = String::from_utf8(row.state.clone()).unwrap().replace("received", "receives").into_bytes();
+            row.state =
+                String::from_utf8(row.state.clone()).unwrap().replace("received", "receives").into_bytes();
         }),
         ("a changed clock", FaultKind::Deadline, |tables, case| {
             let clock = tables.deadlines.iter_mut().find(|((stream, _), _)| *stream == case).unwrap().1;
@@ -111,8 +112,17 @@ async fn whatever_is_changed_is_found() {
             tables.definitions.values_mut().next().unwrap().bytes.push(b'\n');
         }),
         ("a changed official", FaultKind::Row, |tables, _| {
-            let official = tables.entities.values_mut().find(|row| row.kind == qadiya_domain::ids::StreamKind::Official).unwrap();
-            official.state = String::from_utf8(official.state.clone()).unwrap().replace("clerk", "judge").replace("Clerk", "Judge").replace("Judge", "Head").into_bytes();
+            let official = tables
+                .entities
+                .values_mut()
+                .find(|row| row.kind == qadiya_domain::ids::StreamKind::Official)
+                .unwrap();
+            official.state = String::from_utf8(official.state.clone())
+                .unwrap()
+                .replace("clerk", "judge")
+                .replace("Clerk", "Judge")
+                .replace("Judge", "Head")
+                .into_bytes();
         }),
     ];
     for (what, kind, change) in table {
@@ -158,7 +168,7 @@ async fn a_log_that_contradicts_its_checkpoint_is_not_signed_again() {
     });
     // A new process has nothing in memory and believes the store only.
     let second = engine_on(&court.store, &court.clock, &court.ids, settings(&court.fatal)).await;
-    court.store.inner.advance(std::time::Duration::from_secs(60));
+    court.store.inner.advance(std::time::Duration::from_mins(1));
     let found = second.sequence_once().await;
     assert!(matches!(found, Err(EngineError::Log(_))), "{found:?}");
     assert!(matches!(court.engine.sequence_once().await, Ok(0) | Err(EngineError::Log(_))));
@@ -173,18 +183,17 @@ async fn two_sequencers_number_every_event_once() {
     for round in 0..10 {
         court.open().await;
         if round % 3 == 0 {
-            court.store.inner.advance(std::time::Duration::from_secs(60));
+            court.store.inner.advance(std::time::Duration::from_mins(1));
         }
         let (one, two) = tokio::join!(court.engine.sequence_once(), second.sequence_once());
         numbered += one.unwrap() + two.unwrap();
     }
-    court.store.inner.advance(std::time::Duration::from_secs(60));
+    court.store.inner.advance(std::time::Duration::from_mins(1));
     numbered += second.sequence_once().await.unwrap();
     let report = verify(&court).await;
     assert!(report.is_clean(), "{:#?}", report.faults);
     assert_eq!(report.pending, 0);
     assert!(numbered >= 11, "{numbered}");
-    drop(Arc::clone(&court.store));
 }
 
 #[tokio::test]
@@ -193,11 +202,10 @@ async fn a_store_of_another_log_is_not_opened() {
     let mut other = settings(&court.fatal);
     other.origin = "other.example/log".to_owned();
     let signer = Arc::new(qadiya_ledger::key::Ed25519Signer::from_seed(&[7; 32]));
-    let store = Arc::clone(&court.store);
     let found = qadiya_engine::Engine::start(
-        store as _,
-        Arc::clone(&court.clock) as _,
-        Arc::clone(&court.ids) as _,
+        court.store.clone(),
+        court.clock.clone(),
+        court.ids.clone(),
         signer,
         other,
     )

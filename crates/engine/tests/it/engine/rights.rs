@@ -47,10 +47,20 @@ async fn an_appointment_counts_while_it_runs_and_not_a_moment_longer() {
     let case = court.open().await;
     let held = court.clerk.appointments[0].id;
     let until = court.engine.clock().now();
-    court.engine.end_appointment(&Actor::System, court.clerk.official, held, until, "order 2/2026").await.unwrap();
+    court
+        .engine
+        .end_appointment(&Actor::System, court.clerk.official, held, until, "order 2/2026")
+        .await
+        .unwrap();
     let fresh = token(&court.engine, court.clerk.official, false).await;
-    refused(&court, court.asking(&fresh, Target::Case(case.stream), note("late")), RefusalCode::Appointment).await;
-    refused(&court, court.asking(&fresh, Target::Named("nothing".to_owned()), note("late")), RefusalCode::Appointment).await;
+    refused(&court, court.asking(&fresh, Target::Case(case.stream), note("late")), RefusalCode::Appointment)
+        .await;
+    refused(
+        &court,
+        court.asking(&fresh, Target::Named("nothing".to_owned()), note("late")),
+        RefusalCode::Appointment,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -60,7 +70,11 @@ async fn an_appointment_for_another_workflow_gives_nothing_here() {
     let by = &Actor::System;
     let official = court.engine.name_official(by, "Clerk Elsewhere").await.unwrap();
     let elsewhere = Some(name("other-flow"));
-    court.engine.appoint(by, official, name("clerk"), elsewhere, "order 3", Timestamp::UNIX_EPOCH, None).await.unwrap();
+    court
+        .engine
+        .appoint(by, official, name("clerk"), elsewhere, "order 3", Timestamp::UNIX_EPOCH, None)
+        .await
+        .unwrap();
     let clerk = token(&court.engine, official, false).await;
     let found = court.engine.submit(court.asking(&clerk, Target::Case(case.stream), note("hello"))).await;
     assert!(matches!(found, Err(SubmitError::NotFound)), "{found:?}");
@@ -85,8 +99,9 @@ async fn a_token_opens_nothing_once_it_is_revoked_or_over() {
     let court = Court::new().await;
     let by = &Actor::System;
     let official = court.clerk.official;
-    let until = court.engine.clock().now().checked_add(Duration::from_secs(60)).unwrap();
-    let (_, short) = court.engine.issue_token(by, official, false, Vec::new(), Some(until), "short").await.unwrap();
+    let until = court.engine.clock().now().checked_add(Duration::from_mins(1)).unwrap();
+    let (_, short) =
+        court.engine.issue_token(by, official, false, Vec::new(), Some(until), "short").await.unwrap();
     let (id, long) = court.engine.issue_token(by, official, false, Vec::new(), None, "long").await.unwrap();
     assert!(court.engine.authenticate(short.expose()).await.is_ok());
     court.clock.set(until);
@@ -107,7 +122,8 @@ async fn a_token_limited_to_roles_gives_only_those() {
     let case = court.open().await;
     let by = &Actor::System;
     let limited = vec![name("prosecutor")];
-    let issued = court.engine.issue_token(by, court.clerk.official, false, limited, None, "limited").await.unwrap();
+    let issued =
+        court.engine.issue_token(by, court.clerk.official, false, limited, None, "limited").await.unwrap();
     let clerk = court.engine.authenticate(issued.1.expose()).await.unwrap();
     let found = court.engine.submit(court.asking(&clerk, Target::Case(case.stream), note("hello"))).await;
     assert!(matches!(found, Err(SubmitError::Forbidden(_))), "{found:?}");
@@ -118,8 +134,11 @@ async fn a_trial_runs_only_where_everybody_is_synthetic() {
     let court = Court::new().await;
     let flow = String::from_utf8(FLOW.to_vec()).unwrap();
     // A state that nothing leads to is a finding; the file is a trial.
-    let flow = flow.replace("version: 1", "version: 2").replace("  done: {", "  island: {title: Island, acts: judge}\n  done: {");
-    let published = court.engine.publish(&Actor::System, flow.as_bytes(), &[(name("italy"), italy())]).await.unwrap();
+    let flow = flow
+        .replace("version: 1", "version: 2")
+        .replace("  done: {", "  island: {title: Island, acts: judge}\n  done: {");
+    let published =
+        court.engine.publish(&Actor::System, flow.as_bytes(), &[(name("italy"), italy())]).await.unwrap();
     assert!(!published.proved, "{:?}", published.findings);
     court.engine.activate(&Actor::System, &name("small-case"), published.hash).await.unwrap();
     court.store.inner.tamper(|tables| tables.settings.insert("synthetic".to_owned(), "false".to_owned()));
@@ -140,7 +159,10 @@ async fn an_operation_is_carried_out_once_with_the_rights_of_the_day() {
     let work = |key: &str| Work::Batch {
         token: court.clerk.token.0,
         role: None,
-        items: vec![item(&one, note("a"), &format!("{key}-a")), item(&two, command("rule"), &format!("{key}-b"))],
+        items: vec![
+            item(&one, note("a"), &format!("{key}-a")),
+            item(&two, command("rule"), &format!("{key}-b")),
+        ],
     };
     let id = court.engine.start_operation(&court.clerk, &work("first"), "op-1").await.unwrap();
     assert_eq!(court.engine.start_operation(&court.clerk, &work("first"), "op-1").await.unwrap(), id);
