@@ -3,6 +3,7 @@
 
 mod access;
 mod case;
+mod installation;
 mod lists;
 mod views;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::authorize::Principal;
 use crate::error::EngineError;
 
+pub use installation::{IncidentView, WorkflowVersion};
 pub use views::*;
 
 /// Who asks, as what, and why.

@@ -109,11 +109,7 @@ fn log(name: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Replays on the converted file: where the case ends (foreign identifier), whether it may end there, what was refused.
-fn replay(
-    file: &Value,
-    opening: &str,
-    events: &[String],
-) -> (String, bool, Vec<usize>) {
+fn replay(file: &Value, opening: &str, events: &[String]) -> (String, bool, Vec<usize>) {
     let mut case = target::Case::default();
     let nothing = BTreeMap::new();
     let opened = target::run(file, &mut case, &file["commands"][opening], "replayer", &nothing);

@@ -103,6 +103,10 @@ impl Engine {
     ) -> Result<ListPage, QueryError> {
         let now = self.clock().now();
         self.admit(who, now).await?;
+        if self.visible_workflows(who, now).await?.is_empty() {
+            self.note_access(who, Vec::new(), AccessOutcome::Denied, now).await?;
+            return Err(QueryError::Forbidden("your capacities see no workflow".to_owned()));
+        }
         let limit = limit.clamp(1, PAGE);
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut after = match after {
@@ -206,6 +210,10 @@ impl Engine {
     async fn read_feed(&self, who: &Viewer, from: u64, limit: u32) -> Result<FeedPage, QueryError> {
         let now = self.clock().now();
         self.admit(who, now).await?;
+        if self.visible_workflows(who, now).await?.is_empty() {
+            self.note_access(who, Vec::new(), AccessOutcome::Denied, now).await?;
+            return Err(QueryError::Forbidden("your capacities see no workflow".to_owned()));
+        }
         let items = self.store().feed(from, limit.clamp(1, PAGE)).await?;
         let size = self.store().log_size().await?;
         let streams: BTreeSet<StreamId> = items.iter().map(|item| item.entry.stream).collect();
@@ -242,6 +250,10 @@ impl Engine {
     ) -> Result<WorkPage, QueryError> {
         let now = self.clock().now();
         self.admit(who, now).await?;
+        if self.visible_workflows(who, now).await?.is_empty() {
+            self.note_access(who, Vec::new(), AccessOutcome::Denied, now).await?;
+            return Err(QueryError::Forbidden("your capacities see no workflow".to_owned()));
+        }
         let limit = limit.clamp(1, PAGE);
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut position = match after {

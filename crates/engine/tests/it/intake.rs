@@ -14,6 +14,7 @@ use qadiya_engine::query::Viewer;
 use qadiya_engine::submit::ActorChoice;
 use qadiya_store::access::AccessOutcome;
 use qadiya_store::read::{CaseFilter, CaseStore};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::bench::{self, Bench, name};
@@ -225,7 +226,7 @@ async fn an_import_that_was_killed_ends_like_one_in_one_go() {
         let court = Court::open().await;
         let (engine, by, bytes) = (court.bench.engine.clone(), court.by(), list.clone());
         let (told, mut seen) = tokio::sync::mpsc::unbounded_channel();
-        let task = tokio::spawn(async move {
+        let task = TaskTracker::new().spawn(async move {
             let options = ImportOptions::dry_run(TODAY).unwrap().for_real();
             let progress = move |_: u64, _: u64| told.send(()).unwrap_or_default();
             engine.import_manifest(&by, "list", Cursor::new(bytes), &options, &progress).await

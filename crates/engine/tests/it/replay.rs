@@ -8,6 +8,7 @@ use qadiya_domain::ids::StreamId;
 use qadiya_engine::event_log::{EventLog, LogEvent, LogSource, ReadOptions, Trace};
 use qadiya_engine::replay::{ReplayError, ReplayReport};
 use qadiya_store::CaseStore;
+use tokio_util::task::TaskTracker;
 
 use crate::bench::{self, Bench};
 
@@ -115,7 +116,7 @@ async fn a_replay_that_was_broken_off_goes_on_where_it_stood() {
     let engine = broken.engine.clone();
     let half = log.clone();
     let (told, mut seen) = tokio::sync::mpsc::unbounded_channel();
-    let task = tokio::spawn(async move {
+    let task = TaskTracker::new().spawn(async move {
         let progress = move |done: u64, _: u64| told.send(done).unwrap_or_default();
         engine.replay(&by, &half, &definition.workflow, &progress).await
     });
