@@ -1,10 +1,14 @@
 //! The workflow language: from the text of a file to a checked [`Definition`].
 
+pub mod check;
 pub mod configuration;
 pub mod finding;
 pub mod guard;
 pub mod model;
+pub mod read;
 
+pub use check::check;
 pub use finding::{CheckId, Finding, Place, Severity};
 pub use guard::Guard;
 pub use model::Definition;
+pub use read::{Source, load, read};

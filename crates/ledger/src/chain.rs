@@ -75,7 +75,11 @@ impl Head {
             return Err(ChainFault::Gap { expected, found: link.seq });
         }
         if link.prev_hash != self.hash {
-            return Err(ChainFault::PrevMismatch { seq: link.seq, expected: self.hash, found: link.prev_hash });
+            return Err(ChainFault::PrevMismatch {
+                seq: link.seq,
+                expected: self.hash,
+                found: link.prev_hash,
+            });
         }
         let computed = event_hash(link.bytes);
         if computed != link.hash {
@@ -166,8 +170,7 @@ pub fn verify_sealed_chain<'a>(
 
 /// Compares what the bytes say of their place with the place they were found in.
 pub(crate) fn check_seal(stream: &str, link: &Link<'_>) -> Result<(), ChainFault> {
-    let seal =
-        Seal::read(link.bytes).map_err(|source| ChainFault::Unreadable { seq: link.seq, source })?;
+    let seal = Seal::read(link.bytes).map_err(|source| ChainFault::Unreadable { seq: link.seq, source })?;
     if seal.stream != stream || seal.seq != link.seq {
         return Err(ChainFault::Misplaced { seq: link.seq, says_stream: seal.stream, says_seq: seal.seq });
     }

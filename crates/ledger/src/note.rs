@@ -127,7 +127,9 @@ pub fn parse_verifier_key(line: &str) -> Result<(Origin, PublicKey), NoteError> 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
     /// A name that may not stand in a signature line.
-    #[error("reading a log's name: it must not be empty nor hold white space, control characters or a plus sign")]
+    #[error(
+        "reading a log's name: it must not be empty nor hold white space, control characters or a plus sign"
+    )]
     BadName,
     /// A verifier key line of another form or type, or with a label that is not its own.
     #[error("reading a verifier key: expected name+label+base64 of an Ed25519 key, with the key's own label")]

@@ -60,7 +60,9 @@ pub enum ReceiptError {
         index: u64,
     },
     /// The stored hashes are not those that were signed.
-    #[error("making a receipt: the stored hashes do not lead to the signed root; run a verification of the store")]
+    #[error(
+        "making a receipt: the stored hashes do not lead to the signed root; run a verification of the store"
+    )]
     OtherHashes,
     /// The receipt was signed by another key.
     #[error("checking a receipt: it names the key {named}, the given key is {given}")]
@@ -122,8 +124,7 @@ impl Receipt {
             return Err(ReceiptError::OtherKey { named: self.key_id, given });
         }
         let leaf = tree::leaf_hash(event.as_bytes());
-        let root =
-            tree::root_by_path(leaf, self.index, self.size, &self.path).map_err(ReceiptError::Path)?;
+        let root = tree::root_by_path(leaf, self.index, self.size, &self.path).map_err(ReceiptError::Path)?;
         key.verify(receipt_text(&self.origin, self.size, &root).as_bytes(), &self.signature)
             .map_err(ReceiptError::Signature)
     }

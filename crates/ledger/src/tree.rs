@@ -8,6 +8,8 @@ mod frontier;
 
 pub use frontier::{Frontier, FrontierError, Node};
 
+use std::cell::RefCell;
+
 use crate::hash::Hash;
 
 /// The hash of a leaf's content, RFC 6962: SHA-256 of a zero byte and the content.
@@ -62,7 +64,7 @@ pub fn consistency_proof(leaves: &[Hash], old_size: u64) -> Option<Vec<Hash>> {
 pub fn inclusion_proof_from(
     size: u64,
     index: u64,
-    node: &impl Fn(u32, u64) -> Option<Hash>,
+    node: &(impl Fn(u8, u64) -> Option<Hash> + ?Sized),
 ) -> Option<Vec<Hash>> {
     if index >= size {
         return None;
@@ -88,7 +90,7 @@ pub fn inclusion_proof_from(
 pub fn consistency_proof_from(
     size: u64,
     old_size: u64,
-    node: &impl Fn(u32, u64) -> Option<Hash>,
+    node: &(impl Fn(u8, u64) -> Option<Hash> + ?Sized),
 ) -> Option<Vec<Hash>> {
     if old_size > size {
         return None;
@@ -116,6 +118,27 @@ pub fn consistency_proof_from(
     }
     path.reverse();
     Some(path)
+}
+
+/// The complete nodes, as (level, index), that [`inclusion_proof_from`] asks for when all of them are stored: a store that
+/// reads asynchronously fetches these first.
+pub fn inclusion_places(size: u64, index: u64) -> Vec<(u8, u64)> {
+    asked_for(|node| inclusion_proof_from(size, index, node))
+}
+
+/// The complete nodes that [`consistency_proof_from`] asks for; see [`inclusion_places`].
+pub fn consistency_places(size: u64, old_size: u64) -> Vec<(u8, u64)> {
+    asked_for(|node| consistency_proof_from(size, old_size, node))
+}
+
+/// Makes a proof from a source that has every node, and remembers which were asked for.
+fn asked_for(proof: impl FnOnce(&dyn Fn(u8, u64) -> Option<Hash>) -> Option<Vec<Hash>>) -> Vec<(u8, u64)> {
+    let places = RefCell::new(Vec::new());
+    let made = proof(&|level, index| {
+        places.borrow_mut().push((level, index));
+        Some(Hash::ZERO)
+    });
+    if made.is_some() { places.into_inner() } else { Vec::new() }
 }
 
 /// The root of a tree of `size` leaves that holds `leaf` at `index`, by a path from the leaf up.
@@ -214,12 +237,17 @@ fn split(size: u64) -> u64 {
     1 << (u64::BITS - 1 - (size.max(2) - 1).leading_zeros())
 }
 
+/// The exponent of a power of two.
+fn log2(power: u64) -> u8 {
+    u8::try_from(power.trailing_zeros()).unwrap_or(u8::MAX)
+}
+
 /// The root over the leaves from `low` up to `high` (not empty), where `low` is a multiple of the largest power
 /// of two in the range, as every range of a tree's division is.
-fn range_root(low: u64, high: u64, node: &impl Fn(u32, u64) -> Option<Hash>) -> Option<Hash> {
+fn range_root(low: u64, high: u64, node: &(impl Fn(u8, u64) -> Option<Hash> + ?Sized)) -> Option<Hash> {
     let size = high - low;
     if size.is_power_of_two() {
-        let level = size.trailing_zeros();
+        let level = log2(size);
         let stored = node(level, low >> level);
         if stored.is_some() || size == 1 {
             return stored;
@@ -230,7 +258,7 @@ fn range_root(low: u64, high: u64, node: &impl Fn(u32, u64) -> Option<Hash>) -> 
 }
 
 /// A list of leaves as a source of nodes: level 0 only.
-fn leaves_as_nodes(leaves: &[Hash]) -> impl Fn(u32, u64) -> Option<Hash> {
+fn leaves_as_nodes(leaves: &[Hash]) -> impl Fn(u8, u64) -> Option<Hash> {
     |level, index| {
         if level > 0 {
             return None;

@@ -170,7 +170,9 @@ impl Verifier {
                 frontier.push(*leaf);
             }
             if frontier.size() < checkpoint.size {
-                self.report.faults.push(Fault::LogTooShort { entries: frontier.size(), size: checkpoint.size });
+                self.report
+                    .faults
+                    .push(Fault::LogTooShort { entries: frontier.size(), size: checkpoint.size });
             } else if frontier.root() == checkpoint.root {
                 self.report.checkpoints += 1;
                 self.report.covered = checkpoint.size;

@@ -1,6 +1,11 @@
 //! Guards: conditions written as words. This file holds their shape; parsing, typing, evaluation and explanation
 //! are in the files below.
 
+pub mod explain;
+pub mod parse;
+
+pub use explain::{explain, why_not, words};
+
 use std::collections::BTreeSet;
 
 use crate::name::Name;

@@ -305,7 +305,9 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
         match found {
             Some(b'"') => {
                 let name = self.quoted()?;
-                visitor.visit_enum(name.into_deserializer()).map_err(|error: CanonicalError| error.or_at(start))
+                visitor
+                    .visit_enum(name.into_deserializer())
+                    .map_err(|error: CanonicalError| error.or_at(start))
             }
             Some(b'{') => {
                 self.enter()?;
@@ -373,13 +375,11 @@ impl<'de> Members<'_, 'de> {
             },
             Form::AnyJson => (!self.seen.insert(name.clone())).then_some(Fault::DuplicateName),
         };
-        match fault {
-            Some(fault) => Err(CanonicalError::at(fault, start).within(Step::Name(name.into_owned()))),
-            None => {
-                self.last = Some(name);
-                Ok(())
-            }
+        if let Some(fault) = fault {
+            return Err(CanonicalError::at(fault, start).within(Step::Name(name.into_owned())));
         }
+        self.last = Some(name);
+        Ok(())
     }
 }
 
@@ -485,11 +485,7 @@ impl<'de> de::VariantAccess<'de> for Content<'de, Tagged<'_, 'de>> {
             .map_err(|error| error.within(Step::Name(self.name.into_owned())))
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Outcome<V::Value> {
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Outcome<V::Value> {
         de::Deserializer::deserialize_any(self.tagged.0, visitor)
             .map_err(|error| error.within(Step::Name(self.name.into_owned())))
     }

@@ -84,12 +84,11 @@ fn escaped(text: &str, out: &mut Vec<u8>) {
         let (plain, tail) = rest.split_at(position);
         out.extend_from_slice(plain);
         let Some((byte, tail)) = tail.split_first() else { break };
-        match short_escape(*byte) {
-            Some(letter) => out.extend_from_slice(&[b'\\', letter]),
-            None => {
-                out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(hex::encode([*byte]).as_bytes());
-            }
+        if let Some(letter) = short_escape(*byte) {
+            out.extend_from_slice(&[b'\\', letter]);
+        } else {
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(hex::encode([*byte]).as_bytes());
         }
         rest = tail;
     }

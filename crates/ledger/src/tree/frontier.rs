@@ -10,7 +10,7 @@ use crate::hash::Hash;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// Height above the leaves; the leaves have level 0.
-    pub level: u32,
+    pub level: u8,
     /// Place among the nodes of its level.
     pub index: u64,
     /// Its hash.
@@ -27,7 +27,9 @@ pub struct Frontier {
 
 /// Stored parts that cannot be a frontier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("restoring a tree of {size} leaves: needs {needed} subtree roots, got {found}; read them again from the log's nodes")]
+#[error(
+    "restoring a tree of {size} leaves: needs {needed} subtree roots, got {found}; read them again from the log's nodes"
+)]
 pub struct FrontierError {
     /// The stored size.
     pub size: u64,
@@ -50,7 +52,7 @@ impl Frontier {
         let mut hash = leaf;
         let mut index = self.size;
         // Each trailing one of the size is a complete subtree that the new leaf makes half of a larger one.
-        for level in 1..=self.size.trailing_ones() {
+        for level in (1..=64_u8).take_while(|level| (self.size >> (level - 1)) & 1 == 1) {
             let Some(left) = self.peaks.pop() else { break };
             hash = node_hash(&left, &hash);
             index >>= 1;
@@ -89,8 +91,8 @@ impl Frontier {
 
     /// The places of the subtree roots of a tree of `size` leaves, as (level, index), the largest first: what a
     /// store must read to restore the frontier from completed nodes and leaves.
-    pub fn places(size: u64) -> impl Iterator<Item = (u32, u64)> {
-        (0..u64::BITS)
+    pub fn places(size: u64) -> impl Iterator<Item = (u8, u64)> {
+        (0..64_u8)
             .rev()
             .filter(move |level| (size >> level) & 1 == 1)
             .map(move |level| (level, (size >> level) & !1))

@@ -71,10 +71,17 @@ impl Streams {
                 faults.push(Fault::UnreadableEvent { at: at(), reason: source.to_string() });
             }
             // After a deletion, a change or a misplaced event the link cannot hold; it is one fault, named already.
-            Ok(()) if missing == 0 && event.prev_hash != head.hash && !stream.misplaced.contains_key(&head.seq) => {
+            Ok(())
+                if missing == 0
+                    && event.prev_hash != head.hash
+                    && !stream.misplaced.contains_key(&head.seq) =>
+            {
                 faults.push(Fault::BrokenLink { at: at(), expected: head.hash, found: event.prev_hash });
             }
-            Ok(()) | Err(ChainFault::Gap { .. } | ChainFault::PrevMismatch { .. } | ChainFault::HashMismatch { .. }) => {}
+            Ok(())
+            | Err(
+                ChainFault::Gap { .. } | ChainFault::PrevMismatch { .. } | ChainFault::HashMismatch { .. },
+            ) => {}
         }
         // Where bytes and stored hash differ, that is one fault; what follows is held to the stored hash.
         stream.events.insert(event.seq, Seen { hash: event.hash, logged: false, pending: false });
@@ -118,7 +125,9 @@ impl Streams {
                 let mutual = says.stream == *name
                     && stream.misplaced.get(&says.seq).is_some_and(|p| p.stream == *name && p.seq == *seq);
                 if !mutual {
-                    report.faults.push(Fault::MisplacedEvent { at: Place::new(name, *seq), says: says.clone() });
+                    report
+                        .faults
+                        .push(Fault::MisplacedEvent { at: Place::new(name, *seq), says: says.clone() });
                 } else if *seq < says.seq {
                     report.faults.push(Fault::SwappedEvents {
                         stream: name.clone(),

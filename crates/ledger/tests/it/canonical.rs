@@ -17,9 +17,15 @@ fn the_canonical_form_is_that_of_rfc_8785() {
         (Value::Int(MAX_INT), "9007199254740991"),
         (Value::Int(MIN_INT), "-9007199254740991"),
         (Value::from("\u{20ac}$\u{f}\nA'B\"\\\\\"/"), r#""€$\u000f\nA'B\"\\\\\"/""#),
-        (Value::from("\u{8}\t\u{c}\r\u{0}\u{1f}\u{7f}\u{2028}"), "\"\\b\\t\\f\\r\\u0000\\u001f\u{7f}\u{2028}\""),
+        (
+            Value::from("\u{8}\t\u{c}\r\u{0}\u{1f}\u{7f}\u{2028}"),
+            "\"\\b\\t\\f\\r\\u0000\\u001f\u{7f}\u{2028}\"",
+        ),
         (Value::List(vec![]), "[]"),
-        (Value::map([("b", Value::from(1)), ("a", Value::List(vec![Value::Bool(false)]))]), r#"{"a":[false],"b":1}"#),
+        (
+            Value::map([("b", Value::from(1)), ("a", Value::List(vec![Value::Bool(false)]))]),
+            r#"{"a":[false],"b":1}"#,
+        ),
         // The order of names in section 3.2.3 of the RFC, with its own example.
         (
             Value::map([
@@ -46,7 +52,7 @@ fn the_canonical_form_is_that_of_rfc_8785() {
 fn both_readers_refuse_what_has_no_value() {
     let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     let table: Vec<(String, Fault, &str, usize)> = vec![
-        ("".into(), Fault::Unfinished, "", 0),
+        (String::new(), Fault::Unfinished, "", 0),
         ("nul".into(), Fault::Expected("a value"), "", 0),
         ("null".into(), Fault::Null, "", 0),
         (r#"{"a":[1,null]}"#.into(), Fault::Null, "/a/1", 8),
@@ -83,7 +89,11 @@ fn both_readers_refuse_what_has_no_value() {
     ];
     for (input, fault, pointer, offset) in &table {
         let error = parse_lenient(input.as_bytes()).unwrap_err();
-        assert_eq!((error.fault(), error.pointer().as_str(), error.offset()), (fault, *pointer, Some(*offset)), "{input}");
+        assert_eq!(
+            (error.fault(), error.pointer().as_str(), error.offset()),
+            (fault, *pointer, Some(*offset)),
+            "{input}"
+        );
         assert!(parse(input.as_bytes()).is_err(), "{input}");
     }
     assert!(parse(deep(32).as_bytes()).is_ok());
@@ -123,10 +133,16 @@ fn an_error_names_the_place_and_never_the_value() {
     }
     for (input, expected) in [
         (r#"{"known":{"number":"Secret"}}"#, "at /known/number (byte 19): expected u8, found text"),
-        (r#"{"known":{"number":4321}}"#, "at /known/number (byte 19): expected u8, found another whole number"),
+        (
+            r#"{"known":{"number":4321}}"#,
+            "at /known/number (byte 19): expected u8, found another whole number",
+        ),
         (r#"{"Secret":1}"#, "at the whole value (byte 1): expected one of: known"),
         (r#""Secret""#, "at the whole value (byte 0): expected one of: known"),
-        (r#"{"known":{"numbre":1}}"#, "at /known/numbre (byte 10): unknown field `numbre`, expected `number`"),
+        (
+            r#"{"known":{"numbre":1}}"#,
+            "at /known/numbre (byte 10): unknown field `numbre`, expected `number`",
+        ),
         (r#"{"known":{}}"#, "at /known (byte 9): missing field `number`"),
         ("[1]", "at the whole value (byte 0): expected enum Kind, found list"),
     ] {

@@ -1,5 +1,11 @@
 //! The ledger seen from outside: one binary, one file for each part.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests stop the test where they fail, as tests do"
+)]
+
 mod canonical;
 mod chain;
 mod golden;

@@ -9,8 +9,31 @@ use qadiya_ledger::{
 /// Texts with everything that is hard: escapes, Arabic, both sides of the surrogate gap, astral characters.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     let hard = prop::sample::select(vec![
-        '\0', '\u{8}', '\t', '\n', '\u{b}', '\u{c}', '\r', '\u{1f}', ' ', '"', '\\', '/', 'a', 'é', '\u{7f}', 'ق',
-        'ۆ', '\u{2028}', '\u{d7ff}', '\u{e000}', '\u{feff}', '\u{ffff}', '\u{10000}', '😀', '\u{10ffff}',
+        '\0',
+        '\u{8}',
+        '\t',
+        '\n',
+        '\u{b}',
+        '\u{c}',
+        '\r',
+        '\u{1f}',
+        ' ',
+        '"',
+        '\\',
+        '/',
+        'a',
+        'é',
+        '\u{7f}',
+        'ق',
+        'ۆ',
+        '\u{2028}',
+        '\u{d7ff}',
+        '\u{e000}',
+        '\u{feff}',
+        '\u{ffff}',
+        '\u{10000}',
+        '😀',
+        '\u{10ffff}',
     ]);
     prop::collection::vec(prop_oneof![hard, any::<char>()], 0..6).prop_map(String::from_iter)
 }

@@ -1,0 +1,55 @@
+//! The checks of LANGUAGE 4.6 over a finished definition. Names, shapes and the types of single words are tested while
+//! the file is read ([`super::read`]); here are the checks that see the whole.
+
+pub mod auto;
+pub mod coverage;
+pub mod forms;
+pub mod known;
+pub mod ladder;
+pub mod people;
+pub mod search;
+pub mod system;
+
+use crate::workflow::finding::{CheckId, Finding, Severity};
+use crate::workflow::model::Definition;
+use crate::workflow::read::finding;
+
+/// Runs every check, adds what it finds to [`Definition::findings`], marks accepted warnings and sorts by place.
+pub fn check(definition: &mut Definition) {
+    let mut findings = std::mem::take(&mut definition.findings);
+    for check in [
+        coverage::findings,
+        forms::findings,
+        ladder::findings,
+        system::findings,
+        auto::findings,
+        known::findings,
+        people::findings,
+        search::findings,
+    ] {
+        findings.extend(check(definition));
+    }
+    accept(definition, &mut findings);
+    findings.sort();
+    findings.dedup();
+    definition.findings = findings;
+}
+
+/// Marks the warnings that the file accepts; an acceptance that accepts nothing is itself reported.
+fn accept(definition: &Definition, findings: &mut Vec<Finding>) {
+    let mut idle = Vec::new();
+    for accepted in &definition.accept {
+        let mut found = false;
+        for one in findings.iter_mut() {
+            if one.check == accepted.check && one.at == accepted.at && one.check.severity() == Severity::Warning {
+                one.accepted = Some(accepted.reason.clone());
+                found = true;
+            }
+        }
+        if !found {
+            let message = format!("there is no {} at `{}` to accept: take this line out", accepted.check, accepted.at);
+            idle.push(finding(accepted.place, CheckId::Unused, &accepted.at, message));
+        }
+    }
+    findings.extend(idle);
+}

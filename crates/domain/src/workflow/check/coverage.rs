@@ -1,0 +1,150 @@
+//! E-deadline, E-exit and E-final: every state has a clock, a way in, and ends are ends.
+
+use crate::name::Name;
+use crate::workflow::finding::{CheckId, Finding, Place};
+use crate::workflow::model::{Branch, Command, Deadline, Definition, From, Machine, State, Target};
+use crate::workflow::read::finding;
+
+/// The findings of this file.
+pub fn findings(definition: &Definition) -> Vec<Finding> {
+    let mut found = Vec::new();
+    deadlines(definition, &mut found);
+    exits(definition, &mut found);
+    finals(definition, &mut found);
+    found
+}
+
+/// Whether a deadline runs in every case that waits in this state.
+fn covers(definition: &Definition, deadline: &Deadline, machine: &Machine, state: &Name) -> bool {
+    let names = match machine {
+        Machine::Main => deadline.machine == Machine::Main && deadline.while_in.contains(definition, state),
+        Machine::Track(_) => matches!(&deadline.while_in, crate::workflow::model::States::These(names) if names.contains(state)),
+    };
+    names && deadline.machine == *machine
+}
+
+fn clock_of(definition: &Definition, machine: &Machine, state: &Name) -> Option<bool> {
+    // A deadline per record on the main line runs only where there is a record.
+    let of_track = |deadline: &Deadline| match machine {
+        Machine::Main => deadline.per.is_none(),
+        Machine::Track(_) => true,
+    };
+    let mut all = definition.deadlines.iter().filter(|deadline| covers(definition, deadline, machine, state)).peekable();
+    all.peek()?;
+    Some(all.any(|deadline| deadline.guard.is_always() && of_track(deadline)))
+}
+
+fn deadlines(definition: &Definition, found: &mut Vec<Finding>) {
+    let mut report = |place: Place, machine: &Machine, state: &Name, reason: Option<&String>| {
+        if reason.is_some() {
+            return;
+        }
+        let message = match clock_of(definition, machine, state) {
+            Some(true) => return,
+            Some(false) => format!("the state `{state}` has a deadline only under a condition"),
+            None => format!("the state `{state}` has no deadline"),
+        };
+        let mut one = finding(place, CheckId::Deadline, state, message);
+        one.hint = Some(format!("add a deadline `while: {state}`, or give the reason under `no-deadline`"));
+        found.push(one);
+    };
+    for state in definition.states.iter().filter(|state| state.final_outcome.is_none()) {
+        report(state.place, &Machine::Main, &state.name, state.no_deadline.as_ref());
+    }
+    for track in &definition.tracks {
+        for state in track.states.iter().filter(|state| !state.is_final) {
+            report(state.place, &Machine::Track(track.name.clone()), &state.name, state.no_deadline.as_ref());
+        }
+    }
+}
+
+/// Whether a command may be given in a main state.
+fn open_in(command: &Command, state: &State) -> bool {
+    match &command.from {
+        From::New => false,
+        From::EveryState => state.final_outcome.is_none(),
+        From::Always => true,
+        From::States(machine, states) => *machine == Machine::Main && states.contains(&state.name),
+    }
+}
+
+fn exits(definition: &Definition, found: &mut Vec<Finding>) {
+    let entered = |name: &Name| {
+        let targets = definition.commands.iter().flat_map(Command::branches).map(|(_, branch)| &branch.target);
+        let by_command = targets.into_iter().any(|target| matches!(target, Target::To(states) if states.contains(name)));
+        by_command || definition.corrections.annul.iter().any(|annul| annul.returns_to == *name)
+    };
+    for state in &definition.states {
+        if !entered(&state.name) {
+            let message = format!("no command leads to the state `{}`", state.name);
+            found.push(finding(state.place, CheckId::Exit, &state.name, message));
+        }
+        let leaves = |branch: &Branch| match &branch.target {
+            Target::Stays => false,
+            Target::Back => true,
+            Target::To(states) => states.iter().any(|to| *to != state.name && definition.states.get(to).is_some()),
+        };
+        let way_out = || {
+            let mut open = definition.commands.iter().filter(|command| open_in(command, state));
+            open.any(|command| {
+                let exceptional = |branch: &Branch| match &branch.target {
+                    Target::To(states) => states.iter().filter_map(|to| definition.states.get(to)).any(|to| to.exceptional),
+                    Target::Stays | Target::Back => false,
+                };
+                // Death or release by court order is no exit from a suspended state.
+                command.branches().iter().any(|(_, branch)| leaves(branch) && !exceptional(branch))
+            })
+        };
+        if state.suspended && !way_out() {
+            let message = format!("no command leads out of the suspended state `{}`", state.name);
+            let mut one = finding(state.place, CheckId::Exit, &state.name, message);
+            one.hint = Some("add a command with `to: back`".to_owned());
+            found.push(one);
+        }
+        let ceiling = || definition.records.iter().any(|record| record.covers.is_some() && record.limit.is_some());
+        let clock = || clock_of(definition, &Machine::Main, &state.name) == Some(true);
+        if state.held && state.final_outcome.is_none() && !clock() && !ceiling() {
+            let message = format!("a person is held in `{}`, and neither a deadline nor a ceiling of authority runs there", state.name);
+            found.push(finding(state.place, CheckId::Exit, &state.name, message));
+        }
+    }
+    for track in &definition.tracks {
+        for state in track.states.iter().filter(|state| state.name != track.begins && !entered(&state.name)) {
+            let message = format!("no command leads to the state `{}` of the track `{}`", state.name, track.name);
+            found.push(finding(state.place, CheckId::Exit, &state.name, message));
+        }
+    }
+}
+
+/// Ends of the main line; a track that is final may be opened again by its own commands.
+fn finals(definition: &Definition, found: &mut Vec<Finding>) {
+    for state in definition.states.iter().filter(|state| state.final_outcome.is_some()) {
+        for command in definition.commands.iter().filter(|command| open_in(command, state)) {
+            for (_, branch) in command.branches() {
+                let moves = match &branch.target {
+                    Target::Stays => false,
+                    Target::Back => true,
+                    Target::To(states) => states.iter().any(|to| definition.states.get(to).is_some()),
+                };
+                if moves && !branch.reopens && !command.reopens {
+                    let message = format!("`{}` leads out of the end `{}` without `reopens: true`", command.name, state.name);
+                    found.push(finding(branch.place, CheckId::Final, &command.name, message));
+                }
+            }
+        }
+    }
+    if definition.states.iter().all(|state| state.final_outcome.is_none()) {
+        found.push(finding(Place::default(), CheckId::Final, "states", "no state is final: a case could never end"));
+    } else if definition.keep_for.is_none() {
+        let mut one = finding(Place::default(), CheckId::Final, "keep-for", "the file does not say how long ended cases are kept");
+        one.hint = Some("write `keep-for: {after: final, years: 50, then: archive}`".to_owned());
+        found.push(one);
+    }
+    for annul in &definition.corrections.annul {
+        let from_end = annul.while_in.iter().filter_map(|state| definition.states.get(state)).any(|state| state.final_outcome.is_some());
+        if from_end && !annul.reopens {
+            let message = format!("annulling `{}` leads out of an end without `reopens: true`", annul.command);
+            found.push(finding(annul.place, CheckId::Final, &annul.command, message));
+        }
+    }
+}
