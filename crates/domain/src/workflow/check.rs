@@ -25,7 +25,7 @@ pub fn check(definition: &mut Definition) {
         auto::findings,
         known::findings,
         people::findings,
-        search::findings,
+        |definition: &Definition| search::findings(definition, search::LIMIT),
     ] {
         findings.extend(check(definition));
     }

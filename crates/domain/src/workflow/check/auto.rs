@@ -108,10 +108,10 @@ fn ends_itself(command: &Command, automatic: &[&Command]) -> bool {
             Set::Unset => true,
             Set::Value(other) => value.as_ref().is_some_and(|value| value != other),
         };
-        let spent = sets_all(command).iter().all(|sets| sets.iter().any(|(set, to)| set == fact && denies(to)));
+        let spent = sets_all(command).iter().all(|sets| sets.iter().any(|(set, to)| set == *fact && denies(to)));
         let restored = automatic
             .iter()
-            .any(|other| sets_all(other).iter().flatten().any(|(set, to)| set == fact && !denies(to)));
+            .any(|other| sets_all(other).iter().flatten().any(|(set, to)| set == *fact && !denies(to)));
         spent && !restored
     })
 }
