@@ -2,13 +2,18 @@
 
 pub mod check;
 pub mod configuration;
+pub mod draw;
 pub mod finding;
 pub mod guard;
 pub mod model;
 pub mod read;
+pub mod schema;
+pub mod test_file;
 
 pub use check::check;
+pub use draw::{dot, mermaid, table};
 pub use finding::{CheckId, Finding, Place, Severity};
 pub use guard::Guard;
 pub use model::Definition;
 pub use read::{Source, load, read};
+pub use schema::json_schema;

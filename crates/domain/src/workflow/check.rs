@@ -16,7 +16,18 @@ use crate::workflow::read::finding;
 
 /// Runs every check, adds what it finds to [`Definition::findings`], marks accepted warnings and sorts by place.
 pub fn check(definition: &mut Definition) {
-    let mut findings = std::mem::take(&mut definition.findings);
+    let mut findings = without_search(definition);
+    findings.extend(search::findings(definition, search::LIMIT));
+    accept(definition, &mut findings);
+    findings.sort();
+    findings.dedup();
+    definition.findings = findings;
+}
+
+/// What the reader noted and what the checks find that need no search over configurations, sorted by place. Warnings
+/// are not marked as accepted.
+pub fn without_search(definition: &Definition) -> Vec<Finding> {
+    let mut findings = definition.findings.clone();
     for check in [
         coverage::findings,
         forms::findings,
@@ -25,14 +36,12 @@ pub fn check(definition: &mut Definition) {
         auto::findings,
         known::findings,
         people::findings,
-        |definition: &Definition| search::findings(definition, search::LIMIT),
     ] {
         findings.extend(check(definition));
     }
-    accept(definition, &mut findings);
     findings.sort();
     findings.dedup();
-    definition.findings = findings;
+    findings
 }
 
 /// Marks the warnings that the file accepts; an acceptance that accepts nothing is itself reported.
@@ -41,13 +50,17 @@ fn accept(definition: &Definition, findings: &mut Vec<Finding>) {
     for accepted in &definition.accept {
         let mut found = false;
         for one in findings.iter_mut() {
-            if one.check == accepted.check && one.at == accepted.at && one.check.severity() == Severity::Warning {
+            if one.check == accepted.check
+                && one.at == accepted.at
+                && one.check.severity() == Severity::Warning
+            {
                 one.accepted = Some(accepted.reason.clone());
                 found = true;
             }
         }
         if !found {
-            let message = format!("there is no {} at `{}` to accept: take this line out", accepted.check, accepted.at);
+            let message =
+                format!("there is no {} at `{}` to accept: take this line out", accepted.check, accepted.at);
             idle.push(finding(accepted.place, CheckId::Unused, &accepted.at, message));
         }
     }

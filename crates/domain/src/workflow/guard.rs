@@ -153,7 +153,13 @@ pub trait View {
     fn since(&self, unit: SinceUnit, subject: &Name) -> Option<i64>;
     /// `some`, `no` or `every` live record of this kind, with the condition over each. `rules` is for conditions that
     /// name a rule.
-    fn records(&self, quantifier: Quantifier, record: &Name, condition: Option<&Guard>, rules: &Table<NamedRule>) -> bool;
+    fn records(
+        &self,
+        quantifier: Quantifier,
+        record: &Name,
+        condition: Option<&Guard>,
+        rules: &Table<NamedRule>,
+    ) -> bool;
     /// The sum of a field over the live records of a kind; records without a number count nothing.
     fn sum(&self, field: &Name, record: &Name) -> i64;
 }
@@ -177,12 +183,16 @@ impl Guard {
             Self::Records(quantifier, record, condition) => {
                 view.records(*quantifier, record, condition.as_deref(), rules)
             }
-            Self::Sum { field, record, comparison, number } => comparison.holds(view.sum(field, record), *number),
+            Self::Sum { field, record, comparison, number } => {
+                comparison.holds(view.sum(field, record), *number)
+            }
             Self::At(state) => view.at(state),
             Self::Filed(document) => view.filed(document),
             Self::Passed(deadline) => view.passed(deadline),
             Self::AuthorityLapsed => view.authority_has_lapsed(),
-            Self::Since(unit, subject, number) => view.since(*unit, subject).is_some_and(|found| found >= *number),
+            Self::Since(unit, subject, number) => {
+                view.since(*unit, subject).is_some_and(|found| found >= *number)
+            }
         }
     }
 }

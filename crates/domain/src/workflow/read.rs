@@ -88,7 +88,12 @@ pub fn load(source: &Source<'_>) -> Result<Definition, Vec<Finding>> {
             faults.dedup();
             if faults.is_empty() {
                 // Shapes and reader disagree; say so rather than run half a file.
-                faults.push(finding(Place::default(), CheckId::Shape, "", "this file cannot be read as a workflow"));
+                faults.push(finding(
+                    Place::default(),
+                    CheckId::Shape,
+                    "",
+                    "this file cannot be read as a workflow",
+                ));
             }
             Err(faults)
         }
@@ -96,6 +101,7 @@ pub fn load(source: &Source<'_>) -> Result<Definition, Vec<Finding>> {
 }
 
 impl Lower<'_> {
+    #[expect(clippy::similar_names, reason = "the sections are called as the grammar calls them")]
     fn definition(&mut self, file: &Node, bytes: &[u8]) -> Option<Definition> {
         self.facts(file);
         if let Some(time) = file.get("time") {
@@ -120,7 +126,7 @@ impl Lower<'_> {
         let migrate = self.migration(file, version);
         let accept = self.accepted(file);
         self.unused();
-        let (states, tracks) = machine::offices(states, tracks, &commands);
+        let (states, tracks) = machine::offices(&states, &tracks, &commands);
 
         // A thing that is in the file and not in the model would be a rule that silently does not hold.
         let complete = [

@@ -6,8 +6,8 @@ use qadiya_ledger::{
     Hash,
     tree::{
         Frontier, Node, ProofError, consistency_places, consistency_proof, consistency_proof_from,
-        inclusion_places, inclusion_proof, inclusion_proof_from, leaf_hash, root, verify_consistency,
-        verify_inclusion,
+        inclusion_places, inclusion_proof, inclusion_proof_from, leaf_hash, root, root_by_path,
+        verify_consistency, verify_inclusion,
     },
 };
 use sha2::Sha256;
@@ -164,6 +164,22 @@ fn sizes_near_the_end_of_the_number_range_are_answered() {
     }
     assert_eq!(verify_inclusion(Hash::ZERO, 1, 1, &[], &Hash::ZERO), Err(ProofError::OutsideTree));
     assert_eq!(verify_consistency(2, &Hash::ZERO, 1, &Hash::ZERO, &[]), Err(ProofError::OutsideTree));
+}
+
+#[test]
+fn a_path_has_one_length_for_its_place_and_size() {
+    for size in 1_u64..70 {
+        let all = leaves(size);
+        for (index, leaf) in (0_u64..).zip(&all) {
+            let path = inclusion_proof(&all, index).unwrap();
+            let longer = [path.as_slice(), &[Hash::ZERO]].concat();
+            assert_eq!(root_by_path(*leaf, index, size, &longer), Err(ProofError::WrongLength));
+            for length in 0..path.len() {
+                let shorter = root_by_path(*leaf, index, size, &path[..length]);
+                assert_eq!(shorter, Err(ProofError::WrongLength), "{index} of {size}");
+            }
+        }
+    }
 }
 
 /// One way to spoil a proof.

@@ -15,14 +15,19 @@ use crate::workflow::read::finding;
 /// The findings of this file.
 pub fn findings(definition: &Definition) -> Vec<Finding> {
     let mut found = Vec::new();
-    let automatic: Vec<&Command> = definition.commands.iter().filter(|command| command.when.is_some()).collect();
+    let automatic: Vec<&Command> =
+        definition.commands.iter().filter(|command| command.when.is_some()).collect();
     for command in &automatic {
         if command.when.as_ref().is_some_and(only_time) {
-            let message = format!("`{}` runs on time alone: a deadline with `late: … do` is the place for that", command.name);
+            let message = format!(
+                "`{}` runs on time alone: a deadline with `late: … do` is the place for that",
+                command.name
+            );
             found.push(finding(command.place, CheckId::Auto, &command.name, message));
         }
     }
-    let endless: Vec<&Command> = automatic.iter().filter(|command| !ends_itself(command, &automatic)).copied().collect();
+    let endless: Vec<&Command> =
+        automatic.iter().filter(|command| !ends_itself(command, &automatic)).copied().collect();
     let mut edges: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
     for command in &endless {
         for from in open_states(definition, command) {
@@ -59,15 +64,22 @@ fn open_states<'d>(definition: &'d Definition, command: &'d Command) -> Vec<&'d 
     match &command.from {
         From::New => Vec::new(),
         From::States(_, states) => states.iter().collect(),
-        From::EveryState => {
-            definition.states.iter().filter(|state| state.final_outcome.is_none()).map(|state| &state.name).collect()
-        }
+        From::EveryState => definition
+            .states
+            .iter()
+            .filter(|state| state.final_outcome.is_none())
+            .map(|state| &state.name)
+            .collect(),
         From::Always => definition.states.iter().map(|state| &state.name).collect(),
     }
 }
 
 /// The states from one to another along automatic commands, if there is a way.
-fn path<'d>(edges: &BTreeMap<&'d Name, BTreeSet<&'d Name>>, from: &'d Name, to: &'d Name) -> Option<Vec<&'d Name>> {
+fn path<'d>(
+    edges: &BTreeMap<&'d Name, BTreeSet<&'d Name>>,
+    from: &'d Name,
+    to: &'d Name,
+) -> Option<Vec<&'d Name>> {
     let mut before: BTreeMap<&Name, Option<&'d Name>> = BTreeMap::from([(from, None)]);
     let mut open = vec![from];
     while let Some(next) = open.pop() {
@@ -108,7 +120,8 @@ fn ends_itself(command: &Command, automatic: &[&Command]) -> bool {
             Set::Unset => true,
             Set::Value(other) => value.as_ref().is_some_and(|value| value != other),
         };
-        let spent = sets_all(command).iter().all(|sets| sets.iter().any(|(set, to)| set == *fact && denies(to)));
+        let spent =
+            sets_all(command).iter().all(|sets| sets.iter().any(|(set, to)| set == *fact && denies(to)));
         let restored = automatic
             .iter()
             .any(|other| sets_all(other).iter().flatten().any(|(set, to)| set == *fact && !denies(to)));

@@ -18,7 +18,9 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
 fn covers(definition: &Definition, deadline: &Deadline, machine: &Machine, state: &Name) -> bool {
     let names = match machine {
         Machine::Main => deadline.machine == Machine::Main && deadline.while_in.contains(definition, state),
-        Machine::Track(_) => matches!(&deadline.while_in, crate::workflow::model::States::These(names) if names.contains(state)),
+        Machine::Track(_) => {
+            matches!(&deadline.while_in, crate::workflow::model::States::These(names) if names.contains(state))
+        }
     };
     names && deadline.machine == *machine
 }
@@ -29,7 +31,11 @@ fn clock_of(definition: &Definition, machine: &Machine, state: &Name) -> Option<
         Machine::Main => deadline.per.is_none(),
         Machine::Track(_) => true,
     };
-    let mut all = definition.deadlines.iter().filter(|deadline| covers(definition, deadline, machine, state)).peekable();
+    let mut all = definition
+        .deadlines
+        .iter()
+        .filter(|deadline| covers(definition, deadline, machine, state))
+        .peekable();
     all.peek()?;
     Some(all.any(|deadline| deadline.guard.is_always() && of_track(deadline)))
 }
@@ -70,8 +76,10 @@ fn open_in(command: &Command, state: &State) -> bool {
 
 fn exits(definition: &Definition, found: &mut Vec<Finding>) {
     let entered = |name: &Name| {
-        let targets = definition.commands.iter().flat_map(Command::branches).map(|(_, branch)| &branch.target);
-        let by_command = targets.into_iter().any(|target| matches!(target, Target::To(states) if states.contains(name)));
+        let targets =
+            definition.commands.iter().flat_map(Command::branches).map(|(_, branch)| &branch.target);
+        let by_command =
+            targets.into_iter().any(|target| matches!(target, Target::To(states) if states.contains(name)));
         by_command || definition.corrections.annul.iter().any(|annul| annul.returns_to == *name)
     };
     for state in &definition.states {
@@ -82,13 +90,17 @@ fn exits(definition: &Definition, found: &mut Vec<Finding>) {
         let leaves = |branch: &Branch| match &branch.target {
             Target::Stays => false,
             Target::Back => true,
-            Target::To(states) => states.iter().any(|to| *to != state.name && definition.states.get(to).is_some()),
+            Target::To(states) => {
+                states.iter().any(|to| *to != state.name && definition.states.get(to).is_some())
+            }
         };
         let way_out = || {
             let mut open = definition.commands.iter().filter(|command| open_in(command, state));
             open.any(|command| {
                 let exceptional = |branch: &Branch| match &branch.target {
-                    Target::To(states) => states.iter().filter_map(|to| definition.states.get(to)).any(|to| to.exceptional),
+                    Target::To(states) => {
+                        states.iter().filter_map(|to| definition.states.get(to)).any(|to| to.exceptional)
+                    }
                     Target::Stays | Target::Back => false,
                 };
                 // Death or release by court order is no exit from a suspended state.
@@ -101,16 +113,21 @@ fn exits(definition: &Definition, found: &mut Vec<Finding>) {
             one.hint = Some("add a command with `to: back`".to_owned());
             found.push(one);
         }
-        let ceiling = || definition.records.iter().any(|record| record.covers.is_some() && record.limit.is_some());
+        let ceiling =
+            || definition.records.iter().any(|record| record.covers.is_some() && record.limit.is_some());
         let clock = || clock_of(definition, &Machine::Main, &state.name) == Some(true);
         if state.held && state.final_outcome.is_none() && !clock() && !ceiling() {
-            let message = format!("a person is held in `{}`, and neither a deadline nor a ceiling of authority runs there", state.name);
+            let message = format!(
+                "a person is held in `{}`, and neither a deadline nor a ceiling of authority runs there",
+                state.name
+            );
             found.push(finding(state.place, CheckId::Exit, &state.name, message));
         }
     }
     for track in &definition.tracks {
         for state in track.states.iter().filter(|state| state.name != track.begins && !entered(&state.name)) {
-            let message = format!("no command leads to the state `{}` of the track `{}`", state.name, track.name);
+            let message =
+                format!("no command leads to the state `{}` of the track `{}`", state.name, track.name);
             found.push(finding(state.place, CheckId::Exit, &state.name, message));
         }
     }
@@ -127,23 +144,41 @@ fn finals(definition: &Definition, found: &mut Vec<Finding>) {
                     Target::To(states) => states.iter().any(|to| definition.states.get(to).is_some()),
                 };
                 if moves && !branch.reopens && !command.reopens {
-                    let message = format!("`{}` leads out of the end `{}` without `reopens: true`", command.name, state.name);
+                    let message = format!(
+                        "`{}` leads out of the end `{}` without `reopens: true`",
+                        command.name, state.name
+                    );
                     found.push(finding(branch.place, CheckId::Final, &command.name, message));
                 }
             }
         }
     }
     if definition.states.iter().all(|state| state.final_outcome.is_none()) {
-        found.push(finding(Place::default(), CheckId::Final, "states", "no state is final: a case could never end"));
+        found.push(finding(
+            Place::default(),
+            CheckId::Final,
+            "states",
+            "no state is final: a case could never end",
+        ));
     } else if definition.keep_for.is_none() {
-        let mut one = finding(Place::default(), CheckId::Final, "keep-for", "the file does not say how long ended cases are kept");
+        let mut one = finding(
+            Place::default(),
+            CheckId::Final,
+            "keep-for",
+            "the file does not say how long ended cases are kept",
+        );
         one.hint = Some("write `keep-for: {after: final, years: 50, then: archive}`".to_owned());
         found.push(one);
     }
     for annul in &definition.corrections.annul {
-        let from_end = annul.while_in.iter().filter_map(|state| definition.states.get(state)).any(|state| state.final_outcome.is_some());
+        let from_end = annul
+            .while_in
+            .iter()
+            .filter_map(|state| definition.states.get(state))
+            .any(|state| state.final_outcome.is_some());
         if from_end && !annul.reopens {
-            let message = format!("annulling `{}` leads out of an end without `reopens: true`", annul.command);
+            let message =
+                format!("annulling `{}` leads out of an end without `reopens: true`", annul.command);
             found.push(finding(annul.place, CheckId::Final, &annul.command, message));
         }
     }

@@ -5,7 +5,7 @@ use crate::calendar::Span;
 use crate::name::Name;
 use crate::workflow::check::ladder::{Order, order};
 use crate::workflow::finding::{CheckId, Finding};
-use crate::workflow::guard::{Guard, Quantifier};
+use crate::workflow::guard::Guard;
 use crate::workflow::model::{Command, Definition, From, Machine, Target, Track};
 use crate::workflow::read::finding;
 
@@ -25,13 +25,18 @@ fn irregular(definition: &Definition, found: &mut Vec<Finding>) {
             let Target::To(states) = &branch.target else { continue };
             for end in states.iter().filter_map(|to| definition.states.get(to)) {
                 if end.final_outcome.is_some() && !end.exceptional {
-                    let message = format!("`{name}` records a fact (`irregular`) and may not lead to the normal end `{}`", end.name);
+                    let message = format!(
+                        "`{name}` records a fact (`irregular`) and may not lead to the normal end `{}`",
+                        end.name
+                    );
                     found.push(finding(branch.place, CheckId::Irregular, name, message));
                 }
             }
         }
         if command.when.is_some() || command.by.iter().any(|role| role == "system") {
-            let message = format!("`{name}` records what has happened to a person (`irregular`), so a person must say so");
+            let message = format!(
+                "`{name}` records what has happened to a person (`irregular`), so a person must say so"
+            );
             found.push(finding(command.place, CheckId::Irregular, name, message));
         }
     }
@@ -55,33 +60,48 @@ fn per_record(definition: &Definition, found: &mut Vec<Finding>) {
                 for state in states {
                     let Some(Machine::Track(other)) = definition.machine_of(state) else {
                         if let Some((track, record)) = own {
-                            let message = format!("`{name}` acts on one `{record}` of the track `{}`, so it cannot move the main line", track.name);
+                            let message = format!(
+                                "`{name}` acts on one `{record}` of the track `{}`, so it cannot move the main line",
+                                track.name
+                            );
                             found.push(finding(branch.place, CheckId::Type, name, message));
                         }
                         continue;
                     };
                     let Some(target) = definition.tracks.get(&other) else { continue };
                     if target.per.is_some() && own.is_none_or(|(track, _)| track.name != other) {
-                        let message = format!("`{name}` names no record of the track `{other}`, so it cannot move one to `{state}`");
+                        let message = format!(
+                            "`{name}` names no record of the track `{other}`, so it cannot move one to `{state}`"
+                        );
                         found.push(finding(branch.place, CheckId::Type, name, message));
                     } else if let Some((track, record)) = own
                         && track.name != other
                     {
-                        let message = format!("`{name}` acts on one `{record}` of the track `{}`, so it cannot move the track `{other}`", track.name);
+                        let message = format!(
+                            "`{name}` acts on one `{record}` of the track `{}`, so it cannot move the track `{other}`",
+                            track.name
+                        );
                         found.push(finding(branch.place, CheckId::Type, name, message));
                     }
                 }
             }
         }
         let Some((track, record)) = own else { continue };
-        let mut sets = command.sets.iter().chain(command.branches().into_iter().flat_map(|(_, branch)| &branch.sets).collect::<Vec<_>>());
+        let mut sets = command
+            .sets
+            .iter()
+            .chain(command.branches().into_iter().flat_map(|(_, branch)| &branch.sets).collect::<Vec<_>>());
         if let Some((fact, _)) = sets.next() {
-            let message = format!("`{name}` acts on one `{record}` of the track `{}`, so it cannot set the fact `{fact}`", track.name);
+            let message = format!(
+                "`{name}` acts on one `{record}` of the track `{}`, so it cannot set the fact `{fact}`",
+                track.name
+            );
             found.push(finding(command.place, CheckId::Type, name, message));
         }
         let guards = std::iter::once(&command.guard).chain(command.when.as_ref());
         if guards.into_iter().any(|guard| reads(guard, record)) {
-            let message = format!("`{name}` acts on one `{record}`, so its guard cannot ask about the others");
+            let message =
+                format!("`{name}` acts on one `{record}`, so its guard cannot ask about the others");
             found.push(finding(command.place, CheckId::Type, name, message));
         }
     }
@@ -91,8 +111,7 @@ fn reads(guard: &Guard, record: &Name) -> bool {
     match guard {
         Guard::Or(parts) | Guard::And(parts) => parts.iter().any(|part| reads(part, record)),
         Guard::Not(inner) => reads(inner, record),
-        Guard::Records(Quantifier::Some | Quantifier::No | Quantifier::Every, other, _) => other == record,
-        Guard::Sum { record: other, .. } => other == record,
+        Guard::Records(_, other, _) | Guard::Sum { record: other, .. } => other == record,
         Guard::Holds(_)
         | Guard::Is(..)
         | Guard::IsNot(..)
@@ -108,22 +127,37 @@ fn reads(guard: &Guard, record: &Name) -> bool {
 }
 
 fn jobs(definition: &Definition, found: &mut Vec<Finding>) {
-    let mut report = |place, name: &Name, message: String| found.push(finding(place, CheckId::Jobs, name, message));
+    let mut report =
+        |place, name: &Name, message: String| found.push(finding(place, CheckId::Jobs, name, message));
     for job in &definition.jobs {
         let name = &job.name;
         if job.fails_tell.is_empty() && job.fails_run.is_none() {
-            report(job.place, name, format!("when the job `{name}` fails for good nobody is told and nothing is done"));
+            report(
+                job.place,
+                name,
+                format!("when the job `{name}` fails for good nobody is told and nothing is done"),
+            );
         }
         if job.attempt_limit.count == 0 {
             report(job.place, name, format!("an attempt of the job `{name}` has no time (`attempt-limit`)"));
         }
         if job.retry_times > 0 && job.first_wait.is_none_or(|wait: Span| wait.count == 0) {
-            report(job.place, name, format!("the job `{name}` is tried again without a wait: state `first-wait`"));
+            report(
+                job.place,
+                name,
+                format!("the job `{name}` is tried again without a wait: state `first-wait`"),
+            );
         }
         match (job.first_wait, job.doubles_to) {
-            (None, Some(_)) => report(job.place, name, format!("`doubles-to` of the job `{name}` needs a `first-wait`")),
+            (None, Some(_)) => {
+                report(job.place, name, format!("`doubles-to` of the job `{name}` needs a `first-wait`"));
+            }
             (Some(first), Some(last)) if order(last, first) == Order::Before => {
-                report(job.place, name, format!("the waits of the job `{name}` double from {first} to {last}, which is less"));
+                report(
+                    job.place,
+                    name,
+                    format!("the waits of the job `{name}` double from {first} to {last}, which is less"),
+                );
             }
             (None | Some(_), None | Some(_)) => {}
         }

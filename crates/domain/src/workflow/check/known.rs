@@ -71,9 +71,11 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
     for deadline in &definition.deadlines {
         let states = match &deadline.machine {
             Machine::Main => states_in(definition, &deadline.while_in),
-            Machine::Track(track) => {
-                definition.tracks.get(track).map(|track| states_in(definition, &track.open_in)).unwrap_or_default()
-            }
+            Machine::Track(track) => definition
+                .tracks
+                .get(track)
+                .map(|track| states_in(definition, &track.open_in))
+                .unwrap_or_default(),
         };
         let known = at(states);
         test(&deadline.guard, known.as_ref(), deadline.place, &deadline.name, "the deadline");
@@ -85,7 +87,12 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
 }
 
 fn states_in<'d>(definition: &'d Definition, states: &States) -> Vec<&'d Name> {
-    definition.states.iter().map(|state| &state.name).filter(|name| states.contains(definition, name)).collect()
+    definition
+        .states
+        .iter()
+        .map(|state| &state.name)
+        .filter(|name| states.contains(definition, name))
+        .collect()
 }
 
 /// The main states in which a command may be given.
@@ -95,9 +102,11 @@ fn main_states<'d>(definition: &'d Definition, from: &From) -> Vec<&'d Name> {
         From::EveryState => states_in(definition, &States::Every),
         From::Always => states_in(definition, &States::Always),
         From::States(Machine::Main, states) => states_in(definition, &States::These(states.clone())),
-        From::States(Machine::Track(track), _) => {
-            definition.tracks.get(track).map(|track| states_in(definition, &track.open_in)).unwrap_or_default()
-        }
+        From::States(Machine::Track(track), _) => definition
+            .tracks
+            .get(track)
+            .map(|track| states_in(definition, &track.open_in))
+            .unwrap_or_default(),
     }
 }
 
@@ -145,9 +154,11 @@ fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
             for (_, branch) in command.branches() {
                 let mains = |target: &Target| -> Vec<Name> {
                     match target {
-                        Target::To(states) => {
-                            states.iter().filter(|state| definition.states.get(state).is_some()).cloned().collect()
-                        }
+                        Target::To(states) => states
+                            .iter()
+                            .filter(|state| definition.states.get(state).is_some())
+                            .cloned()
+                            .collect(),
                         Target::Stays | Target::Back => Vec::new(),
                     }
                 };
@@ -186,7 +197,13 @@ fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
 }
 
 /// Finds facts compared without a certain value; returns what is known when the guard is true, and when it is false.
-fn walk(definition: &Definition, guard: &Guard, known: &Facts, depth: u32, missing: &mut Facts) -> (Facts, Facts) {
+fn walk(
+    definition: &Definition,
+    guard: &Guard,
+    known: &Facts,
+    depth: u32,
+    missing: &mut Facts,
+) -> (Facts, Facts) {
     let one = |fact: &Name| Facts::from([fact.clone()]);
     let mut compared = |fact: &Name| {
         if !known.contains(fact) && definition.facts.get(fact).is_some() {

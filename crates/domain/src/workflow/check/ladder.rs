@@ -65,7 +65,12 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
         let name = &deadline.name;
         let does = |step: &crate::workflow::model::Late| !step.tell.is_empty() || step.runs.is_some();
         if !deadline.late.iter().any(does) {
-            let mut one = finding(deadline.place, CheckId::Escalate, name, format!("when `{name}` passes, nobody is told and nothing is done"));
+            let mut one = finding(
+                deadline.place,
+                CheckId::Escalate,
+                name,
+                format!("when `{name}` passes, nobody is told and nothing is done"),
+            );
             one.hint = Some("add `late: [{after: 0 days, tell: [ROLE]}]`".to_owned());
             found.push(one);
         }
@@ -78,14 +83,20 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
         for pair in deadline.late.windows(2) {
             let [earlier, later] = pair else { continue };
             if matches!(order(earlier.after, later.after), Order::Same | Order::After) {
-                let message = format!("the late steps of `{name}` do not rise: {} comes after {}", later.after, earlier.after);
+                let message = format!(
+                    "the late steps of `{name}` do not rise: {} comes after {}",
+                    later.after, earlier.after
+                );
                 found.push(finding(later.place, CheckId::Ladder, name, message));
             }
         }
         if let Term::Within(within) = deadline.term {
             for warn in &deadline.warn {
                 if matches!(order(warn.before, within), Order::Same | Order::After) {
-                    let message = format!("`{name}` warns {} before a limit of {within}, which is before it begins", warn.before);
+                    let message = format!(
+                        "`{name}` warns {} before a limit of {within}, which is before it begins",
+                        warn.before
+                    );
                     found.push(finding(deadline.place, CheckId::Ladder, name, message));
                 }
             }
@@ -111,10 +122,15 @@ mod tests {
             ("10 working days", "5 days", Order::After),
             ("5 days", "10 working days", Order::Before),
             ("10 days", "7 working days", Order::Depends),
-            ("1 month", "5 weeks", Order::Depends),
+            ("1 month", "4 weeks", Order::Depends),
+            ("1 month", "5 weeks", Order::Before),
             ("2 months", "24 hours", Order::After),
         ] {
-            assert_eq!(order(first.parse().unwrap(), second.parse().unwrap()), expected, "{first} | {second}");
+            assert_eq!(
+                order(first.parse().unwrap(), second.parse().unwrap()),
+                expected,
+                "{first} | {second}"
+            );
         }
     }
 }

@@ -36,8 +36,13 @@ pub fn role_matrix(definition: &Definition) -> RoleMatrix {
         let mut row: BTreeMap<Name, Rights> = BTreeMap::new();
         for command in &definition.commands {
             let performs = command.by.contains(role);
-            let approves = command.approval.iter().flat_map(|approval| &approval.steps).any(|step| step.by.contains(role));
-            let annulments = definition.corrections.annul.iter().filter(|annul| annul.command == command.name);
+            let approves = command
+                .approval
+                .iter()
+                .flat_map(|approval| &approval.steps)
+                .any(|step| step.by.contains(role));
+            let annulments =
+                definition.corrections.annul.iter().filter(|annul| annul.command == command.name);
             let annuls = annulments.into_iter().any(|annul| annul.by.contains(role));
             if performs || approves || annuls {
                 row.insert(command.name.clone(), Rights { performs, approves, annuls });
@@ -56,11 +61,21 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
     for command in &definition.commands {
         let name = &command.name;
         if command.by.is_empty() {
-            found.push(finding(command.place, CheckId::Dead, name, format!("nobody may give the command `{name}`: `by` is empty")));
+            found.push(finding(
+                command.place,
+                CheckId::Dead,
+                name,
+                format!("nobody may give the command `{name}`: `by` is empty"),
+            ));
         }
         for step in command.approval.iter().flat_map(|approval| &approval.steps) {
             if step.by.is_empty() {
-                found.push(finding(command.place, CheckId::Dead, name, format!("nobody may approve `{name}`: `by` of a step is empty")));
+                found.push(finding(
+                    command.place,
+                    CheckId::Dead,
+                    name,
+                    format!("nobody may approve `{name}`: `by` of a step is empty"),
+                ));
             }
         }
     }

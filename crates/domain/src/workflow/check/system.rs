@@ -27,8 +27,14 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
     for command in &definition.commands {
         let name = &command.name;
         if command.by.iter().any(|role| role == "system") && command.is_decision() {
-            let mut one = finding(command.place, CheckId::Clerical, name, format!("`{name}` is a decision about a person, and `system` may not take it"));
-            one.hint = Some("take `system` out of `by`, or say under `clerical` why this is no decision".to_owned());
+            let mut one = finding(
+                command.place,
+                CheckId::Clerical,
+                name,
+                format!("`{name}` is a decision about a person, and `system` may not take it"),
+            );
+            one.hint =
+                Some("take `system` out of `by`, or say under `clerical` why this is no decision".to_owned());
             found.push(one);
         }
     }
@@ -45,14 +51,28 @@ fn sites(definition: &Definition) -> Vec<Site<'_>> {
         for late in &deadline.late {
             if let Some(command) = &late.runs {
                 let what = format!("the deadline `{}`", deadline.name);
-                sites.push(Site { place: late.place, at: &deadline.name, what, command, answer: None, subject });
+                sites.push(Site {
+                    place: late.place,
+                    at: &deadline.name,
+                    what,
+                    command,
+                    answer: None,
+                    subject,
+                });
             }
         }
     }
     for job in &definition.jobs {
         for answer in &job.answers {
             let what = format!("the answer `{}` of the job `{}`", answer.code, job.name);
-            sites.push(Site { place: answer.place, at: &job.name, what, command: &answer.runs, answer: Some(answer), subject: None });
+            sites.push(Site {
+                place: answer.place,
+                at: &job.name,
+                what,
+                command: &answer.runs,
+                answer: Some(answer),
+                subject: None,
+            });
         }
         if let Some(command) = &job.fails_run {
             let what = format!("the failed job `{}`", job.name);
@@ -61,7 +81,14 @@ fn sites(definition: &Definition) -> Vec<Site<'_>> {
     }
     for command in definition.commands.iter().filter(|command| command.when.is_some()) {
         let what = "the engine".to_owned();
-        sites.push(Site { place: command.place, at: &command.name, what, command: &command.name, answer: None, subject: None });
+        sites.push(Site {
+            place: command.place,
+            at: &command.name,
+            what,
+            command: &command.name,
+            answer: None,
+            subject: None,
+        });
     }
     sites
 }
@@ -92,8 +119,12 @@ fn at_site(definition: &Definition, site: &Site<'_>, command: &Command, found: &
         }
     }
     let branches = command.branches();
-    let taken = branches.iter().filter(|(named, _)| outcome.is_none() || *named == outcome).map(|(_, branch)| *branch);
-    let (mut records, mut needs): (Vec<_>, Vec<_>) = (command.records.iter().collect(), command.needs.iter().collect());
+    let taken = branches
+        .iter()
+        .filter(|(named, _)| outcome.is_none() || *named == outcome)
+        .map(|(_, branch)| *branch);
+    let (mut records, mut needs): (Vec<_>, Vec<_>) =
+        (command.records.iter().collect(), command.needs.iter().collect());
     for branch in taken {
         records.extend(&branch.records);
         needs.extend(&branch.needs);

@@ -46,13 +46,18 @@ fn collect(guard: &Guard, rules: &Table<NamedRule>, view: &dyn View, depth: u32,
             Some(_) | None => reasons.push(format!("{name} does not hold")),
         },
         Guard::Not(inner) => reasons.push(format!("this is so, and may not be: {}", explain(inner))),
-        Guard::Is(subject, _) | Guard::Either(subject, _) | Guard::Compare(subject, ..) | Guard::Since(_, subject, _)
+        Guard::Is(subject, _)
+        | Guard::Either(subject, _)
+        | Guard::Compare(subject, ..)
+        | Guard::Since(_, subject, _)
             if !view.is_known(subject) =>
         {
             reasons.push(format!("{} (it is not known yet)", explain(guard)));
         }
         Guard::Is(subject, _) | Guard::Either(subject, _) | Guard::Compare(subject, ..) => {
-            let found = view.value(subject).map_or_else(String::new, |value| format!(" (it is {})", constant(&value)));
+            let found = view
+                .value(subject)
+                .map_or_else(String::new, |value| format!(" (it is {})", constant(&value)));
             reasons.push(format!("{}{found}", explain(guard)));
         }
         Guard::IsNot(..)
@@ -114,7 +119,9 @@ fn write(guard: &Guard, around: Binding, style: &Style) -> String {
         }
         Guard::Known(subject, true) => format!("{subject} is known"),
         Guard::Known(subject, false) => format!("{subject} is not known"),
-        Guard::Compare(subject, comparison, number) if english => format!("{subject} is {comparison} {number}"),
+        Guard::Compare(subject, comparison, number) if english => {
+            format!("{subject} is {comparison} {number}")
+        }
         Guard::Compare(subject, comparison, number) => format!("{subject} {comparison} {number}"),
         Guard::Records(quantifier, record, condition) => {
             let mut text = match quantifier {
@@ -137,7 +144,9 @@ fn write(guard: &Guard, around: Binding, style: &Style) -> String {
         Guard::Sum { field, record, comparison, number } if english => {
             format!("the sum of {field} over all records {record} is {comparison} {number}")
         }
-        Guard::Sum { field, record, comparison, number } => format!("sum of {field} of {record} {comparison} {number}"),
+        Guard::Sum { field, record, comparison, number } => {
+            format!("sum of {field} of {record} {comparison} {number}")
+        }
         Guard::At(state) if english => format!("the case is at {state}"),
         Guard::At(state) => format!("at {state}"),
         Guard::Filed(document) => format!("{document} is filed"),

@@ -14,10 +14,23 @@ pub const MOST_CHARACTERS: usize = 8_000;
 /// Parentheses and `not` inside each other.
 const MOST_LEVELS: u32 = 40;
 
-/// Words of the guard language; nothing that a guard can name may be called so.
+/// Words that begin or join conditions; nothing that a guard can name may be called so.
 pub const RESERVED: &[&str] = &[
-    "and", "or", "not", "is", "either", "known", "holds", "has", "some", "no", "every", "sum", "of", "at", "more", "than",
-    "least", "less", "most", "filed", "passed", "lapsed", "authority", "since", "days", "months", "yes",
+    "and",
+    "or",
+    "not",
+    "is",
+    "either",
+    "known",
+    "holds",
+    "has",
+    "some",
+    "no",
+    "every",
+    "sum",
+    "at",
+    "authority",
+    "yes",
 ];
 
 /// A guard with everything it names.
@@ -85,11 +98,14 @@ pub struct GuardFault {
 /// The first fault, with its column.
 pub fn parse(text: &str, is_document: &dyn Fn(&str) -> bool) -> Result<Parsed, GuardFault> {
     if text.chars().count() > MOST_CHARACTERS {
-        let message = format!("this guard is longer than {MOST_CHARACTERS} characters: give its parts names under `rules`");
+        let message = format!(
+            "this guard is longer than {MOST_CHARACTERS} characters: give its parts names under `rules`"
+        );
         return Err(GuardFault { at: 0, message, hint: None });
     }
     let words = words(text);
-    let mut parser = Parser { words: &words, next: 0, mentions: Vec::new(), inside: None, is_document, level: 0 };
+    let mut parser =
+        Parser { words: &words, next: 0, mentions: Vec::new(), inside: None, is_document, level: 0 };
     let guard = parser.any()?;
     if let Some(word) = parser.peek() {
         let at = word.at;
@@ -115,8 +131,7 @@ struct Word<'t> {
 fn words(text: &str) -> Vec<Word<'_>> {
     let mut words = Vec::new();
     let mut start: Option<(usize, u32)> = None;
-    let mut column = 0;
-    for (byte, character) in text.char_indices() {
+    for (column, (byte, character)) in (0..).zip(text.char_indices()) {
         let parenthesis = matches!(character, '(' | ')');
         if (parenthesis || character.is_whitespace())
             && let Some((from, at)) = start.take()
@@ -128,7 +143,6 @@ fn words(text: &str) -> Vec<Word<'_>> {
         } else if !character.is_whitespace() && start.is_none() {
             start = Some((byte, column));
         }
-        column += 1;
     }
     if let Some((from, at)) = start {
         words.push(Word { text: text.get(from..).unwrap_or_default(), at });
@@ -155,15 +169,16 @@ impl<'t> Parser<'t> {
     }
 
     fn take(&mut self, expected: &str) -> Result<Word<'t>, GuardFault> {
-        match self.peek() {
-            Some(word) => {
-                self.next += 1;
-                Ok(word)
-            }
-            None => {
-                let at = self.words.last().map_or(0, |word| word.at + length(word.text));
-                Err(GuardFault { at, message: format!("the guard ends here, and {expected} should follow"), hint: None })
-            }
+        if let Some(word) = self.peek() {
+            self.next += 1;
+            Ok(word)
+        } else {
+            let at = self.words.last().map_or(0, |word| word.at + length(word.text));
+            Err(GuardFault {
+                at,
+                message: format!("the guard ends here, and {expected} should follow"),
+                hint: None,
+            })
         }
     }
 
@@ -183,7 +198,9 @@ impl<'t> Parser<'t> {
     fn deeper(&mut self, at: u32) -> Result<(), GuardFault> {
         self.level += 1;
         if self.level > MOST_LEVELS {
-            let message = format!("more than {MOST_LEVELS} conditions inside each other: give parts names under `rules`");
+            let message = format!(
+                "more than {MOST_LEVELS} conditions inside each other: give parts names under `rules`"
+            );
             return Err(GuardFault { at, message, hint: None });
         }
         Ok(())
@@ -284,7 +301,11 @@ impl<'t> Parser<'t> {
             }
             _ => {
                 let known = ["is", "holds", "has", "more", "at", "less"];
-                Err(unexpected(word, "`is`, `holds`, `has passed`, `more than`, `at least`, `less than` or `at most`", &known))
+                Err(unexpected(
+                    word,
+                    "`is`, `holds`, `has passed`, `more than`, `at least`, `less than` or `at most`",
+                    &known,
+                ))
             }
         }
     }
@@ -380,7 +401,11 @@ impl<'t> Parser<'t> {
                     _ => Err(unexpected(second, "`least` or `most`", &["least", "most"])),
                 }
             }
-            _ => Err(unexpected(first, "`more than`, `at least`, `less than` or `at most`", &["more", "less", "at"])),
+            _ => Err(unexpected(
+                first,
+                "`more than`, `at least`, `less than` or `at most`",
+                &["more", "less", "at"],
+            )),
         }
     }
 

@@ -112,7 +112,12 @@ impl Lower<'_> {
         }
         if let Some(record) = text.strip_prefix("limit of ") {
             let Ok(record) = Name::new(record.trim()) else {
-                self.fault(until.place, CheckId::Shape, at, format!("`{text}` names no record: write `limit of RECORD`"));
+                self.fault(
+                    until.place,
+                    CheckId::Shape,
+                    at,
+                    format!("`{text}` names no record: write `limit of RECORD`"),
+                );
                 return None;
             };
             if !self.symbols.resolve(Sort::Record, &record, until.place, &mut self.faults) {
@@ -143,7 +148,9 @@ impl Lower<'_> {
             let mut sends = Vec::new();
             for item in call.get("sends").map(Node::items).unwrap_or_default() {
                 let Some(what) = Self::name(Some(item)) else { continue };
-                let sort = [Sort::Fact, Sort::Record, Sort::Document].into_iter().find(|sort| self.symbols.has(*sort, &what));
+                let sort = [Sort::Fact, Sort::Record, Sort::Document]
+                    .into_iter()
+                    .find(|sort| self.symbols.has(*sort, &what));
                 if self.symbols.resolve(sort.unwrap_or(Sort::Fact), &what, item.place, &mut self.faults) {
                     sends.push(what);
                 }
@@ -151,7 +158,8 @@ impl Lower<'_> {
             Some(Call { channel: Self::name(call.get("channel"))?, sends })
         });
         let mut answers = Vec::new();
-        let listed = node.get("when-done").and_then(|done| done.get("answers")).map(Node::entries).unwrap_or_default();
+        let listed =
+            node.get("when-done").and_then(|done| done.get("answers")).map(Node::entries).unwrap_or_default();
         for answer in listed {
             let Some(runs) = self.refer(answer.value.get("do"), Sort::Command) else { continue };
             let command = commands.get(&runs);

@@ -20,8 +20,13 @@ impl Lower<'_> {
                 self.add(&mut commands, command, entry.place);
             }
         }
-        if commands.iter().all(|command| command.from != From::New) && !file.get("commands").is_none_or(|node| node.entries().is_empty()) {
-            let place = file.get("commands").map_or_else(Place::default, |node| node.place);
+        // A command that could not be read may be the one that opens the case.
+        let (place, written) =
+            file.get("commands").map_or((Place::default(), 0), |node| (node.place, node.entries().len()));
+        if commands.len() == written
+            && written > 0
+            && commands.iter().all(|command| command.from != From::New)
+        {
             self.fault(place, CheckId::Name, "commands", "no command opens a case: one must say `from: new`");
         }
         commands
@@ -142,7 +147,8 @@ impl Lower<'_> {
         for state in &states {
             let Some(machine) = self.symbols.machine(state).cloned() else { continue };
             if machines.contains(&machine) {
-                let message = format!("`to` names two states of {}; a case is in one of them", machine_name(&machine));
+                let message =
+                    format!("`to` names two states of {}; a case is in one of them", machine_name(&machine));
                 self.fault(to.place, CheckId::Name, at, message);
             }
             machines.push(machine);
@@ -158,7 +164,12 @@ impl Lower<'_> {
                 Some("required") => asks.push((fact, Ask::Required)),
                 Some("optional") => asks.push((fact, Ask::Optional)),
                 // Reported by the test of shapes.
-                _ => self.fault(entry.value.place, CheckId::Shape, at, format!("`{fact}` is asked as `required` or `optional`")),
+                _ => self.fault(
+                    entry.value.place,
+                    CheckId::Shape,
+                    at,
+                    format!("`{fact}` is asked as `required` or `optional`"),
+                ),
             }
         }
         asks
@@ -173,8 +184,11 @@ impl Lower<'_> {
                 "required" => Ask::Required,
                 "optional" => Ask::Optional,
                 _ => {
-                    let Some(Ok(other)) = text.strip_prefix("one-per ").map(|other| Name::new(other.trim())) else {
-                        let message = format!("`{text}` says not how `{record}` is asked: write `required`, `optional` or `one-per RECORD`");
+                    let Some(Ok(other)) = text.strip_prefix("one-per ").map(|other| Name::new(other.trim()))
+                    else {
+                        let message = format!(
+                            "`{text}` says not how `{record}` is asked: write `required`, `optional` or `one-per RECORD`"
+                        );
                         self.fault(entry.value.place, CheckId::Shape, &record, message);
                         continue;
                     };
@@ -182,7 +196,8 @@ impl Lower<'_> {
                         continue;
                     }
                     if self.records.get(&record).is_some_and(|record| record.about.as_ref() != Some(&other)) {
-                        let message = format!("`one-per {other}` needs `about: {other}` in the record `{record}`");
+                        let message =
+                            format!("`one-per {other}` needs `about: {other}` in the record `{record}`");
                         self.note(entry.value.place, CheckId::Type, &record, message);
                     }
                     Ask::OnePer(other)
@@ -203,7 +218,9 @@ impl Lower<'_> {
             }
             let Some(known) = self.facts.get(&fact).cloned() else { continue };
             if known.is_protected() {
-                let message = format!("`{fact}` is not open, so the file cannot set it; it is asked of the person who acts");
+                let message = format!(
+                    "`{fact}` is not open, so the file cannot set it; it is asked of the person who acts"
+                );
                 self.note(entry.place, CheckId::Type, &fact, message);
             }
             if let Some(value) = self.value(&entry.value, &fact, &known.value) {
@@ -227,7 +244,12 @@ impl Lower<'_> {
         for step in node.get("steps")?.items() {
             let by = self.refer_all(step.get("by"), Sort::Role);
             if by.iter().any(|role| role == "system") {
-                self.fault(step.place, CheckId::System, at, "`system` cannot approve: an approval is given by people");
+                self.fault(
+                    step.place,
+                    CheckId::System,
+                    at,
+                    "`system` cannot approve: an approval is given by people",
+                );
             }
             let people = Self::count(step.get("people")).unwrap_or(1);
             let agree = Self::count(step.get("agree")).unwrap_or(people);
@@ -239,9 +261,13 @@ impl Lower<'_> {
             steps.push(ApprovalStep { by, people, agree });
         }
         let within = Self::span(node.get("within"));
-        let spans: Vec<_> = within.iter().map(|span| (node.get("within").map_or(node.place, |node| node.place), *span)).collect();
+        let spans: Vec<_> = within
+            .iter()
+            .map(|span| (node.get("within").map_or(node.place, |node| node.place), *span))
+            .collect();
         let unit = within.map_or(Unit::Days, |span| span.unit);
-        let (calendar, rule) = self.clock(&Node { place: node.place, kind: Kind::Map(Vec::new()) }, at, &spans, unit);
+        let (calendar, rule) =
+            self.clock(&Node { place: node.place, kind: Kind::Map(Vec::new()) }, at, &spans, unit);
         Some(Approval { steps, within, calendar, rule })
     }
 
@@ -249,12 +275,14 @@ impl Lower<'_> {
     fn command_rules(&mut self, command: &Command, node: &Node) {
         let at = command.name.clone();
         let place = |key: &str| node.get(key).map_or(command.place, |node| node.place);
-        if command.when.is_some() && (command.by.len() != 1 || command.by.iter().any(|role| role != "system")) {
+        if command.when.is_some() && (command.by.len() != 1 || command.by.iter().any(|role| role != "system"))
+        {
             let message = format!("`{at}` has `when`, so it is automatic: write `by: [system]`");
             self.note(place("by"), CheckId::System, &at, message);
         }
         for (outcome, branch) in command.branches() {
-            let what = outcome.map_or_else(|| format!("`{at}`"), |outcome| format!("the outcome `{outcome}` of `{at}`"));
+            let what = outcome
+                .map_or_else(|| format!("`{at}`"), |outcome| format!("the outcome `{outcome}` of `{at}`"));
             let states: &[Name] = match &branch.target {
                 Target::To(states) => states,
                 Target::Stays | Target::Back => &[],
@@ -263,12 +291,15 @@ impl Lower<'_> {
                 From::New => {
                     let main = states.iter().any(|state| self.symbols.machine(state) == Some(&Machine::Main));
                     if !main {
-                        let message = format!("{what} opens the case, so it must lead to a state of the main line");
+                        let message =
+                            format!("{what} opens the case, so it must lead to a state of the main line");
                         self.fault(branch.place, CheckId::Name, &at, message);
                     }
                 }
                 From::Always if branch.target != Target::Stays => {
-                    let message = format!("{what} is open in ended cases too (`from: always`), so it must say `stays: true`");
+                    let message = format!(
+                        "{what} is open in ended cases too (`from: always`), so it must say `stays: true`"
+                    );
                     self.fault(branch.place, CheckId::Name, &at, message);
                 }
                 From::Always | From::EveryState | From::States(..) => {}

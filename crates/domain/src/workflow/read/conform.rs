@@ -9,7 +9,8 @@ use crate::workflow::read::shape::{Form, Key, Shape};
 use crate::workflow::read::tree::{Entry, Kind, Node, Scalar};
 
 /// Words that other YAML readers take for a truth value or for nothing.
-const AMBIGUOUS: &[&str] = &["yes", "no", "on", "off", "true", "false", "null", "~", "y", "n", ".nan", ".inf", "-.inf"];
+const AMBIGUOUS: &[&str] =
+    &["yes", "no", "on", "off", "true", "false", "null", "~", "y", "n", ".nan", ".inf", "-.inf"];
 
 /// Tests a map against its table.
 pub fn object(node: &Node, shape: &'static Shape, faults: &mut Vec<Finding>) {
@@ -25,10 +26,15 @@ pub fn object(node: &Node, shape: &'static Shape, faults: &mut Vec<Finding>) {
     }
     let has = |name: &str| entries.iter().any(|entry| entry.key == name);
     for key in shape.keys().filter(|key| key.must && !has(key.name)) {
-        faults.push(finding(node.place, shape.missing, format!("{} needs the key `{}`", shape.name, key.name)));
+        faults.push(finding(
+            node.place,
+            shape.missing,
+            format!("{} needs the key `{}`", shape.name, key.name),
+        ));
     }
     for group in shape.one_of {
-        let present: Vec<&Entry> = entries.iter().filter(|entry| group.contains(&entry.key.as_str())).collect();
+        let present: Vec<&Entry> =
+            entries.iter().filter(|entry| group.contains(&entry.key.as_str())).collect();
         let list = group.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         match present.as_slice() {
             [] => wrong(node.place, format!("{} needs one of {list}", shape.name), faults),
@@ -44,7 +50,8 @@ fn unknown_key(entry: &Entry, shape: &'static Shape, faults: &mut Vec<Finding>) 
         let keys = present.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
         Some(if keys.is_empty() { "it takes no keys".to_owned() } else { format!("its keys are {keys}") })
     });
-    let mut fault = finding(entry.place, CheckId::Shape, format!("unknown key `{}` in {}", entry.key, shape.name));
+    let mut fault =
+        finding(entry.place, CheckId::Shape, format!("unknown key `{}` in {}", entry.key, shape.name));
     fault.hint = hint;
     faults.push(fault);
 }
@@ -72,7 +79,11 @@ fn value(node: &Node, form: Form, what: &str, faults: &mut Vec<Finding>) {
         Form::List(form, least) => {
             let items = list(node, what, faults);
             if matches!(node.kind, Kind::List(_)) && items.len() < least {
-                wrong(node.place, format!("{what} needs at least {least} item{}", if least == 1 { "" } else { "s" }), faults);
+                wrong(
+                    node.place,
+                    format!("{what} needs at least {least} item{}", if least == 1 { "" } else { "s" }),
+                    faults,
+                );
             }
             for item in items {
                 value(item, *form, &format!("an item of {what}"), faults);
@@ -94,10 +105,18 @@ fn value(node: &Node, form: Form, what: &str, faults: &mut Vec<Finding>) {
             Kind::Map(_) => value(node, Form::Table(shape), what, faults),
             Kind::List(_) | Kind::Scalar(_) => value(node, Form::Names, what, faults),
         },
+        Form::ValueOrLack(shape) => match &node.kind {
+            Kind::Map(_) => object(node, shape, faults),
+            Kind::List(_) | Kind::Scalar(_) => value(node, Form::Value, what, faults),
+        },
         Form::Limit => match &node.kind {
-            Kind::Scalar(_) => {}
+            Kind::Scalar(_) => value(node, Form::Words("a limit"), what, faults),
             Kind::List(_) | Kind::Map(_) => {
-                wrong(node.place, format!("{what} is written as words: `15 days`, or `least of [6 months, …]`"), faults);
+                wrong(
+                    node.place,
+                    format!("{what} is written as words: `15 days`, or `least of [6 months, …]`"),
+                    faults,
+                );
             }
         },
         Form::Name => {
@@ -114,7 +133,11 @@ fn value(node: &Node, form: Form, what: &str, faults: &mut Vec<Finding>) {
             if let Some(scalar) = single(node, what, "`true`", faults)
                 && !(scalar.plain && scalar.text == "true")
             {
-                wrong(node.place, format!("{what} is `true` or is left out, and this is `{}`", scalar.text), faults);
+                wrong(
+                    node.place,
+                    format!("{what} is `true` or is left out, and this is `{}`", scalar.text),
+                    faults,
+                );
             }
         }
         Form::Count(least) => {
@@ -137,8 +160,11 @@ fn value(node: &Node, form: Form, what: &str, faults: &mut Vec<Finding>) {
                 && !words.contains(&scalar.text.as_str())
             {
                 let list = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-                let mut fault =
-                    finding(node.place, CheckId::Shape, format!("{what} cannot be `{}`: write {list}", scalar.text));
+                let mut fault = finding(
+                    node.place,
+                    CheckId::Shape,
+                    format!("{what} cannot be `{}`: write {list}", scalar.text),
+                );
                 fault.hint = did_you_mean(&scalar.text, words.iter().copied());
                 faults.push(fault);
             }
@@ -147,7 +173,17 @@ fn value(node: &Node, form: Form, what: &str, faults: &mut Vec<Finding>) {
             single(node, what, "a value", faults);
         }
         Form::Words(kind) => {
-            single(node, what, kind, faults);
+            if let Some(scalar) = single(node, what, kind, faults)
+                && scalar.plain
+                && (is_number(&scalar.text)
+                    || matches!(scalar.text.as_str(), "true" | "false" | "null" | "~"))
+            {
+                wrong(
+                    node.place,
+                    format!("{what} is {kind} in words, and this is `{}`", scalar.text),
+                    faults,
+                );
+            }
         }
     }
 }
@@ -187,13 +223,20 @@ fn single<'n>(node: &'n Node, what: &str, expected: &str, faults: &mut Vec<Findi
     }
 }
 
+fn is_number(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.'))
+        && text.parse::<f64>().is_ok()
+}
+
 fn is_ambiguous(text: &str) -> bool {
     AMBIGUOUS.contains(&text.to_ascii_lowercase().as_str())
 }
 
 fn name(text: &str, plain: bool, place: Place, faults: &mut Vec<Finding>) {
     if is_ambiguous(text) && plain {
-        let message = format!("`{text}` is read as a truth value or as nothing by many YAML readers: choose another name");
+        let message = format!(
+            "`{text}` is read as a truth value or as nothing by many YAML readers: choose another name"
+        );
         faults.push(finding(place, CheckId::Yaml, message));
     } else if let Err(fault) = Name::new(text) {
         wrong(place, fault.to_string(), faults);
@@ -202,10 +245,17 @@ fn name(text: &str, plain: bool, place: Place, faults: &mut Vec<Finding>) {
 
 fn text(scalar: &Scalar, place: Place, what: &str, faults: &mut Vec<Finding>) {
     if scalar.plain && is_ambiguous(&scalar.text) {
-        let message = format!("`{}` is read as a truth value or as nothing by many YAML readers: write it in quotes", scalar.text);
+        let message = format!(
+            "`{}` is read as a truth value or as nothing by many YAML readers: write it in quotes",
+            scalar.text
+        );
         faults.push(finding(place, CheckId::Yaml, message));
-    } else if scalar.plain && scalar.text.parse::<f64>().is_ok() {
-        wrong(place, format!("{what} is a text, and this is a number: write \"{}\" in quotes", scalar.text), faults);
+    } else if scalar.plain && is_number(&scalar.text) {
+        wrong(
+            place,
+            format!("{what} is a text, and this is a number: write \"{}\" in quotes", scalar.text),
+            faults,
+        );
     }
 }
 

@@ -9,70 +9,78 @@ use crate::name::Name;
 use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::guard::parse::{self, Mention};
 use crate::workflow::guard::{Constant, Guard};
-use crate::workflow::model::{CalendarRef, Fact, Label, Machine, MomentRef, Record, States, Table, ValueType};
+use crate::workflow::model::{
+    CalendarRef, Fact, Label, Machine, MomentRef, Record, States, Table, ValueType,
+};
 use crate::workflow::read::near::did_you_mean;
 use crate::workflow::read::symbols::{Sort, Symbols};
 use crate::workflow::read::tree::{Entry, Node};
 use crate::workflow::read::{conform, finding, typing};
 
 /// The state of a reading.
-pub struct Lower<'a> {
+pub(super) struct Lower<'a> {
     /// What the file defines.
-    pub symbols: Symbols,
+    pub(super) symbols: Symbols,
     /// Faults that leave no definition.
-    pub faults: Vec<Finding>,
+    pub(super) faults: Vec<Finding>,
     /// Findings of the checks that need the text: the definition stands.
-    pub notes: Vec<Finding>,
+    pub(super) notes: Vec<Finding>,
     /// Facts, once they are read.
-    pub facts: Table<Fact>,
+    pub(super) facts: Table<Fact>,
     /// Records, once they are read.
-    pub records: Table<Record>,
+    pub(super) records: Table<Record>,
     /// The defaults of the file: calendar and counting rule.
-    pub time: (Option<CalendarRef>, StatedRule),
+    pub(super) time: (Option<CalendarRef>, StatedRule),
     /// Calendars named so far.
-    pub calendars: BTreeMap<Name, Arc<Calendar>>,
+    pub(super) calendars: BTreeMap<Name, Arc<Calendar>>,
     /// Where calendars come from.
-    pub fetch: &'a dyn Fn(&Name) -> Option<Arc<Calendar>>,
+    pub(super) fetch: &'a dyn Fn(&Name) -> Option<Arc<Calendar>>,
     /// Which rules each rule names, to find circles.
-    pub rule_uses: BTreeMap<Name, Vec<Name>>,
+    pub(super) rule_uses: BTreeMap<Name, Vec<Name>>,
     /// Rules with `show`.
-    pub shown_rules: BTreeSet<Name>,
+    pub(super) shown_rules: BTreeSet<Name>,
 }
 
 impl Lower<'_> {
     /// Reports a fault that leaves no definition.
-    pub fn fault(&mut self, place: Place, check: CheckId, at: &str, message: impl Into<String>) {
+    pub(super) fn fault(&mut self, place: Place, check: CheckId, at: &str, message: impl Into<String>) {
         self.faults.push(finding(place, check, at, message));
     }
 
     /// Reports a finding beside which the definition stands.
-    pub fn note(&mut self, place: Place, check: CheckId, at: &str, message: impl Into<String>) {
+    pub(super) fn note(&mut self, place: Place, check: CheckId, at: &str, message: impl Into<String>) {
         self.notes.push(finding(place, check, at, message));
     }
 
     /// A name that refers to nothing in this file.
-    pub fn name(node: Option<&Node>) -> Option<Name> {
+    pub(super) fn name(node: Option<&Node>) -> Option<Name> {
         node.and_then(Node::text).and_then(|text| Name::new(text).ok())
     }
 
     /// A reference.
-    pub fn refer(&mut self, node: Option<&Node>, sort: Sort) -> Option<Name> {
+    pub(super) fn refer(&mut self, node: Option<&Node>, sort: Sort) -> Option<Name> {
         let node = node?;
         let name = Self::name(Some(node))?;
         self.symbols.resolve(sort, &name, node.place, &mut self.faults).then_some(name)
     }
 
     /// A list of references, or one.
-    pub fn refer_all(&mut self, node: Option<&Node>, sort: Sort) -> Vec<Name> {
+    pub(super) fn refer_all(&mut self, node: Option<&Node>, sort: Sort) -> Vec<Name> {
         let Some(node) = node else { return Vec::new() };
         let one = node.scalar().is_some().then_some(node);
         let mut names: Vec<Name> = Vec::new();
+        let mut seen: BTreeSet<Name> = BTreeSet::new();
         for item in node.items().iter().chain(one) {
             if let Some(name) = self.refer(Some(item), sort) {
-                if names.contains(&name) {
-                    self.fault(item.place, CheckId::Name, &name, format!("`{name}` stands twice in this list"));
-                } else {
+                if seen.insert(name.clone()) {
                     names.push(name);
+                } else {
+                    self.fault(
+                        item.place,
+                        CheckId::Name,
+                        &name,
+                        format!("`{name}` stands twice in this list"),
+                    );
                 }
             }
         }
@@ -80,51 +88,53 @@ impl Lower<'_> {
     }
 
     /// A reference that is a key.
-    pub fn refer_key(&mut self, entry: &Entry, sort: Sort) -> Option<Name> {
+    pub(super) fn refer_key(&mut self, entry: &Entry, sort: Sort) -> Option<Name> {
         let name = Name::new(&entry.key).ok()?;
         self.symbols.resolve(sort, &name, entry.place, &mut self.faults).then_some(name)
     }
 
     /// A text.
-    pub fn text(node: Option<&Node>) -> Option<String> {
+    pub(super) fn text(node: Option<&Node>) -> Option<String> {
         node.and_then(Node::text).map(str::to_owned)
     }
 
     /// `true` or left out.
-    pub fn flag(node: Option<&Node>) -> bool {
+    pub(super) fn flag(node: Option<&Node>) -> bool {
         node.is_some()
     }
 
     /// A whole number.
-    pub fn count(node: Option<&Node>) -> Option<u32> {
+    pub(super) fn count(node: Option<&Node>) -> Option<u32> {
         node.and_then(Node::scalar).and_then(conform::count)
     }
 
     /// A length of time.
-    pub fn span(node: Option<&Node>) -> Option<Span> {
+    pub(super) fn span(node: Option<&Node>) -> Option<Span> {
         node.and_then(Node::text).and_then(|text| text.parse().ok())
     }
 
     /// Title and foreign identifier.
-    pub fn label(node: &Node) -> Label {
+    pub(super) fn label(node: &Node) -> Label {
         Label { title: Self::text(node.get("title")), id: Self::text(node.get("id")) }
     }
 
     /// A guard; the one that is always true, when there is no node.
-    pub fn guard(&mut self, node: Option<&Node>, at: &str) -> Guard {
+    pub(super) fn guard(&mut self, node: Option<&Node>, at: &str) -> Guard {
         self.guard_with(node, at).map_or_else(Guard::always, |(guard, _)| guard)
     }
 
     /// A guard with what it names.
-    pub fn guard_with(&mut self, node: Option<&Node>, at: &str) -> Option<(Guard, Vec<Mention>)> {
+    pub(super) fn guard_with(&mut self, node: Option<&Node>, at: &str) -> Option<(Guard, Vec<Mention>)> {
         let node = node?;
         let scalar = node.scalar()?;
-        let is_document = |name: &str| self.symbols.has(Sort::Document, name) && !self.symbols.has(Sort::Fact, name);
+        let is_document =
+            |name: &str| self.symbols.has(Sort::Document, name) && !self.symbols.has(Sort::Fact, name);
         let parsed = parse::parse(&scalar.text, &is_document);
         let place = |column: u32| match scalar.shift {
-            Some(shift) => {
-                Place { line: node.place.line, column: node.place.column.saturating_add(shift).saturating_add(column) }
-            }
+            Some(shift) => Place {
+                line: node.place.line,
+                column: node.place.column.saturating_add(shift).saturating_add(column),
+            },
             None => node.place,
         };
         match parsed {
@@ -144,10 +154,11 @@ impl Lower<'_> {
     }
 
     /// A value for a fact or field of this type; a value of another type is reported.
-    pub fn value(&mut self, node: &Node, subject: &Name, value_type: &ValueType) -> Option<Constant> {
+    pub(super) fn value(&mut self, node: &Node, subject: &Name, value_type: &ValueType) -> Option<Constant> {
         let text = node.text()?;
         let Some(constant) = parse::constant(text) else {
-            let message = format!("`{text}` is no value: write a word, a whole number, a date, `yes` or `no`");
+            let message =
+                format!("`{text}` is no value: write a word, a whole number, a date, `yes` or `no`");
             self.fault(node.place, CheckId::Shape, subject, message);
             return None;
         };
@@ -160,7 +171,7 @@ impl Lower<'_> {
     }
 
     /// States of one machine, with `every-state` and `always`.
-    pub fn states(&mut self, node: Option<&Node>, at: &str) -> Option<(Machine, States)> {
+    pub(super) fn states(&mut self, node: Option<&Node>, at: &str) -> Option<(Machine, States)> {
         let node = node?;
         match node.text() {
             Some("every-state") => return Some((Machine::Main, States::Every)),
@@ -172,7 +183,7 @@ impl Lower<'_> {
     }
 
     /// States of one machine, by name.
-    pub fn states_of_one_machine(&mut self, node: &Node, at: &str) -> Option<(Machine, Vec<Name>)> {
+    pub(super) fn states_of_one_machine(&mut self, node: &Node, at: &str) -> Option<(Machine, Vec<Name>)> {
         let names = self.refer_all(Some(node), Sort::State);
         let machine = self.symbols.machine(names.first()?).cloned()?;
         if let Some(stranger) = names.iter().find(|name| self.symbols.machine(name) != Some(&machine)) {
@@ -188,12 +199,17 @@ impl Lower<'_> {
     }
 
     /// A moment: `FIELD of RECORD`, a paper or a state.
-    pub fn moment(&mut self, node: Option<&Node>, at: &str) -> Option<MomentRef> {
+    pub(super) fn moment(&mut self, node: Option<&Node>, at: &str) -> Option<MomentRef> {
         let node = node?;
         let text = node.text()?;
         if let Some((field, record)) = text.split_once(" of ") {
             let (Ok(field), Ok(record)) = (Name::new(field.trim()), Name::new(record.trim())) else {
-                self.fault(node.place, CheckId::Shape, at, format!("`{text}` is no moment: write `FIELD of RECORD`, a document or a state"));
+                self.fault(
+                    node.place,
+                    CheckId::Shape,
+                    at,
+                    format!("`{text}` is no moment: write `FIELD of RECORD`, a document or a state"),
+                );
                 return None;
             };
             if !self.symbols.resolve(Sort::Record, &record, node.place, &mut self.faults) {
@@ -201,13 +217,20 @@ impl Lower<'_> {
             }
             let value = self.field_type(&record, &field, node.place)?;
             if !matches!(value, ValueType::Date | ValueType::Instant | ValueType::Range) {
-                let message = format!("`{field}` of `{record}` is no date, instant or range, so nothing can be counted from it");
+                let message = format!(
+                    "`{field}` of `{record}` is no date, instant or range, so nothing can be counted from it"
+                );
                 self.note(node.place, CheckId::Type, at, message);
             }
             return Some(MomentRef::Field { field, record });
         }
         let Ok(name) = Name::new(text) else {
-            self.fault(node.place, CheckId::Shape, at, format!("`{text}` is no moment: write `FIELD of RECORD`, a document or a state"));
+            self.fault(
+                node.place,
+                CheckId::Shape,
+                at,
+                format!("`{text}` is no moment: write `FIELD of RECORD`, a document or a state"),
+            );
             return None;
         };
         if self.symbols.has(Sort::Document, &name) {
@@ -218,7 +241,8 @@ impl Lower<'_> {
             self.symbols.resolve(Sort::State, &name, node.place, &mut self.faults);
             return Some(MomentRef::State(name));
         }
-        let mut found = finding(node.place, CheckId::Name, &name, format!("there is no document or state `{name}`"));
+        let mut found =
+            finding(node.place, CheckId::Name, &name, format!("there is no document or state `{name}`"));
         let known = self.symbols.of(Sort::Document).iter().chain(self.symbols.of(Sort::State));
         found.hint = did_you_mean(&name, known.map(|(known, _)| known.as_str()));
         self.faults.push(found);
@@ -226,35 +250,53 @@ impl Lower<'_> {
     }
 
     /// The type of a field; an unknown field is reported.
-    pub fn field_type(&mut self, record: &Name, field: &Name, place: Place) -> Option<ValueType> {
+    pub(super) fn field_type(&mut self, record: &Name, field: &Name, place: Place) -> Option<ValueType> {
         // A record whose own shape is broken was reported there.
         let fields = &self.records.get(record)?.fields;
         if let Some(found) = fields.get(field) {
             return Some(found.value.clone());
         }
-        let mut fault = finding(place, CheckId::Name, field, format!("the record `{record}` has no field `{field}`"));
+        let mut fault =
+            finding(place, CheckId::Name, field, format!("the record `{record}` has no field `{field}`"));
         fault.hint = did_you_mean(field, fields.iter().map(|known| known.name.as_str()));
         self.faults.push(fault);
         None
     }
 
     /// The calendar and rule that a thing states, and what follows with the defaults of the file.
-    pub fn clock(&mut self, node: &Node, at: &str, spans: &[(Place, Span)], unit: Unit) -> (Option<CalendarRef>, Rule) {
+    pub(super) fn clock(
+        &mut self,
+        node: &Node,
+        at: &str,
+        spans: &[(Place, Span)],
+        unit: Unit,
+    ) -> (Option<CalendarRef>, Rule) {
         let stated = stated_rule(node);
         let calendar = match node.get("calendar") {
             Some(calendar) => self.calendar(calendar, at),
             None => self.time.0.clone(),
         };
         let rule = self.settle(stated, at, spans, unit, node.place);
-        if rule.if_not_working != crate::calendar::IfNotWorking::Same && calendar.is_none() && !unit.is_elapsed() {
-            let message = format!("`if-not-working: {}` needs a calendar, here or under `time`", rule.if_not_working);
+        if rule.if_not_working != crate::calendar::IfNotWorking::Same
+            && calendar.is_none()
+            && !unit.is_elapsed()
+        {
+            let message =
+                format!("`if-not-working: {}` needs a calendar, here or under `time`", rule.if_not_working);
             self.note(node.place, CheckId::Date, at, message);
         }
         self.working_days(calendar.as_ref(), at, spans);
         (calendar, rule)
     }
 
-    fn settle(&mut self, stated: StatedRule, at: &str, spans: &[(Place, Span)], unit: Unit, place: Place) -> Rule {
+    fn settle(
+        &mut self,
+        stated: StatedRule,
+        at: &str,
+        spans: &[(Place, Span)],
+        unit: Unit,
+        place: Place,
+    ) -> Rule {
         let file = self.time.1;
         let mut said = false;
         for (place, span) in spans {
@@ -286,13 +328,20 @@ impl Lower<'_> {
     fn working_days(&mut self, calendar: Option<&CalendarRef>, at: &str, spans: &[(Place, Span)]) {
         for (place, span) in spans.iter().filter(|(_, span)| span.unit == Unit::WorkingDays) {
             let Some(calendar) = calendar else {
-                self.note(*place, CheckId::Date, at, format!("`{span}` needs a calendar, here or under `time`"));
+                self.note(
+                    *place,
+                    CheckId::Date,
+                    at,
+                    format!("`{span}` needs a calendar, here or under `time`"),
+                );
                 return;
             };
             let names: Vec<Name> = match calendar {
                 CalendarRef::Named(name) => vec![name.clone()],
                 CalendarRef::ByFact(fact) => match self.facts.get(fact).map(|fact| &fact.value) {
-                    Some(ValueType::Choice(values)) => values.iter().map(|value| value.name.clone()).collect(),
+                    Some(ValueType::Choice(values)) => {
+                        values.iter().map(|value| value.name.clone()).collect()
+                    }
                     _ => Vec::new(),
                 },
             };
@@ -307,7 +356,9 @@ impl Lower<'_> {
                     .max()
                     .unwrap_or(0);
                 if years < needed || calendar.wanted_import().is_some() {
-                    let message = format!("`{span}` needs {needed} years in a row, and the calendar `{name}` covers {years}");
+                    let message = format!(
+                        "`{span}` needs {needed} years in a row, and the calendar `{name}` covers {years}"
+                    );
                     self.note(*place, CheckId::Date, at, message);
                     return;
                 }
@@ -316,11 +367,16 @@ impl Lower<'_> {
     }
 
     /// `calendar: NAME` or `calendar: by-fact NAME`.
-    pub fn calendar(&mut self, node: &Node, at: &str) -> Option<CalendarRef> {
+    pub(super) fn calendar(&mut self, node: &Node, at: &str) -> Option<CalendarRef> {
         let text = node.text()?;
         if let Some(fact) = text.strip_prefix("by-fact ") {
             let Ok(fact) = Name::new(fact.trim()) else {
-                self.fault(node.place, CheckId::Shape, at, format!("`{text}` names no fact: write `by-fact NAME`"));
+                self.fault(
+                    node.place,
+                    CheckId::Shape,
+                    at,
+                    format!("`{text}` names no fact: write `by-fact NAME`"),
+                );
                 return None;
             };
             if !self.symbols.resolve(Sort::Fact, &fact, node.place, &mut self.faults) {
@@ -329,7 +385,9 @@ impl Lower<'_> {
             let values: Vec<Name> = match self.facts.get(&fact).map(|fact| &fact.value) {
                 Some(ValueType::Choice(values)) => values.iter().map(|value| value.name.clone()).collect(),
                 Some(_) => {
-                    let message = format!("`{fact}` is no choice: `by-fact` takes the calendar whose name is the value of a choice");
+                    let message = format!(
+                        "`{fact}` is no choice: `by-fact` takes the calendar whose name is the value of a choice"
+                    );
                     self.note(node.place, CheckId::Type, at, message);
                     Vec::new()
                 }
@@ -341,7 +399,12 @@ impl Lower<'_> {
             return Some(CalendarRef::ByFact(fact));
         }
         let Ok(name) = Name::new(text) else {
-            self.fault(node.place, CheckId::Shape, at, format!("`{text}` is no calendar: write its name, or `by-fact NAME`"));
+            self.fault(
+                node.place,
+                CheckId::Shape,
+                at,
+                format!("`{text}` is no calendar: write its name, or `by-fact NAME`"),
+            );
             return None;
         };
         self.fetch_calendar(&name, node.place);
@@ -352,23 +415,20 @@ impl Lower<'_> {
         if self.calendars.contains_key(name) {
             return;
         }
-        match (self.fetch)(name) {
-            Some(calendar) => {
-                self.calendars.insert(name.clone(), calendar);
-            }
-            None => {
-                let mut found = finding(place, CheckId::Date, name, format!("there is no calendar `{name}`"));
-                found.hint = Some("calendars lie in the folder `calendars` beside the workflow".to_owned());
-                if !self.notes.contains(&found) {
-                    self.notes.push(found);
-                }
+        if let Some(calendar) = (self.fetch)(name) {
+            self.calendars.insert(name.clone(), calendar);
+        } else {
+            let mut found = finding(place, CheckId::Date, name, format!("there is no calendar `{name}`"));
+            found.hint = Some("calendars lie in the folder `calendars` beside the workflow".to_owned());
+            if !self.notes.contains(&found) {
+                self.notes.push(found);
             }
         }
     }
 }
 
 /// The counting rule that a map states.
-pub fn stated_rule(node: &Node) -> StatedRule {
+pub(super) fn stated_rule(node: &Node) -> StatedRule {
     fn word<T: std::str::FromStr>(node: &Node, key: &str) -> Option<T> {
         node.get(key).and_then(Node::text).and_then(|text| text.parse().ok())
     }
@@ -381,7 +441,7 @@ pub fn stated_rule(node: &Node) -> StatedRule {
 }
 
 /// A machine in words.
-pub fn machine_name(machine: &Machine) -> String {
+pub(super) fn machine_name(machine: &Machine) -> String {
     match machine {
         Machine::Main => "the main line".to_owned(),
         Machine::Track(track) => format!("the track `{track}`"),

@@ -39,6 +39,7 @@ impl Lower<'_> {
         states
     }
 
+    #[expect(clippy::similar_names, reason = "open-in and open-if are called so in the grammar")]
     pub(super) fn tracks(&mut self, file: &Node) -> Table<Track> {
         let mut tracks = Table::default();
         for (name, entry) in Self::section(file, "tracks") {
@@ -47,7 +48,12 @@ impl Lower<'_> {
                 Some((Machine::Main, states)) => states,
                 Some((Machine::Track(_), _)) => {
                     let message = "`open-in` names states of the main line, not of a track".to_owned();
-                    self.fault(node.get("open-in").map_or(entry.place, |node| node.place), CheckId::Name, &name, message);
+                    self.fault(
+                        node.get("open-in").map_or(entry.place, |node| node.place),
+                        CheckId::Name,
+                        &name,
+                        message,
+                    );
                     continue;
                 }
                 None => continue,
@@ -59,7 +65,7 @@ impl Lower<'_> {
                 _ => continue,
             };
             let per = self.refer(node.get("per"), Sort::Record);
-            let mut states = Table::default();
+            let mut inner_states = Table::default();
             for (state, inner) in Self::section(node, "states") {
                 let value = &inner.value;
                 let state = TrackState {
@@ -71,15 +77,29 @@ impl Lower<'_> {
                     jobs: self.refer_all(value.get("jobs"), Sort::Job),
                     no_deadline: Self::text(value.get("no-deadline")),
                 };
-                self.add(&mut states, state, inner.place);
+                self.add(&mut inner_states, state, inner.place);
             }
             let Some(begins) = self.refer(node.get("begins"), Sort::State) else { continue };
-            if states.get(&begins).is_none() {
+            if inner_states.get(&begins).is_none() {
                 let place = node.get("begins").map_or(entry.place, |node| node.place);
-                self.fault(place, CheckId::Name, &name, format!("the track `{name}` has no state `{begins}` to begin in"));
+                self.fault(
+                    place,
+                    CheckId::Name,
+                    &name,
+                    format!("the track `{name}` has no state `{begins}` to begin in"),
+                );
             }
-            let track =
-                Track { name, label: Self::label(node), place: entry.place, open_in, open_if, on_leave, begins, per, states };
+            let track = Track {
+                name,
+                label: Self::label(node),
+                place: entry.place,
+                open_in,
+                open_if,
+                on_leave,
+                begins,
+                per,
+                states: inner_states,
+            };
             self.add(&mut tracks, track, entry.place);
         }
         tracks
@@ -88,9 +108,13 @@ impl Lower<'_> {
 
 /// Fills in the office that must act where a state does not name one: the first `by` of its commands, those that name
 /// the state before those that are open in every state.
-pub fn offices(states: Table<State>, tracks: Table<Track>, commands: &Table<Command>) -> (Table<State>, Table<Track>) {
+pub(super) fn offices(
+    states: &Table<State>,
+    tracks: &Table<Track>,
+    commands: &Table<Command>,
+) -> (Table<State>, Table<Track>) {
     let mut filled = Table::default();
-    for state in &states {
+    for state in states {
         let mut state = state.clone();
         if state.acts.is_none() {
             let everywhere = || {
@@ -105,7 +129,7 @@ pub fn offices(states: Table<State>, tracks: Table<Track>, commands: &Table<Comm
         drop(filled.add(state));
     }
     let mut filled_tracks = Table::default();
-    for track in &tracks {
+    for track in tracks {
         let mut track = track.clone();
         let mut inner = Table::default();
         for state in &track.states {

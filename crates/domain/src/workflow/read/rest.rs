@@ -3,13 +3,14 @@
 use crate::name::Name;
 use crate::workflow::finding::{CheckId, Severity};
 use crate::workflow::model::{
-    Accepted, ActRef, Annul, Command, Corrections, DeadlineMigration, KeepFor, Machine, Migration, Separation, Table,
+    Accepted, ActRef, Annul, Command, Corrections, DeadlineMigration, KeepFor, Machine, Migration,
+    Separation, Table,
 };
+use crate::workflow::read::finding;
 use crate::workflow::read::lower::Lower;
 use crate::workflow::read::near::did_you_mean;
 use crate::workflow::read::symbols::Sort;
 use crate::workflow::read::tree::Node;
-use crate::workflow::read::finding;
 
 impl Lower<'_> {
     pub(super) fn separation(&mut self, file: &Node, commands: &Table<Command>) -> Vec<Separation> {
@@ -22,7 +23,12 @@ impl Lower<'_> {
                 separation.push(Separation::DifferentPeople { place, acts, unless_short_of });
             } else if let Some(same) = item.get("same-person") {
                 if let Some(unless) = item.get("unless-short-of") {
-                    self.fault(unless.place, CheckId::Shape, "separation", "`unless-short-of` belongs to `different-people` only");
+                    self.fault(
+                        unless.place,
+                        CheckId::Shape,
+                        "separation",
+                        "`unless-short-of` belongs to `different-people` only",
+                    );
                 }
                 let acts = self.acts(same, commands);
                 separation.push(Separation::SamePerson { place, acts });
@@ -35,7 +41,8 @@ impl Lower<'_> {
         let mut acts: Vec<ActRef> = Vec::new();
         for item in node.items() {
             let Some(text) = item.text() else { continue };
-            let (name, approval_only) = text.strip_suffix(".approval").map_or((text, false), |name| (name, true));
+            let (name, approval_only) =
+                text.strip_suffix(".approval").map_or((text, false), |name| (name, true));
             let Ok(command) = Name::new(name) else {
                 let message = format!("`{text}` is no act: write the name of a command, or `NAME.approval`");
                 self.fault(item.place, CheckId::Shape, "separation", message);
@@ -45,11 +52,21 @@ impl Lower<'_> {
                 continue;
             }
             if approval_only && commands.get(&command).is_some_and(|command| command.approval.is_none()) {
-                self.fault(item.place, CheckId::Name, &command, format!("the command `{command}` asks for no approval"));
+                self.fault(
+                    item.place,
+                    CheckId::Name,
+                    &command,
+                    format!("the command `{command}` asks for no approval"),
+                );
             }
             let act = ActRef { command, approval_only };
             if acts.contains(&act) {
-                self.fault(item.place, CheckId::Name, &act.command, format!("`{text}` stands twice in this list"));
+                self.fault(
+                    item.place,
+                    CheckId::Name,
+                    &act.command,
+                    format!("`{text}` stands twice in this list"),
+                );
             }
             acts.push(act);
         }
@@ -72,16 +89,26 @@ impl Lower<'_> {
                 && self.symbols.machine(state) != Some(machine)
             {
                 let place = item.get("returns-to").map_or(item.place, |node| node.place);
-                self.fault(place, CheckId::Name, &at, format!("`{state}` belongs to another machine than `while`"));
+                self.fault(
+                    place,
+                    CheckId::Name,
+                    &at,
+                    format!("`{state}` belongs to another machine than `while`"),
+                );
             }
             if let Some((Machine::Track(track), _)) = &while_in {
                 let place = item.get("while").map_or(item.place, |node| node.place);
-                let message = format!("annulment returns the main line, and `while` names states of the track `{track}`");
+                let message = format!(
+                    "annulment returns the main line, and `while` names states of the track `{track}`"
+                );
                 self.fault(place, CheckId::Name, &at, message);
             }
             let by = self.refer_all(item.get("by"), Sort::Role);
             let approval = item.get("approval").and_then(|approval| self.approval(approval, &at));
-            let (Some(command), Some((_, while_in)), Some(returns_to)) = (command, while_in, returns_to) else { continue };
+            let (Some(command), Some((_, while_in)), Some(returns_to)) = (command, while_in, returns_to)
+            else {
+                continue;
+            };
             let reopens = Self::flag(item.get("reopens"));
             annul.push(Annul { place: item.place, command, while_in, returns_to, by, approval, reopens });
         }
@@ -136,11 +163,16 @@ impl Lower<'_> {
     pub(super) fn accepted(&mut self, file: &Node) -> Vec<Accepted> {
         let mut accepted = Vec::new();
         for item in file.get("accept").map(Node::items).unwrap_or_default() {
-            let (Some(check_node), Some(at)) = (item.get("check"), Self::text(item.get("at"))) else { continue };
-            let (Some(text), Some(reason)) = (check_node.text(), Self::text(item.get("reason"))) else { continue };
+            let (Some(check_node), Some(at)) = (item.get("check"), Self::text(item.get("at"))) else {
+                continue;
+            };
+            let (Some(text), Some(reason)) = (check_node.text(), Self::text(item.get("reason"))) else {
+                continue;
+            };
             let Ok(check) = text.parse::<CheckId>() else {
                 let known = <CheckId as strum::IntoEnumIterator>::iter().map(Into::<&'static str>::into);
-                let mut found = finding(check_node.place, CheckId::Name, &at, format!("there is no check `{text}`"));
+                let mut found =
+                    finding(check_node.place, CheckId::Name, &at, format!("there is no check `{text}`"));
                 found.hint = did_you_mean(text, known);
                 self.faults.push(found);
                 continue;
@@ -169,10 +201,23 @@ impl Lower<'_> {
                 let kept = match sort {
                     Sort::Fact => self.facts.get(&name).is_some_and(|fact| !fact.editable_by.is_empty()),
                     Sort::Rule => self.shown_rules.contains(&name),
-                    _ => false,
+                    Sort::Stage
+                    | Sort::Role
+                    | Sort::Record
+                    | Sort::Document
+                    | Sort::State
+                    | Sort::Track
+                    | Sort::Command
+                    | Sort::Deadline
+                    | Sort::Job => false,
                 };
                 if !kept && !self.symbols.is_used(sort, &name) {
-                    self.note(place, CheckId::Unused, &name, format!("the {sort} `{name}` is not used: {why}"));
+                    self.note(
+                        place,
+                        CheckId::Unused,
+                        &name,
+                        format!("the {sort} `{name}` is not used: {why}"),
+                    );
                 }
             }
         }

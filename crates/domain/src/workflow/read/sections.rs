@@ -5,8 +5,8 @@ use crate::workflow::finding::{CheckId, Place};
 use crate::workflow::guard::explain;
 use crate::workflow::guard::parse::Named as Mentioned;
 use crate::workflow::model::{
-    Access, Choice, Class, Document, Fact, Field, Label, Lack, Limit, LimitPart, Named, NamedRule, Record, RecordLimit,
-    Role, Stage, Table, ValueType,
+    Access, Choice, Class, Document, Fact, Field, Label, Lack, Limit, LimitPart, Named, NamedRule, Record,
+    RecordLimit, Role, Stage, Table, ValueType,
 };
 use crate::workflow::read::lower::Lower;
 use crate::workflow::read::symbols::Sort;
@@ -14,7 +14,7 @@ use crate::workflow::read::tree::{Entry, Kind, Node};
 
 impl Lower<'_> {
     /// Adds to a table; a foreign identifier that another thing of the table answers to is reported.
-    pub fn add<T: Named>(&mut self, table: &mut Table<T>, item: T, place: Place) {
+    pub(super) fn add<T: Named>(&mut self, table: &mut Table<T>, item: T, place: Place) {
         if let Some(id) = &item.label().id
             && let Some(other) = table.get(id)
             && other.name() != item.name()
@@ -28,7 +28,7 @@ impl Lower<'_> {
     }
 
     /// The entries of a section whose keys are names.
-    pub fn section<'n>(file: &'n Node, key: &str) -> Vec<(Name, &'n Entry)> {
+    pub(super) fn section<'n>(file: &'n Node, key: &str) -> Vec<(Name, &'n Entry)> {
         let entries = file.get(key).map(Node::entries).unwrap_or_default();
         entries.iter().filter_map(|entry| Some((Name::new(&entry.key).ok()?, entry))).collect()
     }
@@ -37,7 +37,11 @@ impl Lower<'_> {
         let mut roles = Table::default();
         for (name, entry) in Self::section(file, "roles") {
             let at_least = Self::count(entry.value.get("at-least"));
-            self.add(&mut roles, Role { name, label: Self::label(&entry.value), place: entry.place, at_least }, entry.place);
+            self.add(
+                &mut roles,
+                Role { name, label: Self::label(&entry.value), place: entry.place, at_least },
+                entry.place,
+            );
         }
         roles
     }
@@ -46,7 +50,11 @@ impl Lower<'_> {
         let mut stages = Table::default();
         for (name, entry) in Self::section(file, "stages") {
             let when = self.guard(entry.value.get("when"), &name);
-            self.add(&mut stages, Stage { name, label: Self::label(&entry.value), place: entry.place, when }, entry.place);
+            self.add(
+                &mut stages,
+                Stage { name, label: Self::label(&entry.value), place: entry.place, when },
+                entry.place,
+            );
         }
         stages
     }
@@ -60,10 +68,19 @@ impl Lower<'_> {
             let starts = node.get("starts").and_then(|starts| self.value(starts, &name, &value));
             let editable_by = self.refer_all(node.get("editable-by"), Sort::Role);
             let class = class(node);
-            let fact = Fact { name, label: Self::label(node), place: entry.place, value, starts, editable_by, class };
+            let fact = Fact {
+                name,
+                label: Self::label(node),
+                place: entry.place,
+                value,
+                starts,
+                editable_by,
+                class,
+            };
             if fact.starts.is_some() && fact.is_protected() {
                 let at = fact.name.clone();
-                let message = format!("`{at}` is not open, so it cannot start with a value that stands in the file");
+                let message =
+                    format!("`{at}` is not open, so it cannot start with a value that stands in the file");
                 self.note(entry.place, CheckId::Type, &at, message);
             }
             self.add(&mut facts, fact, entry.place);
@@ -75,7 +92,12 @@ impl Lower<'_> {
         let value = match node.get("type")?.text()? {
             "choice" => {
                 let Some(of) = node.get("of") else {
-                    self.fault(place, CheckId::Shape, name, format!("`{name}` is a choice and needs its values under `of`"));
+                    self.fault(
+                        place,
+                        CheckId::Shape,
+                        name,
+                        format!("`{name}` is a choice and needs its values under `of`"),
+                    );
                     return None;
                 };
                 return Some(ValueType::Choice(self.choices(of, name)));
@@ -94,20 +116,34 @@ impl Lower<'_> {
             _ => return None,
         };
         if let Some(of) = node.get("of") {
-            self.fault(of.place, CheckId::Shape, name, format!("only a choice has `of`, and `{name}` is {}", super::typing::type_name(&value)));
+            self.fault(
+                of.place,
+                CheckId::Shape,
+                name,
+                format!("only a choice has `of`, and `{name}` is {}", super::typing::type_name(&value)),
+            );
         }
         Some(value)
     }
 
     fn choices(&mut self, of: &Node, name: &Name) -> Table<Choice> {
         let mut choices = Table::default();
-        let listed = of.items().iter().filter_map(|item| Some((Self::name(Some(item))?, Label::default(), item.place)));
-        let mapped = of.entries().iter().filter_map(|entry| {
-            Some((Name::new(&entry.key).ok()?, Self::label(&entry.value), entry.place))
+        let listed = of.items().iter().filter_map(|item| {
+            let plain = item.scalar().is_some_and(|scalar| scalar.plain);
+            Some((Self::name(Some(item))?, plain, Label::default(), item.place))
         });
-        for (value, label, place) in listed.chain(mapped).collect::<Vec<_>>() {
+        let mapped = of.entries().iter().filter_map(|entry| {
+            Some((Name::new(&entry.key).ok()?, entry.plain, Self::label(&entry.value), entry.place))
+        });
+        for (value, plain, label, place) in listed.chain(mapped).collect::<Vec<_>>() {
             if matches!(value.as_str(), "yes" | "no") {
-                let message = format!("`{value}` is a value of flags only: make `{name}` a flag, or choose another word");
+                // Without quotes it was reported as an ambiguous word.
+                if plain {
+                    continue;
+                }
+                let message = format!(
+                    "`{value}` is a value of flags only: make `{name}` a flag, or choose another word"
+                );
                 self.fault(place, CheckId::Type, name, message);
             } else if choices.get(&value).is_some_and(|known: &Choice| known.name == value) {
                 self.fault(place, CheckId::Name, name, format!("the value `{value}` stands twice"));
@@ -115,7 +151,11 @@ impl Lower<'_> {
                 self.add(&mut choices, Choice { name: value, label }, place);
             }
         }
-        if choices.is_empty() && matches!(of.kind, Kind::List(_) | Kind::Map(_)) && of.items().is_empty() && of.entries().is_empty() {
+        if choices.is_empty()
+            && matches!(of.kind, Kind::List(_) | Kind::Map(_))
+            && of.items().is_empty()
+            && of.entries().is_empty()
+        {
             self.fault(of.place, CheckId::Type, name, format!("the choice `{name}` has no values"));
         }
         choices
@@ -138,13 +178,25 @@ impl Lower<'_> {
                     .filter_map(|item| item.text()?.parse::<Lack>().ok())
                     .collect();
                 let (label, class) = (Self::label(&inner.value), class(&inner.value));
-                self.add(&mut fields, Field { name: field, label, place: inner.place, value, class, may_be }, inner.place);
+                self.add(
+                    &mut fields,
+                    Field { name: field, label, place: inner.place, value, class, may_be },
+                    inner.place,
+                );
             }
             let about = self.refer(node.get("about"), Sort::Record);
             let covers = Self::name(node.get("covers"));
             let many = Self::flag(node.get("many"));
-            let record =
-                Record { name, label: Self::label(node), place: entry.place, fields, many, about, covers, limit: None };
+            let record = Record {
+                name,
+                label: Self::label(node),
+                place: entry.place,
+                fields,
+                many,
+                about,
+                covers,
+                limit: None,
+            };
             self.add(&mut records, record, entry.place);
         }
         self.records = records;
@@ -156,14 +208,21 @@ impl Lower<'_> {
                 && let Some(value) = self.field_type(&name, &field, covers.place)
                 && value != ValueType::Range
             {
-                let message = format!("`{field}` is {}; only a range of time can cover", super::typing::type_name(&value));
+                let message = format!(
+                    "`{field}` is {}; only a range of time can cover",
+                    super::typing::type_name(&value)
+                );
                 self.note(covers.place, CheckId::Type, &name, message);
             }
             let Some(limit) = node.get("limit") else { continue };
             let each = limit.get("each").and_then(|limit| self.limit(limit, &name));
             let total = limit.get("total").and_then(|limit| self.limit(limit, &name));
             let beyond_needs = self.refer(limit.get("beyond-needs"), Sort::Record);
-            if !self.records.get(&name).is_some_and(|record| record.fields.iter().any(|field| field.value == ValueType::Range)) {
+            if !self
+                .records
+                .get(&name)
+                .is_some_and(|record| record.fields.iter().any(|field| field.value == ValueType::Range))
+            {
                 let message = format!("`{name}` has a limit but no field that is a range of time");
                 self.note(limit.place, CheckId::Type, &name, message);
             }
@@ -172,7 +231,8 @@ impl Lower<'_> {
         let mut finished = Table::default();
         for record in &self.records {
             let mut record = record.clone();
-            record.limit = limits.iter().find(|(name, _)| *name == record.name).map(|(_, limit)| limit.clone());
+            record.limit =
+                limits.iter().find(|(name, _)| *name == record.name).map(|(_, limit)| limit.clone());
             drop(finished.add(record));
         }
         self.records = finished;
@@ -185,7 +245,12 @@ impl Lower<'_> {
             Some(rest) => {
                 let inner = rest.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
                 let Some(inner) = inner else {
-                    self.fault(node.place, CheckId::Shape, at, format!("`{text}` is no limit: write `least of [15 days, …]`"));
+                    self.fault(
+                        node.place,
+                        CheckId::Shape,
+                        at,
+                        format!("`{text}` is no limit: write `least of [15 days, …]`"),
+                    );
                     return None;
                 };
                 inner.split(',').map(str::trim).collect()
@@ -205,12 +270,17 @@ impl Lower<'_> {
                 }
                 let value = self.field_type(&record, &field, node.place)?;
                 if value != ValueType::Number {
-                    let message = format!("`{field}` of `{record}` is {}; a limit needs a number of days", super::typing::type_name(&value));
+                    let message = format!(
+                        "`{field}` of `{record}` is {}; a limit needs a number of days",
+                        super::typing::type_name(&value)
+                    );
                     self.note(node.place, CheckId::Type, at, message);
                 }
                 limit.parts.push(LimitPart::Greatest { field, record, numerator, denominator });
             } else {
-                let message = format!("`{part}` is no limit: write a length of time, or `greatest FIELD of RECORD * 1/4`");
+                let message = format!(
+                    "`{part}` is no limit: write a length of time, or `greatest FIELD of RECORD * 1/4`"
+                );
                 self.fault(node.place, CheckId::Shape, at, message);
             }
         }
@@ -222,8 +292,10 @@ impl Lower<'_> {
         for (name, entry) in Self::section(file, "documents") {
             let node = &entry.value;
             let from = self.refer_all(node.get("from"), Sort::Role);
-            let (signed, may_be_sealed) = (Self::flag(node.get("signed")), Self::flag(node.get("may-be-sealed")));
-            let document = Document { name, label: Self::label(node), place: entry.place, from, signed, may_be_sealed };
+            let (signed, may_be_sealed) =
+                (Self::flag(node.get("signed")), Self::flag(node.get("may-be-sealed")));
+            let document =
+                Document { name, label: Self::label(node), place: entry.place, from, signed, may_be_sealed };
             self.add(&mut documents, document, entry.place);
         }
         documents
@@ -234,20 +306,27 @@ impl Lower<'_> {
         let mut rules = Table::default();
         for (name, entry) in Self::section(file, "rules") {
             let Some((guard, mentions)) = self.guard_with(entry.value.get("if"), &name) else { continue };
-            let used = mentions.iter().filter_map(|mention| match &mention.what {
-                Mentioned::Rule(rule) => Some(rule.clone()),
-                _ => None,
+            let used = mentions.iter().filter_map(|mention| {
+                if let Mentioned::Rule(rule) = &mention.what { Some(rule.clone()) } else { None }
             });
             self.rule_uses.insert(name.clone(), used.collect());
             let show = Self::flag(entry.value.get("show"));
-            self.add(&mut rules, NamedRule { name, label: Self::label(&entry.value), place: entry.place, guard, show }, entry.place);
+            self.add(
+                &mut rules,
+                NamedRule { name, label: Self::label(&entry.value), place: entry.place, guard, show },
+                entry.place,
+            );
         }
         for rule in &rules {
             let mut seen: Vec<Name> = Vec::new();
             let mut open = self.rule_uses.get(&rule.name).cloned().unwrap_or_default();
             while let Some(next) = open.pop() {
                 if next == rule.name {
-                    let message = format!("the rule `{}` comes back to itself: {}", rule.name, explain::words(&rule.guard));
+                    let message = format!(
+                        "the rule `{}` comes back to itself: {}",
+                        rule.name,
+                        explain::words(&rule.guard)
+                    );
                     self.fault(rule.place, CheckId::Name, &rule.name, message);
                     break;
                 }
@@ -281,7 +360,8 @@ fn class(node: &Node) -> Class {
 /// `greatest FIELD of RECORD * NUMERATOR/DENOMINATOR`; without a fraction, times one.
 fn greatest(text: &str) -> Option<(Name, Name, u32, u32)> {
     let rest = text.strip_prefix("greatest ")?;
-    let (named, fraction) = rest.split_once('*').map_or((rest, None), |(named, fraction)| (named, Some(fraction)));
+    let (named, fraction) =
+        rest.split_once('*').map_or((rest, None), |(named, fraction)| (named, Some(fraction)));
     let (field, record) = named.split_once(" of ")?;
     let (numerator, denominator) = match fraction {
         None => (1, 1),

@@ -40,6 +40,8 @@ pub enum Form {
     List(&'static Form, usize),
     /// A list of names, or a map from names to maps with known keys.
     NamesOrTable(&'static Shape),
+    /// A value, or a map that says why there is none (test files).
+    ValueOrLack(&'static Shape),
 }
 
 /// A key of a map.
@@ -98,15 +100,15 @@ const fn labelled(name: &'static str, own: &'static [Key]) -> Shape {
 const LABEL: &[Key] = &[may("title", Form::Text), may("id", Form::Text)];
 
 const CLOCK_RULE: &[Key] = &[
-    may("calendar", Form::Words("calendar")),
+    may("calendar", Form::Words("a calendar")),
     may("first-day", Form::OneOf(&["excluded", "included"])),
     may("ends", Form::OneOf(&["end-of-day", "same-time"])),
     may("if-not-working", Form::OneOf(&["next", "previous", "same"])),
     may("month-end", Form::OneOf(&["earlier", "later", "refuse"])),
 ];
 
-const GUARD: Form = Form::Words("guard");
-const MOMENT: Form = Form::Words("moment");
+const GUARD: Form = Form::Words("a guard");
+const MOMENT: Form = Form::Words("a moment");
 const CLASSES: Form = Form::OneOf(&["open", "personal", "sealed"]);
 const ASK: Form = Form::OneOf(&["required", "optional"]);
 
@@ -144,7 +146,8 @@ static CHOICE: Shape = labelled("a value of a choice", &[]);
 static FACT: Shape = labelled(
     "a fact",
     &[
-        must("type", Form::OneOf(&["choice", "flag", "number", "date", "text"])),
+        // A place is a code, clear and not compared, so it may be a fact too.
+        must("type", Form::OneOf(&["choice", "flag", "number", "date", "text", "place"])),
         may("of", Form::NamesOrTable(&CHOICE)),
         may("starts", Form::Value),
         may("editable-by", Form::Names),
@@ -167,8 +170,18 @@ static FIELD: Shape = labelled(
         must(
             "type",
             Form::OneOf(&[
-                "choice", "flag", "number", "date", "instant", "range", "text", "person", "official", "place",
-                "money", "reference",
+                "choice",
+                "flag",
+                "number",
+                "date",
+                "instant",
+                "range",
+                "text",
+                "person",
+                "official",
+                "place",
+                "money",
+                "reference",
             ]),
         ),
         may("of", Form::NamesOrTable(&CHOICE)),
@@ -216,7 +229,12 @@ static TRACK: Shape = labelled(
 );
 static TRACK_STATE: Shape = labelled(
     "a state of a track",
-    &[may("acts", Form::Name), may("final", Form::True), may("jobs", Form::Names), may("no-deadline", Form::Text)],
+    &[
+        may("acts", Form::Name),
+        may("final", Form::True),
+        may("jobs", Form::Names),
+        may("no-deadline", Form::Text),
+    ],
 );
 static COMMAND: Shape = Shape {
     one_of: &[&["to", "stays", "outcomes", "routes"]],
@@ -234,7 +252,7 @@ static COMMAND: Shape = Shape {
             may("clerical", Form::Text),
             may("irregular", Form::True),
             may("asks", Form::TableOf(&ASK)),
-            may("records", Form::TableOf(&Form::Words("record ask"))),
+            may("records", Form::TableOf(&Form::Words("a way of asking"))),
             may("needs", Form::Names),
             may("not-before", Form::Object(&NOT_BEFORE)),
             may("approval", Form::Object(&APPROVAL)),
@@ -253,7 +271,7 @@ const WAY: &[Key] = &[
     may("stays", Form::True),
     may("if", GUARD),
     may("needs", Form::Names),
-    may("records", Form::TableOf(&Form::Words("record ask"))),
+    may("records", Form::TableOf(&Form::Words("a way of asking"))),
     may("sets", Form::TableOf(&Form::Value)),
     may("steps-back", Form::True),
     may("reopens", Form::True),
@@ -273,7 +291,11 @@ static APPROVAL_STEP: Shape = shape(
 );
 static OPENS: Shape = shape(
     "a case opened beside this one",
-    &[must("workflow", Form::Name), must("as", Form::Name), may("closes", Form::OneOf(&["with-parent", "alone"]))],
+    &[
+        must("workflow", Form::Name),
+        must("as", Form::Name),
+        may("closes", Form::OneOf(&["with-parent", "alone"])),
+    ],
 );
 static DEADLINE: Shape = Shape {
     clocked: true,
@@ -283,7 +305,7 @@ static DEADLINE: Shape = Shape {
         &[
             must("while", Form::NameOrNames),
             may("within", Form::Span),
-            may("until", Form::Words("term")),
+            may("until", Form::Words("a term")),
             may("since", MOMENT),
             may("per", Form::Name),
             may("if", GUARD),
@@ -302,10 +324,8 @@ static EXTEND_BY: Shape = shape(
     &[must("command", Form::Name), must("by", Form::Span), must("times", Form::Count(1))],
 );
 static WARN: Shape = shape("a warning", &[must("before", Form::Span), must("tell", Form::Names)]);
-static LATE: Shape = shape(
-    "a late step",
-    &[must("after", Form::Span), may("tell", Form::Names), may("do", Form::Name)],
-);
+static LATE: Shape =
+    shape("a late step", &[must("after", Form::Span), may("tell", Form::Names), may("do", Form::Name)]);
 static JOB: Shape = Shape {
     missing: CheckId::Jobs,
     ..labelled(
@@ -339,8 +359,8 @@ static SEPARATION: Shape = Shape {
     ..shape(
         "a separation",
         &[
-            may("different-people", Form::List(&Form::Words("act"), 2)),
-            may("same-person", Form::List(&Form::Words("act"), 2)),
+            may("different-people", Form::List(&Form::Words("an act"), 2)),
+            may("same-person", Form::List(&Form::Words("an act"), 2)),
             may("unless-short-of", Form::Name),
         ],
     )
@@ -351,7 +371,11 @@ static CORRECTIONS: Shape = shape(
 );
 static CORRECT_FACTS: Shape = shape(
     "the correction of facts",
-    &[must("by", Form::Names), must("reason", Form::OneOf(&["required"])), may("approval", Form::Object(&APPROVAL))],
+    &[
+        must("by", Form::Names),
+        must("reason", Form::OneOf(&["required"])),
+        may("approval", Form::Object(&APPROVAL)),
+    ],
 );
 static ANNUL: Shape = shape(
     "an annulment",
@@ -384,5 +408,5 @@ static KEEP_FOR: Shape = shape(
 );
 static ACCEPTED: Shape = shape(
     "an accepted warning",
-    &[must("check", Form::Words("check")), must("at", Form::Text), must("reason", Form::Text)],
+    &[must("check", Form::Words("a check")), must("at", Form::Text), must("reason", Form::Text)],
 );

@@ -60,10 +60,14 @@ impl Sort {
 /// Words that stand for something else where a state is expected.
 pub const STATE_WORDS: &[&str] = &["new", "every-state", "always", "back"];
 
+/// Faults after which no nearest name is looked for.
+const MOST_HINTS: usize = 200;
+
 /// The table of symbols.
 #[derive(Debug, Default)]
 pub struct Symbols {
     defined: BTreeMap<Sort, Vec<(Name, Place)>>,
+    index: BTreeMap<Sort, BTreeMap<Name, Place>>,
     machines: BTreeMap<Name, Machine>,
     used: BTreeSet<(Sort, Name)>,
 }
@@ -102,7 +106,9 @@ impl Symbols {
                 reserved("a field", field, faults);
             }
         }
-        if let Some(entry) = file.get("roles").and_then(|roles| roles.entries().iter().find(|entry| entry.key == "system")) {
+        if let Some(entry) =
+            file.get("roles").and_then(|roles| roles.entries().iter().find(|entry| entry.key == "system"))
+        {
             let message = "`system` is built in and cannot be defined";
             faults.push(finding(entry.place, CheckId::Name, "system", message));
         }
@@ -111,10 +117,12 @@ impl Symbols {
 
     fn define(&mut self, sort: Sort, entry: &Entry, faults: &mut Vec<Finding>) {
         let Ok(name) = Name::new(&entry.key) else { return };
-        let in_guards = matches!(sort, Sort::Fact | Sort::Record | Sort::Document | Sort::Rule | Sort::Deadline);
+        let in_guards =
+            matches!(sort, Sort::Fact | Sort::Record | Sort::Document | Sort::Rule | Sort::Deadline);
         if in_guards {
             reserved(sort.a(), entry, faults);
         }
+        self.index.entry(sort).or_default().insert(name.clone(), entry.place);
         self.defined.entry(sort).or_default().push((name, entry.place));
     }
 
@@ -125,13 +133,16 @@ impl Symbols {
             faults.push(finding(entry.place, CheckId::Name, &name, message));
         }
         reserved("a state", entry, faults);
-        if let Some((_, first)) = self.of(Sort::State).iter().find(|(known, _)| *known == name) {
+        if let Some(first) = self.index.get(&Sort::State).and_then(|states| states.get(&name)) {
             let line = first.line;
-            let message = format!("the state `{name}` is defined twice, first on line {line}; names of states are unique in the file");
+            let message = format!(
+                "the state `{name}` is defined twice, first on line {line}; names of states are unique in the file"
+            );
             faults.push(finding(entry.place, CheckId::Name, &name, message));
             return;
         }
         self.machines.insert(name.clone(), machine);
+        self.index.entry(Sort::State).or_default().insert(name.clone(), entry.place);
         self.defined.entry(Sort::State).or_default().push((name, entry.place));
     }
 
@@ -142,7 +153,7 @@ impl Symbols {
 
     /// Whether something of this kind is defined.
     pub fn has(&self, sort: Sort, name: &str) -> bool {
-        self.of(sort).iter().any(|(known, _)| known == name)
+        self.index.get(&sort).is_some_and(|names| names.contains_key(name))
     }
 
     /// The machine of a state.
@@ -159,10 +170,13 @@ impl Symbols {
             self.used.insert((sort, name.clone()));
             return true;
         }
-        let other = self.defined.iter().find(|(_, names)| names.iter().any(|(known, _)| known == name)).map(|(sort, _)| *sort);
+        let other = self.index.iter().find(|(_, names)| names.contains_key(name)).map(|(sort, _)| *sort);
         let mut fault = finding(place, CheckId::Name, name, format!("there is no {sort} `{name}`"));
-        fault.hint = did_you_mean(name, self.of(sort).iter().map(|(known, _)| known.as_str()))
-            .or_else(|| other.map(|other| format!("`{name}` is {}", other.a())));
+        // Looking for the nearest name is slow; in a file with hundreds of faults it helps nobody.
+        let near = (faults.len() < MOST_HINTS)
+            .then(|| did_you_mean(name, self.of(sort).iter().map(|(known, _)| known.as_str())))
+            .flatten();
+        fault.hint = near.or_else(|| other.map(|other| format!("`{name}` is {}", other.a())));
         faults.push(fault);
         false
     }
@@ -175,7 +189,8 @@ impl Symbols {
 
 fn reserved(what: &str, entry: &Entry, faults: &mut Vec<Finding>) {
     if RESERVED.contains(&entry.key.as_str()) {
-        let message = format!("`{}` is a word of the guard language and cannot be the name of {what}", entry.key);
+        let message =
+            format!("`{}` is a word of the guard language and cannot be the name of {what}", entry.key);
         faults.push(finding(entry.place, CheckId::Name, &entry.key, message));
     }
 }

@@ -13,7 +13,7 @@ use crate::workflow::read::near::did_you_mean;
 use crate::workflow::read::symbols::Sort;
 
 /// Resolves and types one mention.
-pub fn mention(lower: &mut Lower<'_>, mention: &Mention, place: &dyn Fn(u32) -> Place, at: &str) {
+pub(super) fn mention(lower: &mut Lower<'_>, mention: &Mention, place: &dyn Fn(u32) -> Place, at: &str) {
     let here = place(mention.at);
     match &mention.what {
         Named::Rule(name) => {
@@ -36,12 +36,21 @@ pub fn mention(lower: &mut Lower<'_>, mention: &Mention, place: &dyn Fn(u32) -> 
                 && let Some(value) = lower.field_type(record, field, here)
                 && !matches!(value, ValueType::Number | ValueType::Money)
             {
-                lower.note(here, CheckId::Type, at, format!("`{field}` of `{record}` is {}; only numbers and money have a sum", type_name(&value)));
+                lower.note(
+                    here,
+                    CheckId::Type,
+                    at,
+                    format!(
+                        "`{field}` of `{record}` is {}; only numbers and money have a sum",
+                        type_name(&value)
+                    ),
+                );
             }
         }
         Named::Authority => {
             if !lower.records.iter().any(|record| record.covers.is_some()) {
-                let message = "no record of this file `covers` a time, so there is no authority that could lapse";
+                let message =
+                    "no record of this file `covers` a time, so there is no authority that could lapse";
                 lower.note(here, CheckId::Type, at, message);
             }
         }
@@ -63,15 +72,33 @@ pub fn mention(lower: &mut Lower<'_>, mention: &Mention, place: &dyn Fn(u32) -> 
         }
         Named::Number(name) => {
             let Some(seen) = subject(lower, mention, name, here) else { return };
-            if readable(lower, &seen, name, here, at) && !matches!(seen.value, ValueType::Number | ValueType::Money) {
-                lower.note(here, CheckId::Type, at, format!("`{name}` is {}; only numbers and money are compared with a number", type_name(&seen.value)));
+            if readable(lower, &seen, name, here, at)
+                && !matches!(seen.value, ValueType::Number | ValueType::Money)
+            {
+                lower.note(
+                    here,
+                    CheckId::Type,
+                    at,
+                    format!(
+                        "`{name}` is {}; only numbers and money are compared with a number",
+                        type_name(&seen.value)
+                    ),
+                );
             }
         }
         Named::Date(name) => {
             let Some(seen) = subject(lower, mention, name, here) else { return };
             let dated = matches!(seen.value, ValueType::Date | ValueType::Instant | ValueType::Range);
             if readable(lower, &seen, name, here, at) && !dated {
-                lower.note(here, CheckId::Type, at, format!("`{name}` is {}; days and months are counted since a date", type_name(&seen.value)));
+                lower.note(
+                    here,
+                    CheckId::Type,
+                    at,
+                    format!(
+                        "`{name}` is {}; days and months are counted since a date",
+                        type_name(&seen.value)
+                    ),
+                );
             }
         }
     }
@@ -90,7 +117,8 @@ fn subject(lower: &mut Lower<'_>, mention: &Mention, name: &Name, here: Place) -
             let protected = fields.get(name).is_some_and(Field::is_protected);
             return Some(Seen { value: value.clone(), protected });
         }
-        let mut fault = finding(here, CheckId::Name, name, format!("the record `{record}` has no field `{name}`"));
+        let mut fault =
+            finding(here, CheckId::Name, name, format!("the record `{record}` has no field `{name}`"));
         fault.hint = did_you_mean(name, fields.iter().map(|known| known.name.as_str()));
         lower.faults.push(fault);
         return None;
@@ -104,7 +132,12 @@ fn subject(lower: &mut Lower<'_>, mention: &Mention, name: &Name, here: Place) -
 
 fn readable(lower: &mut Lower<'_>, seen: &Seen, name: &Name, here: Place, at: &str) -> bool {
     if seen.protected {
-        let mut found = finding(here, CheckId::Type, at, format!("a guard cannot compare `{name}`: its value is not open"));
+        let mut found = finding(
+            here,
+            CheckId::Type,
+            at,
+            format!("a guard cannot compare `{name}`: its value is not open"),
+        );
         found.hint = Some("`is known` may be asked of it".to_owned());
         lower.notes.push(found);
     }
@@ -112,7 +145,11 @@ fn readable(lower: &mut Lower<'_>, seen: &Seen, name: &Name, here: Place, at: &s
 }
 
 /// What is wrong with a value for a type, and what was probably meant.
-pub fn mismatch(subject: &Name, value_type: &ValueType, value: &Constant) -> Option<(String, Option<String>)> {
+pub(super) fn mismatch(
+    subject: &Name,
+    value_type: &ValueType,
+    value: &Constant,
+) -> Option<(String, Option<String>)> {
     let fits = match (value_type, value) {
         (ValueType::Flag, Constant::Flag(_))
         | (ValueType::Number | ValueType::Money, Constant::Number(_))
@@ -127,11 +164,22 @@ pub fn mismatch(subject: &Name, value_type: &ValueType, value: &Constant) -> Opt
         }
         _ => false,
     };
-    if fits { None } else { Some((format!("`{subject}` is {}, and `{}` is none of its values", type_name(value_type), constant(value)), None)) }
+    if fits {
+        None
+    } else {
+        Some((
+            format!(
+                "`{subject}` is {}, and `{}` is none of its values",
+                type_name(value_type),
+                constant(value)
+            ),
+            None,
+        ))
+    }
 }
 
 /// A type in words.
-pub fn type_name(value: &ValueType) -> &'static str {
+pub(super) fn type_name(value: &ValueType) -> &'static str {
     match value {
         ValueType::Flag => "a flag (`yes` or `no`)",
         ValueType::Choice(_) => "a choice",
