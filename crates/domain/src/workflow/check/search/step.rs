@@ -27,7 +27,8 @@ pub(super) struct Seen {
     pub guard_false: bool,
     /// Its guard was true, and no route was.
     pub no_route: bool,
-    /// It leads to another main state that is not exceptional, tracks apart.
+    /// It leads to another main state, tracks apart; out of a state that is not exceptional only such ways count as
+    /// lead to another one that is not.
     pub leaves: bool,
 }
 
@@ -110,7 +111,8 @@ impl Stepper<'_> {
                     continue;
                 }
                 let target = if way.aim.back { self.get(key, self.model.before) } else { way.aim.main.unwrap_or(main) };
-                seen.leaves |= target != main && target != 0 && !marked(&self.model.exceptional, target);
+                let normal = !marked(&self.model.exceptional, target) || marked(&self.model.exceptional, main);
+                seen.leaves |= target != main && target != 0 && normal;
                 let counts = way.counts.holds(self.packing, key);
                 for source in &sources {
                     self.way(act, way, given, *source, (act.first + at, counts), edges, &mut seen);
