@@ -70,7 +70,7 @@ pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
     let mut out = Vec::new();
     let all: Vec<Item> = cones.items.iter().map(|(item, _)| *item).collect();
     // A file of usual size is searched as a whole; only a large one is cut.
-    let first = if cones.items.iter().any(|(item, cone)| *item == Item::Main && *cone == whole) { limit } else { limit / 8 };
+    let first = if cones.items.iter().any(|(item, cone)| *item == Item::Main && *cone == whole) { limit } else { limit / 2 };
     if search.run(&whole, &all, first, &mut out).is_none() {
         search.by_slices(limit, &mut out);
     }
@@ -90,7 +90,9 @@ impl Search<'_> {
     /// Searches one slice and answers the questions; the number of configurations, or `None` if there are too many.
     fn run(&self, kept: &BTreeSet<Var>, items: &[Item], limit: usize, out: &mut Vec<Finding>) -> Option<usize> {
         let packing = Packing::of(&self.model.sizes, kept)?;
+        if std::env::var_os("PROBE").is_some() { eprintln!("start {} vars, {:?}", kept.len(), items); }
         let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit).ok()?;
+        if std::env::var_os("PROBE").is_some() { eprintln!("slice {} vars {} configs {} items {} links", kept.len(), graph.keys.len(), items.len(), graph.link_count()); }
         for item in items {
             judge(&graph, *item, self.watched, out);
         }

@@ -20,6 +20,31 @@ fn sight<K: Ord>(sights: &mut BTreeMap<K, Sight>, key: K, node: Node) {
     sights.entry(key).and_modify(|sight| sight.times += 1).or_insert(Sight { first: node, times: 1 });
 }
 
+/// A growing table of marks.
+#[derive(Debug, Default)]
+pub(super) struct Grid(Vec<Vec<bool>>);
+
+impl Grid {
+    fn insert(&mut self, row: usize, column: usize) {
+        if self.0.len() <= row {
+            self.0.resize(row + 1, Vec::new());
+        }
+        if let Some(row) = self.0.get_mut(row) {
+            if row.len() <= column {
+                row.resize(column + 1, false);
+            }
+            if let Some(mark) = row.get_mut(column) {
+                *mark = true;
+            }
+        }
+    }
+
+    /// Whether the place is marked.
+    pub(super) fn contains(&self, row: usize, column: usize) -> bool {
+        self.0.get(row).and_then(|row| row.get(column)).copied().unwrap_or_default()
+    }
+}
+
 /// What was seen of a guard.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Truth {
@@ -37,13 +62,14 @@ pub(super) struct Graph<'m> {
     pub keys: Vec<Key>,
     parents: Vec<(u32, u32)>,
     heads: Vec<u32>,
+    stages: Vec<usize>,
     links: Vec<(u32, u32, u32)>,
     /// Configurations that an automatic command leaves at once.
     pub passing: Vec<bool>,
     /// Ways that were taken somewhere.
-    pub taken: BTreeSet<usize>,
+    pub taken: Vec<bool>,
     /// Commands by the state of their own machine in which they were open.
-    pub open_from: BTreeSet<(usize, usize)>,
+    pub open_from: Grid,
     /// Commands for which no route was true.
     pub no_route: BTreeMap<usize, Sight>,
     /// `from: every-state` commands that were not open.
@@ -59,11 +85,11 @@ pub(super) struct Graph<'m> {
     /// Moves that lower the stage: from where to where.
     pub lowers: BTreeMap<usize, (Node, Key, usize)>,
     /// Guards of commands, by command.
-    pub guards: BTreeMap<usize, Truth>,
+    pub guards: Vec<Truth>,
     /// The guards handed in, in their order.
     pub truths: Vec<Truth>,
     /// States met: a variable and its value.
-    pub met: BTreeSet<(Var, usize)>,
+    pub met: Grid,
 }
 
 /// Why a search ended early.
@@ -98,10 +124,11 @@ impl<'m> Graph<'m> {
             keys: Vec::new(),
             parents: Vec::new(),
             heads: Vec::new(),
+            stages: Vec::new(),
             links: Vec::new(),
             passing: Vec::new(),
-            taken: BTreeSet::new(),
-            open_from: BTreeSet::new(),
+            taken: Vec::new(),
+            open_from: Grid::default(),
             no_route: BTreeMap::new(),
             no_escape: BTreeMap::new(),
             standing: BTreeMap::new(),
@@ -109,9 +136,9 @@ impl<'m> Graph<'m> {
             leaves: Vec::new(),
             no_irregular: BTreeMap::new(),
             lowers: BTreeMap::new(),
-            guards: BTreeMap::new(),
+            guards: vec![Truth::default(); model.acts.len()],
             truths: vec![Truth::default(); guards.len()],
-            met: BTreeSet::new(),
+            met: Grid::default(),
         };
         graph.run(guards, limit)?;
         Ok(graph)
@@ -163,6 +190,7 @@ impl<'m> Graph<'m> {
         self.keys.push(start);
         self.parents.push((NONE, NONE));
         self.heads.push(NONE);
+        self.stages.push(0);
         let mut edges: Vec<Edge> = Vec::new();
         let mut node = 0;
         while let Some(key) = self.keys.get(node).copied() {
@@ -171,7 +199,7 @@ impl<'m> Graph<'m> {
             for var in &machines {
                 let value = packing.get(key, *var);
                 if value != 0 {
-                    self.met.insert((*var, value));
+                    self.met.insert(*var, value);
                 }
             }
             for (guard, truth) in guards.iter().zip(&mut self.truths) {
@@ -211,7 +239,7 @@ impl<'m> Graph<'m> {
                     let before = edges.len();
                     self.stepper.free(free, key, &mut edges);
                     if edges.len() > before {
-                        self.taken.insert(free.number);
+                        self.take(free.number);
                     }
                 }
                 if model.held.get(main).copied().unwrap_or_default() && !irregular && !model.ends.get(main).copied().unwrap_or_default() {
@@ -220,18 +248,14 @@ impl<'m> Graph<'m> {
             }
             self.passing.push(passing);
             self.leaves.push(leaves);
-            let stage = if staged { self.stage(key) } else { 0 };
+            let stage = self.stages.get(node).copied().unwrap_or_default();
             for edge in &edges {
-                self.taken.insert(edge.number);
+                self.take(edge.number);
                 if edge.to == key {
                     if passing {
                         sight(&mut self.standing, edge.number, node);
                     }
                     continue;
-                }
-                if staged && self.stage(edge.to) < stage {
-                    let count = self.lowers.get(&edge.number).map_or(0, |(_, _, count)| *count);
-                    self.lowers.entry(edge.number).or_insert((node, edge.to, 0)).2 = count + 1;
                 }
                 let next = small(self.keys.len());
                 let to = *index.entry(edge.to).or_insert(next);
@@ -242,6 +266,10 @@ impl<'m> Graph<'m> {
                     self.keys.push(edge.to);
                     self.parents.push((small(node), small(edge.number)));
                     self.heads.push(NONE);
+                    self.stages.push(if staged { self.stage(edge.to) } else { 0 });
+                }
+                if self.stages.get(large(to)).is_some_and(|after| *after < stage) {
+                    self.lowers.entry(edge.number).or_insert((node, edge.to, 0)).2 += 1;
                 }
                 if edge.counts && let Some(head) = self.heads.get_mut(large(to)) {
                     let link = small(self.links.len());
@@ -254,14 +282,29 @@ impl<'m> Graph<'m> {
         Ok(())
     }
 
+    fn take(&mut self, number: usize) {
+        if self.taken.len() <= number {
+            self.taken.resize(number + 1, false);
+        }
+        if let Some(mark) = self.taken.get_mut(number) {
+            *mark = true;
+        }
+    }
+
+    /// Whether a move was made somewhere.
+    pub(super) fn was_taken(&self, number: usize) -> bool {
+        self.taken.get(number).copied().unwrap_or_default()
+    }
+
     fn note(&mut self, at: usize, node: Node, key: Key, seen: Seen) {
         if seen.no_route {
             sight(&mut self.no_route, at, node);
         }
         if seen.guard_true || seen.guard_false {
-            let truth = self.guards.entry(at).or_default();
-            truth.was_true |= seen.guard_true;
-            truth.was_false |= seen.guard_false;
+            if let Some(truth) = self.guards.get_mut(at) {
+                truth.was_true |= seen.guard_true;
+                truth.was_false |= seen.guard_false;
+            }
         }
         if !seen.open {
             return;
@@ -269,18 +312,19 @@ impl<'m> Graph<'m> {
         let Some(act) = self.stepper.model.acts.get(at) else { return };
         match (&act.track, act.instance) {
             (None, _) => {
-                self.open_from.insert((at, self.stepper.main(key)));
+                let main = self.stepper.main(key);
+                self.open_from.insert(at, main);
             }
             (Some((track, _)), None) => {
                 if let Some(var) = self.stepper.model.tracks.get(*track).and_then(|track| track.var) {
-                    self.open_from.insert((at, self.stepper.packing.get(key, var)));
+                    self.open_from.insert(at, self.stepper.packing.get(key, var));
                 }
             }
             (Some((_, states)), Some((record, place))) => {
                 for cell in self.stepper.model.records.get(record).into_iter().flat_map(|record| &record.cells) {
                     let state = cell.states.get(place).copied().unwrap_or(0);
                     if states.get(state).copied().unwrap_or_default() && self.stepper.packing.get(key, cell.var) == 1 {
-                        self.open_from.insert((at, state));
+                        self.open_from.insert(at, state);
                     }
                 }
             }
@@ -296,6 +340,7 @@ impl<'m> Graph<'m> {
         (0..stages.len()).rev().find(|at| stages.get(*at).is_some_and(|stage| stage.holds(self.stepper.packing, key))).map_or(0, |at| at + 1)
     }
 
+    pub(super) fn link_count(&self) -> usize { self.links.len() }
     /// The key of a configuration.
     pub(super) fn key(&self, node: Node) -> Key {
         self.keys.get(node).copied().unwrap_or_default()

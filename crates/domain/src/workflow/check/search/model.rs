@@ -89,6 +89,8 @@ pub(super) struct RecordModel {
     pub cells: Vec<CellModel>,
     /// Moves of a cell by time alone.
     pub ages: Vec<(usize, usize)>,
+    /// For each set of open tracks (a bit each), the cell in which each cell ends when tracks open and close.
+    pub landings: Vec<Vec<usize>>,
 }
 
 /// Records that no guard can tell apart.
@@ -221,8 +223,8 @@ impl<'d> Model<'d> {
             let mut parts = vec![within.clone(), model.test(&deadline.guard)];
             parts.extend(deadline.pauses_while.iter().map(|pause| Test::Not(Box::new(model.test(pause)))));
             if let Some(clock) = model.clocks.get_mut(at) {
-                clock.within = within;
-                clock.runs = Test::All(parts);
+                clock.within = within.melted();
+                clock.runs = Test::All(parts).melted();
             }
         }
         for (at, track) in def.tracks.iter().enumerate() {
@@ -326,10 +328,31 @@ impl<'d> Model<'d> {
                 }
             }
             let mut record =
-                RecordModel { name: name.clone(), atoms: atoms_of, forms, tracks, cells, ages: Vec::new() };
+                RecordModel { name: name.clone(), atoms: atoms_of, forms, tracks, cells, ages: Vec::new(), landings: Vec::new() };
             record.ages = ages(&record);
+            record.landings = self.landings(&record);
             self.records.push(record);
         }
+    }
+
+    /// Where each cell ends under each set of open tracks: an open track begins, a shut one stops.
+    fn landings(&self, record: &RecordModel) -> Vec<Vec<usize>> {
+        let patterns = 1_usize.checked_shl(u32::try_from(record.tracks.len()).unwrap_or(0)).unwrap_or(1);
+        let landing = |pattern: usize, cell: &CellModel| {
+            let states: Vec<usize> = record
+                .tracks
+                .iter()
+                .zip(&cell.states)
+                .enumerate()
+                .map(|(place, (track, state))| match (pattern >> place & 1 == 1, *state) {
+                    (true, 0) => self.tracks.get(*track).map_or(0, |track| track.begins),
+                    (true, state) => state,
+                    (false, _) => 0,
+                })
+                .collect();
+            record.cell(cell.form, &states).unwrap_or(0)
+        };
+        (0..patterns).map(|pattern| record.cells.iter().map(|cell| landing(pattern, cell)).collect()).collect()
     }
 
     /// The valuations of the atoms that one record can have: the product over its fields of what each field can be,
@@ -438,7 +461,7 @@ impl<'d> Model<'d> {
 
     /// Compiles a guard.
     pub(super) fn test(&self, guard: &Guard) -> Test {
-        self.test_within(guard, 0)
+        self.test_within(guard, 0).melted()
     }
 
     fn test_within(&self, guard: &Guard, depth: u32) -> Test {

@@ -244,7 +244,7 @@ fn way(model: &Model<'_>, command: &Command, outcome: Option<&Name>, branch: &Br
         stops_tracks: command.stops_tracks || branch.stops_tracks,
         steps_back: command.steps_back || branch.steps_back,
         reopens: command.reopens || branch.reopens,
-        counts: Test::All(counts),
+        counts: Test::All(counts).melted(),
     }
 }
 
@@ -341,7 +341,7 @@ fn startable(model: &Model<'_>, command: &Command) -> Test {
             ways.push(Test::always());
         }
     }
-    Test::Any(ways)
+    Test::Any(ways).melted()
 }
 
 /// Compiles what happens without a command.

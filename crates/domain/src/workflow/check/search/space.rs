@@ -77,6 +77,34 @@ impl Test {
         Self::In(var, vec![false, true])
     }
 
+    /// The same condition with the tests of one variable melted into one.
+    pub(super) fn melted(self) -> Self {
+        match self {
+            Self::In(..) => self,
+            Self::Not(inner) => match inner.melted() {
+                Self::In(var, values) => Self::In(var, values.iter().map(|value| !value).collect()),
+                Self::Not(inner) => *inner,
+                other @ (Self::All(_) | Self::Any(_)) => Self::Not(Box::new(other)),
+            },
+            Self::All(parts) => {
+                let flat = parts.into_iter().map(Self::melted).flat_map(|part| match part {
+                    Self::All(parts) => parts,
+                    other @ (Self::In(..) | Self::Any(_) | Self::Not(_)) => vec![other],
+                });
+                let mut parts = melt(flat, |one, other| one && other);
+                if parts.len() == 1 { parts.pop().unwrap_or_else(Self::always) } else { Self::All(parts) }
+            }
+            Self::Any(parts) => {
+                let flat = parts.into_iter().map(Self::melted).flat_map(|part| match part {
+                    Self::Any(parts) => parts,
+                    other @ (Self::In(..) | Self::All(_) | Self::Not(_)) => vec![other],
+                });
+                let mut parts = melt(flat, |one, other| one || other);
+                if parts.len() == 1 { parts.pop().unwrap_or_else(Self::always) } else { Self::Any(parts) }
+            }
+        }
+    }
+
     /// Whether the condition holds.
     pub(super) fn holds(&self, packing: &Packing, key: Key) -> bool {
         match self {
@@ -97,6 +125,27 @@ impl Test {
             Self::Not(inner) => inner.reads(into),
         }
     }
+}
+
+/// Joins the tests of one variable.
+fn melt(parts: impl Iterator<Item = Test>, join: fn(bool, bool) -> bool) -> Vec<Test> {
+    let mut melted: Vec<Test> = Vec::new();
+    for part in parts {
+        if let Test::In(var, values) = &part {
+            let same = melted.iter_mut().find_map(|other| match other {
+                Test::In(known, marks) if known == var => Some(marks),
+                Test::In(..) | Test::All(_) | Test::Any(_) | Test::Not(_) => None,
+            });
+            if let Some(marks) = same {
+                let longest = marks.len().max(values.len());
+                let at = |marks: &[bool], place: usize| marks.get(place).copied().unwrap_or_default();
+                *marks = (0..longest).map(|place| join(at(marks, place), at(values, place))).collect();
+                continue;
+            }
+        }
+        melted.push(part);
+    }
+    melted
 }
 
 /// A hasher for keys: a fixed mix, so that every run goes the same way; keys come from a file, not from an adversary

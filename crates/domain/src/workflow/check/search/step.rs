@@ -256,28 +256,24 @@ impl Stepper<'_> {
     fn records(&self, key: Key, opened: u128) -> Key {
         let mut out = key;
         for record in self.model.records.iter().filter(|record| !record.tracks.is_empty()) {
-            let mut cleared = out;
-            let mut landed: Vec<usize> = Vec::new();
-            for cell in record.cells.iter().filter(|cell| self.get(key, cell.var) == 1) {
-                let states: Vec<usize> = record
-                    .tracks
-                    .iter()
-                    .zip(&cell.states)
-                    .map(|(track, state)| {
-                        let is_open = u32::try_from(*track).ok().and_then(|shift| opened.checked_shr(shift)).is_some_and(|bits| bits & 1 == 1);
-                        match (is_open, *state) {
-                            (true, 0) => self.model.tracks.get(*track).map_or(0, |track| track.begins),
-                            (true, state) => state,
-                            (false, _) => 0,
-                        }
-                    })
-                    .collect();
-                if states != cell.states {
-                    cleared = self.packing.put(cleared, cell.var, 0);
-                    landed.extend(record.cell(cell.form, &states).and_then(|cell| record.cells.get(cell)).map(|cell| cell.var));
+            let mut pattern = 0_usize;
+            for (place, track) in record.tracks.iter().enumerate() {
+                if u32::try_from(*track).ok().and_then(|shift| opened.checked_shr(shift)).is_some_and(|bits| bits & 1 == 1) {
+                    pattern |= 1 << place;
                 }
             }
-            out = landed.into_iter().fold(cleared, |key, var| self.packing.put(key, var, 1));
+            let Some(landing) = record.landings.get(pattern) else { continue };
+            let mut landed: Key = 0;
+            for (at, cell) in record.cells.iter().enumerate() {
+                let to = landing.get(at).copied().unwrap_or(at);
+                if to != at && self.get(key, cell.var) == 1 {
+                    out = self.packing.put(out, cell.var, 0);
+                    if let Some(cell) = record.cells.get(to) {
+                        landed |= self.packing.put(0, cell.var, 1);
+                    }
+                }
+            }
+            out |= landed;
         }
         out
     }

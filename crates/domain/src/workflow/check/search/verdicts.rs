@@ -87,7 +87,7 @@ pub(super) fn judge(graph: &Graph<'_>, item: Item, watched: &[Watched<'_>], out:
 fn reached_main(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
     for (at, state) in model.def.states.iter().enumerate() {
-        if !graph.met.contains(&(model.main, at + 1)) {
+        if !graph.met.contains(model.main, at + 1) {
             let message = format!("no case ever reaches the state `{}`", state.name);
             out.push(finding(state.place, CheckId::Reach, &state.name, message));
         }
@@ -99,10 +99,10 @@ fn reached_track(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
     let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else { return };
     for (number, state) in track.states.iter().enumerate().map(|(at, state)| (at + 1, state)) {
         let met = match (compiled.var, compiled.record) {
-            (Some(var), _) => graph.met.contains(&(var, number)),
+            (Some(var), _) => graph.met.contains(var, number),
             (None, Some((record, place))) => {
                 let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
-                cells.into_iter().any(|cell| cell.states.get(place) == Some(&number) && graph.met.contains(&(cell.var, 1)))
+                cells.into_iter().any(|cell| cell.states.get(place) == Some(&number) && graph.met.contains(cell.var, 1))
             }
             (None, None) => true,
         };
@@ -331,14 +331,14 @@ fn beginnings<'d>(model: &Model<'d>, command: &'d Command) -> Vec<(&'d Name, usi
 fn was_met(graph: &Graph<'_>, name: &Name) -> bool {
     let model = graph.stepper.model;
     if let Some(state) = model.main_state(name) {
-        return graph.met.contains(&(model.main, state));
+        return graph.met.contains(model.main, state);
     }
     let Some((track, state)) = model.track_state(name) else { return false };
     match model.tracks.get(track).map(|track| (track.var, track.record)) {
-        Some((Some(var), _)) => graph.met.contains(&(var, state)),
+        Some((Some(var), _)) => graph.met.contains(var, state),
         Some((None, Some((record, place)))) => {
             let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
-            cells.into_iter().any(|cell| cell.states.get(place) == Some(&state) && graph.met.contains(&(cell.var, 1)))
+            cells.into_iter().any(|cell| cell.states.get(place) == Some(&state) && graph.met.contains(cell.var, 1))
         }
         Some((None, None)) | None => false,
     }
@@ -348,8 +348,8 @@ fn was_met(graph: &Graph<'_>, name: &Name) -> bool {
 fn dead(graph: &Graph<'_>, act: &Act, command: &Command, watched: &[Watched<'_>], out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
     let name = &command.name;
-    let alive = (act.first..act.first + act.ways.len()).any(|number| graph.taken.contains(&number));
-    let truth = graph.guards.get(&act.command).copied().unwrap_or_default();
+    let alive = (act.first..act.first + act.ways.len()).any(|number| graph.was_taken(number));
+    let truth = graph.guards.get(act.command).copied().unwrap_or_default();
     if !alive {
         let people = command.by.iter().any(|role| *role != "system");
         let run = graph.keys.iter().any(|key| act.startable.holds(graph.stepper.packing, *key));
@@ -376,13 +376,13 @@ fn dead(graph: &Graph<'_>, act: &Act, command: &Command, watched: &[Watched<'_>]
         return;
     }
     for (state, number) in beginnings(model, command) {
-        if !graph.open_from.contains(&(act.command, number)) && was_met(graph, state) {
+        if !graph.open_from.contains(act.command, number) && was_met(graph, state) {
             let message = format!("`{name}` can never be given in `{state}`, which it names under `from`");
             out.push(finding(command.place, CheckId::Dead, name, message));
         }
     }
     for (at, (outcome, branch)) in command.branches().into_iter().enumerate() {
-        if graph.taken.contains(&(act.first + at)) {
+        if graph.was_taken(act.first + at) {
             continue;
         }
         let what = match (&command.ways, outcome) {
@@ -488,7 +488,7 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     for act in graph.acts.iter().filter_map(|at| model.acts.get(*at)) {
         let Some(command) = command_of(model, act) else { continue };
         let numbers = || act.first..act.first + act.ways.len();
-        if !numbers().any(|number| graph.taken.contains(&number)) {
+        if !numbers().any(|number| graph.was_taken(number)) {
             continue;
         }
         let lowers = |number: usize| graph.lowers.contains_key(&number);
@@ -507,7 +507,7 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
                 continue;
             }
             let what = outcome.map_or_else(|| format!("route {} of `{}`", at + 1, command.name), |outcome| format!("the outcome `{outcome}` of `{}`", command.name));
-            let taken = graph.taken.contains(&(act.first + at));
+            let taken = graph.was_taken(act.first + at);
             idle(branch.place, taken && (branch.steps_back || branch.reopens), branch.reopens, lowers(act.first + at), what);
         }
     }
