@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::model::{Model, What};
+use super::moves::Act;
 use super::step::{Edge, Seen, Stepper};
 use super::space::{Key, KeyHash, Packing, Test, Var};
 
@@ -57,6 +58,8 @@ pub(super) struct Truth {
 pub(super) struct Graph<'m> {
     pub stepper: Stepper<'m>,
     pub kept: &'m BTreeSet<Var>,
+    /// The commands as this slice sees them.
+    pub compiled: Vec<Act>,
     /// The commands that move something in this slice or are judged in it.
     pub acts: Vec<usize>,
     pub keys: Vec<Key>,
@@ -117,9 +120,11 @@ impl<'m> Graph<'m> {
         limit: usize,
     ) -> Result<Self, TooMany> {
         let stepper = Stepper { model, packing };
+        let compiled = model.acts.iter().map(|act| act.within(packing)).collect::<Option<Vec<Act>>>().ok_or(TooMany)?;
         let mut graph = Self {
             stepper,
             kept,
+            compiled,
             acts,
             keys: Vec::new(),
             parents: Vec::new(),
@@ -167,6 +172,7 @@ impl<'m> Graph<'m> {
             model.stages.iter().for_each(|stage| stage.reads(&mut reads));
             reads.is_subset(self.kept)
         };
+        let compiled = std::mem::take(&mut self.compiled);
         let free: Vec<_> = model
             .free
             .iter()
@@ -211,7 +217,7 @@ impl<'m> Graph<'m> {
             }
             let mut open_automatic = Vec::new();
             for at in &automatic {
-                let Some(act) = model.acts.get(*at) else { continue };
+                let Some(act) = compiled.get(*at) else { continue };
                 let seen = self.stepper.act(act, key, &mut edges);
                 self.note(*at, node, key, seen);
                 if seen.open {
@@ -225,7 +231,7 @@ impl<'m> Graph<'m> {
             let (mut leaves, mut irregular) = (false, false);
             if !passing {
                 for at in &judged {
-                    let Some(act) = model.acts.get(*at).filter(|act| act.automatic.is_none()) else { continue };
+                    let Some(act) = compiled.get(*at).filter(|act| act.automatic.is_none()) else { continue };
                     let seen = self.stepper.act(act, key, &mut edges);
                     self.note(*at, node, key, seen);
                     leaves |= seen.leaves;
@@ -279,6 +285,7 @@ impl<'m> Graph<'m> {
             }
             node += 1;
         }
+        self.compiled = compiled;
         Ok(())
     }
 

@@ -235,7 +235,7 @@ impl<'d> Model<'d> {
         }
         model.stages = def.stages.iter().map(|stage| model.test(&stage.when)).collect();
         if model.too_large.is_none() {
-            model.acts = compile_acts(&mut model);
+            model.acts = compile_acts(&model);
             model.free = compile_free(&model);
         }
         model

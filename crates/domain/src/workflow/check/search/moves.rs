@@ -1,10 +1,10 @@
 //! Moves compiled: commands with everything they can carry, and what happens without a command.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::atoms::moves_main;
 use super::model::{Model, What};
-use super::space::{Test, Var};
+use super::space::{Packing, Test, Var};
 use crate::name::Name;
 use crate::workflow::model::{Annul, Ask, Branch, Command, From, Machine, MomentRef, Set, Target, Ways};
 
@@ -34,6 +34,9 @@ pub(super) struct Aim {
 pub(super) struct Way {
     pub outcome: Option<Name>,
     pub guard: Test,
+    /// What can be answered and filed, each apart from the others.
+    pub parts: Vec<Vec<Answer>>,
+    /// Every combination of them, within one slice.
     pub answers: Vec<Answer>,
     /// Written after the guard.
     pub sets: Vec<Writes>,
@@ -110,20 +113,46 @@ impl Free {
     }
 }
 
-fn combine(first: Vec<Answer>, second: &[Answer]) -> Vec<Answer> {
-    let mut all = Vec::new();
-    for one in &first {
-        for other in second {
-            all.push(Answer {
-                possible: one.possible.iter().chain(&other.possible).cloned().collect(),
-                writes: [one.writes.as_slice(), other.writes.as_slice()].concat(),
-            });
-            if all.len() > Model::most() {
-                return all;
+impl Act {
+    /// The act as one slice sees it; `None` if it can be answered in too many ways.
+    pub(super) fn within(&self, packing: &Packing) -> Option<Self> {
+        let mut act = self.clone();
+        for way in &mut act.ways {
+            let mut answers = vec![Answer { possible: Vec::new(), writes: Vec::new() }];
+            for part in &way.parts {
+                // What this slice does not follow is not told apart here.
+                let mut kept: BTreeMap<Writes, Vec<Test>> = BTreeMap::new();
+                for answer in part {
+                    let writes: Writes = answer.writes.iter().copied().filter(|(var, _)| packing.keeps(*var)).collect();
+                    kept.entry(writes).or_insert_with(|| answer.possible.clone());
+                }
+                if kept.len() == 1 && kept.contains_key(&Writes::new()) {
+                    continue;
+                }
+                let mut more = Vec::new();
+                for answer in &answers {
+                    for (writes, possible) in &kept {
+                        more.push(Answer {
+                            possible: answer.possible.iter().chain(possible).cloned().collect(),
+                            writes: [answer.writes.as_slice(), writes.as_slice()].concat(),
+                        });
+                    }
+                }
+                if more.len() > Model::most() {
+                    return None;
+                }
+                answers = more;
             }
+            way.answers = answers;
+            let sets: BTreeSet<Writes> = way
+                .sets
+                .iter()
+                .map(|set| set.iter().copied().filter(|(var, _)| packing.keeps(*var)).collect())
+                .collect();
+            way.sets = sets.into_iter().collect();
         }
+        Some(act)
     }
-    all
 }
 
 fn free_answers(writes: Vec<Writes>) -> Vec<Answer> {
@@ -131,15 +160,11 @@ fn free_answers(writes: Vec<Writes>) -> Vec<Answer> {
 }
 
 /// Compiles the commands.
-pub(super) fn compile_acts(model: &mut Model<'_>) -> Vec<Act> {
+pub(super) fn compile_acts(model: &Model<'_>) -> Vec<Act> {
     let mut acts = Vec::new();
     let mut first = 0;
     for (at, command) in model.def.commands.iter().enumerate() {
         let act = act(model, at, command, first);
-        let answers = act.ways.iter().map(|way| way.answers.len().saturating_mul(way.sets.len())).max().unwrap_or(0);
-        if answers > Model::most() {
-            model.refuse(format!("the command `{}` can be answered in more than {} ways", command.name, Model::most()));
-        }
         first += act.ways.len();
         acts.push(act);
     }
@@ -166,14 +191,15 @@ fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
         }
     };
     let instance = track.as_ref().and_then(|(number, _)| model.tracks.get(*number)).and_then(|track| track.record);
-    let asked = command.asks.iter().fold(free_answers(vec![Vec::new()]), |all, (fact, ask)| {
-        let Some(fact) = model.facts.get(fact) else { return all };
+    let mut asked: Vec<Vec<Answer>> = Vec::new();
+    for (fact, ask) in &command.asks {
+        let Some(fact) = model.facts.get(fact) else { continue };
         let mut ways = fact.writes(fact.known().into_iter());
         if *ask == Ask::Optional {
             ways.push(Vec::new());
         }
-        combine(all, &free_answers(ways))
-    });
+        asked.push(free_answers(ways));
+    }
     let routed = matches!(command.ways, Ways::Routes(_));
     let ways = command.branches().into_iter().map(|(outcome, branch)| way(model, command, outcome, branch, &asked));
     Act {
@@ -192,12 +218,13 @@ fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
     }
 }
 
-fn way(model: &Model<'_>, command: &Command, outcome: Option<&Name>, branch: &Branch, asked: &[Answer]) -> Way {
+fn way(model: &Model<'_>, command: &Command, outcome: Option<&Name>, branch: &Branch, asked: &[Vec<Answer>]) -> Way {
     let filed: Vec<&(Name, Ask)> = command.records.iter().chain(&branch.records).collect();
-    let mut answers = filed.iter().fold(asked.to_vec(), |all, (record, ask)| combine(all, &filing(model, record, ask)));
+    let mut parts = asked.to_vec();
+    parts.extend(filed.iter().map(|(record, ask)| filing(model, record, ask)));
     let needs: Vec<&Name> = command.needs.iter().chain(&branch.needs).collect();
-    for answer in &mut answers {
-        answer.writes.extend(needs.iter().filter_map(|paper| model.filed.get(*paper)).map(|var| (*var, 1)));
+    for var in needs.iter().filter_map(|paper| model.filed.get(*paper)) {
+        parts.push(free_answers(vec![vec![(*var, 1)]]));
     }
     let mut sets: Vec<Writes> = vec![Vec::new()];
     for (fact, set) in command.sets.iter().chain(&branch.sets) {
@@ -238,7 +265,8 @@ fn way(model: &Model<'_>, command: &Command, outcome: Option<&Name>, branch: &Br
     Way {
         outcome: outcome.cloned(),
         guard: model.test(&branch.guard),
-        answers,
+        parts,
+        answers: Vec::new(),
         sets,
         aim: aim(model, &branch.target),
         stops_tracks: command.stops_tracks || branch.stops_tracks,
@@ -479,7 +507,7 @@ pub(super) fn footprint(model: &Model<'_>, act: &Act) -> (BTreeSet<Var>, BTreeSe
     for way in &act.ways {
         way.guard.reads(&mut reads);
         way.counts.reads(&mut reads);
-        for answer in &way.answers {
+        for answer in way.parts.iter().flatten() {
             answer.possible.iter().for_each(|test| test.reads(&mut reads));
             writes.extend(answer.writes.iter().map(|(var, _)| *var));
         }

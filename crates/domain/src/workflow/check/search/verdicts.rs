@@ -132,7 +132,7 @@ fn complete(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     for (at, key) in graph.keys.iter().enumerate() {
         if mark(&model.exceptional, main(at)) && any.get(at) == Some(&false) {
             let mut edges = Vec::new();
-            for act in model.acts.iter().filter(|act| act.ways.iter().any(|way| way.aim.back)) {
+            for act in graph.compiled.iter().filter(|act| act.ways.iter().any(|way| way.aim.back)) {
                 graph.stepper.act(act, *key, &mut edges);
             }
             let back = edges.iter().any(|edge| way_of(model, edge.number).is_some_and(|(_, way)| way.aim.back));
