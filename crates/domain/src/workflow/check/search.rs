@@ -45,7 +45,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::model::Definition;
 use crate::workflow::read::finding;
-use graph::Graph;
+use graph::{Graph, TooMany};
 use model::{Model, What};
 use slices::{Cones, Item};
 use space::{Packing, Test, Var};
@@ -71,7 +71,7 @@ pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
     let all: Vec<Item> = cones.items.iter().map(|(item, _)| *item).collect();
     // A file of usual size is searched as a whole; only a large one is cut.
     let first = if cones.items.iter().any(|(item, cone)| *item == Item::Main && *cone == whole) { limit } else { limit / 2 };
-    if search.run(&whole, &all, first, &mut out).is_none() {
+    if search.run(&whole, &all, first, &mut out).is_err() {
         search.by_slices(limit, &mut out);
     }
     out.sort();
@@ -87,16 +87,14 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Searches one slice and answers the questions; the number of configurations, or `None` if there are too many.
-    fn run(&self, kept: &BTreeSet<Var>, items: &[Item], limit: usize, out: &mut Vec<Finding>) -> Option<usize> {
-        let packing = Packing::of(&self.model.sizes, kept)?;
-        if std::env::var_os("PROBE").is_some() { eprintln!("start {} vars, {:?}", kept.len(), items); }
-        let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit).ok()?;
-        if std::env::var_os("PROBE").is_some() { eprintln!("slice {} vars {} configs {} items {} links", kept.len(), graph.keys.len(), items.len(), graph.link_count()); }
+    /// Searches one slice and answers the questions; the number of configurations, or what there is too much of.
+    fn run(&self, kept: &BTreeSet<Var>, items: &[Item], limit: usize, out: &mut Vec<Finding>) -> Result<usize, TooMany> {
+        let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany::Configurations)?;
+        let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit)?;
         for item in items {
             judge(&graph, *item, self.watched, out);
         }
-        Some(graph.keys.len())
+        Ok(graph.keys.len())
     }
 
     fn by_slices(&self, limit: usize, out: &mut Vec<Finding>) {
@@ -105,23 +103,31 @@ impl Search<'_> {
             slices.entry((cone.len(), cone)).or_default().push(*item);
         }
         let mut budget = limit.saturating_mul(4);
-        let mut failed: Option<&BTreeSet<Var>> = None;
+        let mut failed: Option<(&BTreeSet<Var>, TooMany)> = None;
         for ((_, cone), items) in &slices {
             // Every cone holds the main line, and a cone that holds one that failed fails too.
-            if failed.is_some_and(|failed| failed.is_subset(cone)) {
+            if failed.is_some_and(|(failed, _)| failed.is_subset(cone)) {
                 continue;
             }
             match self.run(cone, items, limit.min(budget), out) {
-                Some(met) => budget = budget.saturating_sub(met),
-                None => {
-                    failed.get_or_insert(cone);
+                Ok(met) => budget = budget.saturating_sub(met),
+                Err(why) => {
+                    failed.get_or_insert((cone, why));
                     budget = budget.saturating_sub(limit);
                 }
             }
         }
-        if let Some(cone) = failed {
+        if let Some((cone, why)) = failed {
             let multiplies = self.multiplies(cone);
-            out.push(not_proved(self.model.def, format!("not proved: more than {limit} configurations; {multiplies}")));
+            let command = match why {
+                TooMany::Configurations => None,
+                TooMany::Answers(act) => self.model.def.commands.iter().nth(act),
+            };
+            let message = command.map_or_else(
+                || format!("not proved: more than {limit} configurations; {multiplies}"),
+                |command| format!("not proved: `{}` can be answered in more than {} ways; {multiplies}", command.name, Model::most()),
+            );
+            out.push(not_proved(self.model.def, message));
         }
     }
 

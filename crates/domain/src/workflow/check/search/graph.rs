@@ -97,7 +97,12 @@ pub(super) struct Graph<'m> {
 
 /// Why a search ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooMany;
+pub(super) enum TooMany {
+    /// There are more configurations than were to be met, or one does not fit into 128 bits.
+    Configurations,
+    /// This command can be answered in too many ways at once.
+    Answers(usize),
+}
 
 const NONE: u32 = u32::MAX;
 
@@ -120,7 +125,10 @@ impl<'m> Graph<'m> {
         limit: usize,
     ) -> Result<Self, TooMany> {
         let stepper = Stepper { model, packing };
-        let compiled = model.acts.iter().map(|act| act.within(packing)).collect::<Option<Vec<Act>>>().ok_or(TooMany)?;
+        let compiled = model.acts.iter().enumerate();
+        let compiled = compiled
+            .map(|(at, act)| if acts.contains(&at) { act.within(packing).ok_or(TooMany::Answers(at)) } else { Ok(act.clone()) });
+        let compiled = compiled.collect::<Result<Vec<Act>, TooMany>>()?;
         let mut graph = Self {
             stepper,
             kept,
@@ -267,7 +275,7 @@ impl<'m> Graph<'m> {
                 let to = *index.entry(edge.to).or_insert(next);
                 if to == next {
                     if self.keys.len() >= limit {
-                        return Err(TooMany);
+                        return Err(TooMany::Configurations);
                     }
                     self.keys.push(edge.to);
                     self.parents.push((small(node), small(edge.number)));
@@ -347,7 +355,6 @@ impl<'m> Graph<'m> {
         (0..stages.len()).rev().find(|at| stages.get(*at).is_some_and(|stage| stage.holds(self.stepper.packing, key))).map_or(0, |at| at + 1)
     }
 
-    pub(super) fn link_count(&self) -> usize { self.links.len() }
     /// The key of a configuration.
     pub(super) fn key(&self, node: Node) -> Key {
         self.keys.get(node).copied().unwrap_or_default()
@@ -384,18 +391,20 @@ impl<'m> Graph<'m> {
         marked
     }
 
-    /// Which of the configurations marked lead to a marked one that is elsewhere.
-    pub(super) fn leads_to_other(&self, marked: &[bool], place: impl Fn(Node) -> usize) -> Vec<bool> {
+    /// Which of the configurations marked lead to a marked one that is elsewhere; and from where to where such moves go.
+    pub(super) fn leads_to_other(&self, marked: &[bool], place: impl Fn(Node) -> usize) -> (Vec<bool>, BTreeSet<(usize, usize)>) {
         let mut derived = vec![false; marked.len()];
+        let mut ways = BTreeSet::new();
         for node in (0..marked.len()).filter(|node| marked.get(*node) == Some(&true)) {
             let links = Links { graph: self, link: self.heads.get(node).copied().unwrap_or(NONE) };
             for (from, _) in links {
                 if marked.get(from) == Some(&true) && place(from) != place(node) && let Some(slot) = derived.get_mut(from) {
                     *slot = true;
+                    ways.insert((place(from), place(node)));
                 }
             }
         }
-        derived
+        (derived, ways)
     }
 
     /// A configuration on a circle of automatic commands, with the circle's moves.

@@ -162,7 +162,7 @@ pub(super) struct Model<'d> {
     pub too_large: Option<String>,
 }
 
-/// The most cells a kind of records may have, and the most ways in which a command may be answered.
+/// The most valuations of a record's conditions, and the most ways in which a command may be answered.
 const MOST: usize = 4_096;
 
 impl<'d> Model<'d> {

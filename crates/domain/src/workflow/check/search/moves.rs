@@ -84,9 +84,9 @@ pub(super) enum FreeKind {
     /// A deadline passes.
     Pass(Name),
     /// A day count is reached.
-    Age(Var),
+    Age,
     /// A record grows older.
-    RecordAge(usize),
+    RecordAge,
     /// The authority ends.
     Lapse,
     /// An act is annulled.
@@ -406,14 +406,14 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
     for fact in model.facts.values() {
         for bit in &fact.since {
             let known = fact.regions.iter().map(|region| !region.unset).collect();
-            add(FreeKind::Age(*bit), Test::In(fact.var, known), vec![vec![(*bit, 1)]], None, false);
+            add(FreeKind::Age, Test::In(fact.var, known), vec![vec![(*bit, 1)]], None, false);
         }
     }
-    for (at, record) in model.records.iter().enumerate() {
+    for record in &model.records {
         for (from, to) in &record.ages {
             if let (Some(from), Some(to)) = (record.cells.get(*from), record.cells.get(*to)) {
                 let ways = vec![vec![(from.var, 0), (to.var, 1)], vec![(to.var, 1)]];
-                add(FreeKind::RecordAge(at), Test::bit(from.var), ways, None, false);
+                add(FreeKind::RecordAge, Test::bit(from.var), ways, None, false);
             }
         }
     }

@@ -152,18 +152,24 @@ fn complete(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     if !bad.contains(&true) {
         return;
     }
-    // A state from which every way leads to another bad state only repeats what is said of that one.
-    let derived = graph.leads_to_other(&bad, main);
+    // A state from which a way leads to another bad state only repeats what is said of that one.
+    let (derived, ways) = graph.leads_to_other(&bad, main);
     let mut by_state: BTreeMap<usize, (Node, usize)> = BTreeMap::new();
-    let mut all = Vec::new();
+    let mut all: BTreeMap<usize, (Node, usize)> = BTreeMap::new();
     for node in (0..bad.len()).filter(|node| bad.get(*node) == Some(&true)) {
-        all.push(node);
+        all.entry(main(node)).or_insert((node, 0)).1 += 1;
         if derived.get(node) != Some(&true) && graph.passing.get(node) != Some(&true) {
             by_state.entry(main(node)).or_insert((node, 0)).1 += 1;
         }
     }
-    if let (true, Some(first)) = (by_state.is_empty(), all.first()) {
-        by_state.insert(main(*first), (*first, all.len()));
+    // Bad states that only lead round among themselves are told of once, at the one met first.
+    let reach: BTreeMap<usize, BTreeSet<usize>> = all.keys().map(|state| (*state, closure(&ways, *state))).collect();
+    for (state, reached) in &reach {
+        let is_last = reached.iter().all(|other| reach.get(other).is_some_and(|back| back.contains(state)));
+        if is_last && !reached.iter().any(|other| by_state.contains_key(other)) {
+            let first = reached.iter().filter_map(|other| all.get(other).map(|seen| (seen.0, *other, seen.1))).min();
+            by_state.extend(first.map(|(node, state, times)| (state, (node, times))));
+        }
     }
     for (state, (node, times)) in by_state {
         let Some(named) = state.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
@@ -175,6 +181,20 @@ fn complete(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         one.hint = abstract_hint(graph);
         out.push(one);
     }
+}
+
+/// A place and all places to which ways lead from it.
+fn closure(ways: &BTreeSet<(usize, usize)>, from: usize) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(at) = open.pop() {
+        for (_, to) in ways.range((at, 0)..=(at, usize::MAX)) {
+            if reached.insert(*to) {
+                open.push(*to);
+            }
+        }
+    }
+    reached
 }
 
 fn mark(marks: &[bool], at: usize) -> bool {
@@ -465,7 +485,7 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
                     let place = def.deadlines.get(deadline).map_or_else(Place::default, |deadline| deadline.place);
                     (place, deadline.as_str(), format!("the passing of `{deadline}`"), false)
                 }
-                Some(FreeKind::Age(_) | FreeKind::RecordAge(_)) => (Place::default(), "", "the passing of time".to_owned(), false),
+                Some(FreeKind::Age | FreeKind::RecordAge) => (Place::default(), "", "the passing of time".to_owned(), false),
                 Some(FreeKind::Lapse) => (Place::default(), "", "the lapse of the authority".to_owned(), false),
                 // An annulment is a step back by its nature.
                 Some(FreeKind::Annul(_)) | None => continue,

@@ -366,7 +366,7 @@ fn unpacked(model: &Model<'_>, packing: &Packing, key: space::Key) -> Configurat
 
 fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     let text = drawn(numbers);
-    let def = match load(&Source { text: text.as_bytes(), calendars: &|_| None }) { Ok(def) => def, Err(faults) => { eprintln!("{}", faults[0]); return Ok(false) } };
+    let Ok(def) = load(&Source { text: text.as_bytes(), calendars: &|_| None }) else { return Ok(false) };
     // The engine lets a fact that has happened break a track open; `step` leaves that to its caller.
     if def.commands.iter().any(|command| command.irregular) && def.tracks.iter().len() > 0 {
         return Ok(false);
