@@ -12,6 +12,8 @@ pub(super) struct Region {
     pub words: Vec<String>,
     /// Whether the region holds the missing value, and only this.
     pub unset: bool,
+    /// Whether the missing value is among them.
+    pub maybe_unset: bool,
     /// What each atom says about these values, in the order of the atoms.
     pub truth: Vec<bool>,
 }
@@ -138,7 +140,7 @@ pub(super) fn regions(value: &ValueType, atoms: &[Guard], may_be_unset: bool) ->
                     region.words.push(word);
                 }
             }
-            None => all.push(Region { words: vec![word], unset: !candidate.1, truth }),
+            None => all.push(Region { words: vec![word], unset: !candidate.1, maybe_unset: !candidate.1, truth }),
         }
     }
     all

@@ -8,7 +8,7 @@ use super::moves::{Act, Free, compile_acts, compile_free};
 use super::space::{Test, Var};
 use crate::name::Name;
 use crate::workflow::guard::{Constant, Guard, Quantifier};
-use crate::workflow::model::{Definition, Named, States, ValueType};
+use crate::workflow::model::{Definition, Named, Set, States, ValueType};
 
 /// What a variable stands for.
 #[derive(Debug, Clone)]
@@ -280,7 +280,7 @@ impl<'d> Model<'d> {
         for (name, found) in &atoms.facts {
             let Some(fact) = self.def.facts.get(name) else { continue };
             let atoms_of: Vec<Guard> = found.iter().cloned().collect();
-            let cut = regions(&fact.value, &atoms_of, true);
+            let cut = regions(&fact.value, &atoms_of, fact.starts.is_none() || is_taken_away(self.def, name));
             let var = self.var(What::Fact(name.clone()), cut.len());
             let mut since = Vec::new();
             for atom in &atoms.since {
@@ -555,6 +555,15 @@ impl<'d> Model<'d> {
             }),
         }
     }
+}
+
+/// Whether a command can leave the fact without a value.
+fn is_taken_away(def: &Definition, fact: &Name) -> bool {
+    def.commands.iter().any(|command| {
+        let branches = command.branches();
+        let mut sets = command.sets.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.sets));
+        sets.any(|(name, set)| name == fact && *set == Set::Unset)
+    })
 }
 
 fn truth_at(region: &Region, place: Option<usize>) -> bool {

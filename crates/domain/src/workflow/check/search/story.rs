@@ -188,7 +188,8 @@ pub(super) fn open_here(graph: &Graph<'_>, node: Node) -> String {
     let key = graph.key(node);
     let mut names = Vec::new();
     for at in &graph.acts {
-        let Some(act) = graph.compiled.get(*at) else { continue };
+        let passing = graph.passing.get(node) == Some(&true);
+        let Some(act) = graph.compiled.get(*at).filter(|act| !passing || act.automatic.is_some()) else { continue };
         if graph.stepper.act(act, key, &mut Vec::new()).open {
             names.extend(command_of(model, act).map(|command| format!("`{}`", command.name)));
         }

@@ -219,7 +219,7 @@ fn exits(graph: &Graph<'_>, out: &mut Vec<Finding>) {
             && model.facts.values().all(|fact| {
                 let packing = graph.stepper.packing;
                 let (old, new) = (packing.get(from, fact.var), packing.get(to, fact.var));
-                old == new || fact.regions.get(old).is_some_and(|region| region.unset)
+                old == new || fact.regions.get(old).is_some_and(|region| region.maybe_unset)
             })
     };
     let good = graph.backward(graph.leaves.clone(), inside);
