@@ -21,7 +21,8 @@ fn calendar(name: &Name) -> Option<Arc<Calendar>> {
 fn every_bad_file_gives_exactly_what_its_search_announces() {
     let mut wrong = String::new();
     let mut checks = std::collections::BTreeSet::new();
-    let mut files: Vec<_> = std::fs::read_dir(folder("bad/search")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder("bad/search")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -32,7 +33,10 @@ fn every_bad_file_gives_exactly_what_its_search_announces() {
         checks.extend(found.iter().map(|one| one.check));
         let id = file.split('-').take(2).collect::<Vec<_>>().join("-");
         assert!(found.iter().any(|one| one.check.to_string() == id), "{file}: no {id}");
-        let told: Vec<String> = found.iter().flat_map(|one| one.to_string().lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let told: Vec<String> = found
+            .iter()
+            .flat_map(|one| one.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         if told != expected {
             wrong.push_str(&["\n", &file, "\n"].concat());
             for line in &told {

@@ -70,7 +70,11 @@ pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
     let mut out = Vec::new();
     let all: Vec<Item> = cones.items.iter().map(|(item, _)| *item).collect();
     // A file of usual size is searched as a whole; only a large one is cut.
-    let first = if cones.items.iter().any(|(item, cone)| *item == Item::Main && *cone == whole) { limit } else { limit / 2 };
+    let first = if cones.items.iter().any(|(item, cone)| *item == Item::Main && *cone == whole) {
+        limit
+    } else {
+        limit / 2
+    };
     if search.run(&whole, &all, first, &mut out).is_err() {
         search.by_slices(limit, &mut out);
     }
@@ -88,7 +92,13 @@ struct Search<'s> {
 
 impl Search<'_> {
     /// Searches one slice and answers the questions; the number of configurations, or what there is too much of.
-    fn run(&self, kept: &BTreeSet<Var>, items: &[Item], limit: usize, out: &mut Vec<Finding>) -> Result<usize, TooMany> {
+    fn run(
+        &self,
+        kept: &BTreeSet<Var>,
+        items: &[Item],
+        limit: usize,
+        out: &mut Vec<Finding>,
+    ) -> Result<usize, TooMany> {
         let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany::Configurations)?;
         let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit)?;
         for item in items {
@@ -125,7 +135,13 @@ impl Search<'_> {
             };
             let message = command.map_or_else(
                 || format!("not proved: more than {limit} configurations; {multiplies}"),
-                |command| format!("not proved: `{}` can be answered in more than {} ways; {multiplies}", command.name, Model::most()),
+                |command| {
+                    format!(
+                        "not proved: `{}` can be answered in more than {} ways; {multiplies}",
+                        command.name,
+                        Model::most()
+                    )
+                },
             );
             out.push(not_proved(self.model.def, message));
         }
@@ -139,18 +155,24 @@ impl Search<'_> {
             let name = match self.model.vars.get(*var) {
                 Some(What::Main) => "the main states".to_owned(),
                 Some(What::Before) => "the state for `back`".to_owned(),
-                Some(What::Track(track)) => {
-                    self.model.def.tracks.iter().nth(*track).map_or_else(String::new, |track| format!("the track `{}`", track.name))
-                }
+                Some(What::Track(track)) => self
+                    .model
+                    .def
+                    .tracks
+                    .iter()
+                    .nth(*track)
+                    .map_or_else(String::new, |track| format!("the track `{}`", track.name)),
                 Some(What::Fact(fact)) => format!("the fact `{fact}`"),
                 Some(What::Since(_)) => "`days since`".to_owned(),
                 Some(What::Filed(document)) => format!("the paper `{document}`"),
                 Some(What::Passed(deadline)) => format!("the deadline `{deadline}`"),
                 Some(What::Lapsed) => "the authority".to_owned(),
                 Some(What::Sum(field, record)) => format!("the sum of `{field}` of `{record}`"),
-                Some(What::Cell(record, _)) => {
-                    self.model.records.get(*record).map_or_else(String::new, |record| format!("the record `{}`", record.name))
-                }
+                Some(What::Cell(record, _)) => self
+                    .model
+                    .records
+                    .get(*record)
+                    .map_or_else(String::new, |record| format!("the record `{}`", record.name)),
                 None => continue,
             };
             let factor = parts.entry(name).or_insert(1);
@@ -158,13 +180,16 @@ impl Search<'_> {
         }
         let mut parts: Vec<(String, u32)> = parts.into_iter().filter(|(_, states)| *states > 1).collect();
         parts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-        let told: Vec<String> = parts.iter().take(5).map(|(name, states)| format!("{name} ({states})")).collect();
+        let told: Vec<String> =
+            parts.iter().take(5).map(|(name, states)| format!("{name} ({states})")).collect();
         format!("what multiplies: {}", told.join(", "))
     }
 }
 
 fn not_proved(def: &Definition, message: String) -> Finding {
     let mut one = finding(Place::default(), CheckId::NotProved, &def.workflow, message);
-    one.hint = Some("the file loads on trial; fewer facts, tracks or conditions over records make it smaller".to_owned());
+    one.hint = Some(
+        "the file loads on trial; fewer facts, tracks or conditions over records make it smaller".to_owned(),
+    );
     one
 }

@@ -35,7 +35,9 @@ fn holds(atom: &Guard, (value, known): &Candidate) -> bool {
         Guard::IsNot(_, wanted) => value.as_ref() != Some(wanted),
         Guard::Either(_, wanted) => value.as_ref().is_some_and(|value| wanted.contains(value)),
         Guard::Known(_, expected) => known == expected,
-        Guard::Compare(_, comparison, number) => matches!(value, Some(Constant::Number(found)) if comparison.holds(*found, *number)),
+        Guard::Compare(_, comparison, number) => {
+            matches!(value, Some(Constant::Number(found)) if comparison.holds(*found, *number))
+        }
         Guard::Or(_)
         | Guard::And(_)
         | Guard::Not(_)
@@ -87,7 +89,9 @@ fn candidates(value: &ValueType, atoms: &[Guard]) -> Vec<Candidate> {
     let used: BTreeSet<Constant> = atoms.iter().flat_map(constants).collect();
     match value {
         ValueType::Flag => [true, false].into_iter().map(|flag| known(Constant::Flag(flag))).collect(),
-        ValueType::Choice(choices) => choices.iter().map(|choice| known(Constant::Choice(choice.name.clone()))).collect(),
+        ValueType::Choice(choices) => {
+            choices.iter().map(|choice| known(Constant::Choice(choice.name.clone()))).collect()
+        }
         ValueType::Number | ValueType::Money => {
             let mut points = BTreeSet::from([0]);
             for constant in &used {
@@ -140,7 +144,10 @@ pub(super) fn regions(value: &ValueType, atoms: &[Guard], may_be_unset: bool) ->
                     region.words.push(word);
                 }
             }
-            None => all.push(Region { words: vec![word], unset: !candidate.1, maybe_unset: !candidate.1, truth }),
+            None => {
+                let unset = !candidate.1;
+                all.push(Region { words: vec![word], unset, maybe_unset: unset, truth });
+            }
         }
     }
     all

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::model::{Model, What};
 use super::moves::Act;
-use super::step::{Edge, Seen, Stepper};
 use super::space::{Key, KeyHash, Packing, Test, Var};
+use super::step::{Edge, Seen, Stepper};
 
 /// The number of a configuration in the order it was met.
 pub(super) type Node = usize;
@@ -126,8 +126,9 @@ impl<'m> Graph<'m> {
     ) -> Result<Self, TooMany> {
         let stepper = Stepper { model, packing };
         let compiled = model.acts.iter().enumerate();
-        let compiled = compiled
-            .map(|(at, act)| if acts.contains(&at) { act.within(packing).ok_or(TooMany::Answers(at)) } else { Ok(act.clone()) });
+        let compiled = compiled.map(|(at, act)| {
+            if acts.contains(&at) { act.within(packing).ok_or(TooMany::Answers(at)) } else { Ok(act.clone()) }
+        });
         let compiled = compiled.collect::<Result<Vec<Act>, TooMany>>()?;
         let mut graph = Self {
             stepper,
@@ -189,8 +190,12 @@ impl<'m> Graph<'m> {
                 writes || free.aim.is_some()
             })
             .collect();
-        let automatic: Vec<usize> =
-            self.acts.iter().copied().filter(|at| model.acts.get(*at).is_some_and(|act| act.automatic.is_some())).collect();
+        let automatic: Vec<usize> = self
+            .acts
+            .iter()
+            .copied()
+            .filter(|at| model.acts.get(*at).is_some_and(|act| act.automatic.is_some()))
+            .collect();
         let machines: Vec<Var> = self
             .kept
             .iter()
@@ -256,7 +261,10 @@ impl<'m> Graph<'m> {
                         self.take(free.number);
                     }
                 }
-                if model.held.get(main).copied().unwrap_or_default() && !irregular && !model.ends.get(main).copied().unwrap_or_default() {
+                if model.held.get(main).copied().unwrap_or_default()
+                    && !irregular
+                    && !model.ends.get(main).copied().unwrap_or_default()
+                {
                     sight(&mut self.no_irregular, main, node);
                 }
             }
@@ -285,7 +293,9 @@ impl<'m> Graph<'m> {
                 if self.stages.get(large(to)).is_some_and(|after| *after < stage) {
                     self.lowers.entry(edge.number).or_insert((node, edge.to, 0)).2 += 1;
                 }
-                if edge.counts && let Some(head) = self.heads.get_mut(large(to)) {
+                if edge.counts
+                    && let Some(head) = self.heads.get_mut(large(to))
+                {
                     let link = small(self.links.len());
                     self.links.push((small(node), small(edge.number), *head));
                     *head = link;
@@ -315,11 +325,9 @@ impl<'m> Graph<'m> {
         if seen.no_route {
             sight(&mut self.no_route, at, node);
         }
-        if seen.guard_true || seen.guard_false {
-            if let Some(truth) = self.guards.get_mut(at) {
-                truth.was_true |= seen.guard_true;
-                truth.was_false |= seen.guard_false;
-            }
+        if let Some(truth) = self.guards.get_mut(at) {
+            truth.was_true |= seen.guard_true;
+            truth.was_false |= seen.guard_false;
         }
         if !seen.open {
             return;
@@ -336,9 +344,13 @@ impl<'m> Graph<'m> {
                 }
             }
             (Some((_, states)), Some((record, place))) => {
-                for cell in self.stepper.model.records.get(record).into_iter().flat_map(|record| &record.cells) {
+                for cell in
+                    self.stepper.model.records.get(record).into_iter().flat_map(|record| &record.cells)
+                {
                     let state = cell.states.get(place).copied().unwrap_or(0);
-                    if states.get(state).copied().unwrap_or_default() && self.stepper.packing.get(key, cell.var) == 1 {
+                    if states.get(state).copied().unwrap_or_default()
+                        && self.stepper.packing.get(key, cell.var) == 1
+                    {
                         self.open_from.insert(at, state);
                     }
                 }
@@ -352,7 +364,10 @@ impl<'m> Graph<'m> {
             return 0;
         }
         let stages = &self.stepper.model.stages;
-        (0..stages.len()).rev().find(|at| stages.get(*at).is_some_and(|stage| stage.holds(self.stepper.packing, key))).map_or(0, |at| at + 1)
+        (0..stages.len())
+            .rev()
+            .find(|at| stages.get(*at).is_some_and(|stage| stage.holds(self.stepper.packing, key)))
+            .map_or(0, |at| at + 1)
     }
 
     /// The key of a configuration.
@@ -364,7 +379,8 @@ impl<'m> Graph<'m> {
     pub(super) fn path(&self, node: Node) -> Vec<(Node, usize)> {
         let mut way = Vec::new();
         let mut at = node;
-        while let Some((parent, number)) = self.parents.get(at).copied().filter(|(parent, _)| *parent != NONE) {
+        while let Some((parent, number)) = self.parents.get(at).copied().filter(|(parent, _)| *parent != NONE)
+        {
             way.push((at, large(number)));
             at = large(parent);
         }
@@ -373,7 +389,11 @@ impl<'m> Graph<'m> {
     }
 
     /// Everything from which a configuration marked can be reached by moves that count and that `passes` lets through.
-    pub(super) fn backward(&self, mut marked: Vec<bool>, passes: impl Fn(Node, usize, Node) -> bool) -> Vec<bool> {
+    pub(super) fn backward(
+        &self,
+        mut marked: Vec<bool>,
+        passes: impl Fn(Node, usize, Node) -> bool,
+    ) -> Vec<bool> {
         let mut open: Vec<Node> = (0..marked.len()).filter(|node| marked.get(*node) == Some(&true)).collect();
         while let Some(node) = open.pop() {
             let mut link = self.heads.get(node).copied().unwrap_or(NONE);
@@ -392,13 +412,20 @@ impl<'m> Graph<'m> {
     }
 
     /// Which of the configurations marked lead to a marked one that is elsewhere; and from where to where such moves go.
-    pub(super) fn leads_to_other(&self, marked: &[bool], place: impl Fn(Node) -> usize) -> (Vec<bool>, BTreeSet<(usize, usize)>) {
+    pub(super) fn leads_to_other(
+        &self,
+        marked: &[bool],
+        place: impl Fn(Node) -> usize,
+    ) -> (Vec<bool>, BTreeSet<(usize, usize)>) {
         let mut derived = vec![false; marked.len()];
         let mut ways = BTreeSet::new();
         for node in (0..marked.len()).filter(|node| marked.get(*node) == Some(&true)) {
             let links = Links { graph: self, link: self.heads.get(node).copied().unwrap_or(NONE) };
             for (from, _) in links {
-                if marked.get(from) == Some(&true) && place(from) != place(node) && let Some(slot) = derived.get_mut(from) {
+                if marked.get(from) == Some(&true)
+                    && place(from) != place(node)
+                    && let Some(slot) = derived.get_mut(from)
+                {
                     *slot = true;
                     ways.insert((place(from), place(node)));
                 }
@@ -415,14 +442,17 @@ impl<'m> Graph<'m> {
         for node in 0..self.keys.len() {
             if self.passing.get(node) == Some(&true) {
                 for (from, _) in each(node) {
-                    if self.passing.get(from) == Some(&true) && let Some(count) = degree.get_mut(from) {
+                    if self.passing.get(from) == Some(&true)
+                        && let Some(count) = degree.get_mut(from)
+                    {
                         *count += 1;
                     }
                 }
             }
         }
-        let mut done: Vec<Node> =
-            (0..self.keys.len()).filter(|node| self.passing.get(*node) == Some(&true) && degree.get(*node) == Some(&0)).collect();
+        let mut done: Vec<Node> = (0..self.keys.len())
+            .filter(|node| self.passing.get(*node) == Some(&true) && degree.get(*node) == Some(&0))
+            .collect();
         let mut left: Vec<bool> = self.passing.clone();
         while let Some(node) = done.pop() {
             if let Some(mark) = left.get_mut(node) {
@@ -443,7 +473,9 @@ impl<'m> Graph<'m> {
         let mut moves = BTreeSet::new();
         for node in 0..self.keys.len() {
             if left.get(node) == Some(&true) {
-                moves.extend(each(node).filter(|(from, _)| left.get(*from) == Some(&true)).map(|(_, number)| number));
+                moves.extend(
+                    each(node).filter(|(from, _)| left.get(*from) == Some(&true)).map(|(_, number)| number),
+                );
             }
         }
         Some((first, moves))

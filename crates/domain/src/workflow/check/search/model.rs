@@ -54,7 +54,9 @@ impl FactModel {
             let mut ways: Vec<Vec<(Var, usize)>> = vec![vec![(self.var, region)]];
             for bit in &self.since {
                 let more: Vec<_> = ways.iter().map(|way| [way.as_slice(), &[(*bit, 1)]].concat()).collect();
-                ways.iter_mut().for_each(|way| way.push((*bit, 0)));
+                for way in &mut ways {
+                    way.push((*bit, 0));
+                }
                 if !unset {
                     ways.extend(more);
                 }
@@ -66,7 +68,9 @@ impl FactModel {
 
     /// Every region that holds a value.
     pub(super) fn known(&self) -> Vec<usize> {
-        (0..self.regions.len()).filter(|at| self.regions.get(*at).is_some_and(|region| !region.unset)).collect()
+        (0..self.regions.len())
+            .filter(|at| self.regions.get(*at).is_some_and(|region| !region.unset))
+            .collect()
     }
 
     /// The region of a constant, or of the missing value.
@@ -135,6 +139,9 @@ pub(super) struct ClockModel {
     pub runs: Test,
 }
 
+/// A sum over records: field, record, variable, regions and the conditions that cut them.
+pub(super) type SumModel = (Name, Name, Var, Vec<Region>, Vec<Guard>);
+
 /// The file, compiled.
 #[derive(Debug)]
 pub(super) struct Model<'d> {
@@ -152,7 +159,7 @@ pub(super) struct Model<'d> {
     pub tracks: Vec<TrackModel>,
     pub facts: BTreeMap<Name, FactModel>,
     pub records: Vec<RecordModel>,
-    pub sums: Vec<(Name, Name, Var, Vec<Region>, Vec<Guard>)>,
+    pub sums: Vec<SumModel>,
     pub filed: BTreeMap<Name, Var>,
     pub clocks: Vec<ClockModel>,
     pub stages: Vec<Test>,
@@ -215,10 +222,17 @@ impl<'d> Model<'d> {
         }
         for name in &atoms.passed {
             let var = model.var(What::Passed(name.clone()), 2);
-            model.clocks.push(ClockModel { name: name.clone(), var, within: Test::always(), runs: Test::always() });
+            model.clocks.push(ClockModel {
+                name: name.clone(),
+                var,
+                within: Test::always(),
+                runs: Test::always(),
+            });
         }
         for at in 0..model.clocks.len() {
-            let Some(deadline) = model.clocks.get(at).and_then(|clock| def.deadlines.get(&clock.name)) else { continue };
+            let Some(deadline) = model.clocks.get(at).and_then(|clock| def.deadlines.get(&clock.name)) else {
+                continue;
+            };
             let within = model.within(deadline);
             let mut parts = vec![within.clone(), model.test(&deadline.guard)];
             parts.extend(deadline.pauses_while.iter().map(|pause| Test::Not(Box::new(model.test(pause)))));
@@ -263,7 +277,8 @@ impl<'d> Model<'d> {
             let open_in = std::iter::once(false)
                 .chain(self.def.states.iter().map(|state| track.open_in.contains(self.def, &state.name)))
                 .collect();
-            let finals = std::iter::once(false).chain(track.states.iter().map(|state| state.is_final)).collect();
+            let finals =
+                std::iter::once(false).chain(track.states.iter().map(|state| state.is_final)).collect();
             self.tracks.push(TrackModel {
                 var,
                 open_in,
@@ -297,7 +312,9 @@ impl<'d> Model<'d> {
             let atoms_of: Vec<Guard> = found.iter().cloned().collect();
             let forms = self.forms(name, &atoms_of);
             let tracks: Vec<usize> = (0..self.tracks.len())
-                .filter(|at| self.def.tracks.iter().nth(*at).is_some_and(|track| track.per.as_ref() == Some(name)))
+                .filter(|at| {
+                    self.def.tracks.iter().nth(*at).is_some_and(|track| track.per.as_ref() == Some(name))
+                })
                 .collect();
             let number = self.records.len();
             let mut tuples: Vec<Vec<usize>> = vec![Vec::new()];
@@ -327,8 +344,15 @@ impl<'d> Model<'d> {
                     cells.push(CellModel { var, form, states: states.clone() });
                 }
             }
-            let mut record =
-                RecordModel { name: name.clone(), atoms: atoms_of, forms, tracks, cells, ages: Vec::new(), landings: Vec::new() };
+            let mut record = RecordModel {
+                name: name.clone(),
+                atoms: atoms_of,
+                forms,
+                tracks,
+                cells,
+                ages: Vec::new(),
+                landings: Vec::new(),
+            };
             record.ages = ages(&record);
             record.landings = self.landings(&record);
             self.records.push(record);
@@ -352,7 +376,9 @@ impl<'d> Model<'d> {
                 .collect();
             record.cell(cell.form, &states).unwrap_or(0)
         };
-        (0..patterns).map(|pattern| record.cells.iter().map(|cell| landing(pattern, cell)).collect()).collect()
+        (0..patterns)
+            .map(|pattern| record.cells.iter().map(|cell| landing(pattern, cell)).collect())
+            .collect()
     }
 
     /// The valuations of the atoms that one record can have: the product over its fields of what each field can be,
@@ -361,9 +387,11 @@ impl<'d> Model<'d> {
         let mut forms: Vec<Vec<bool>> = vec![vec![false; atoms.len()]];
         let subjects: BTreeSet<Option<&Name>> = atoms.iter().map(subject).collect();
         for wanted in subjects {
-            let own: Vec<usize> = (0..atoms.len()).filter(|at| atoms.get(*at).map(subject) == Some(wanted)).collect();
+            let own: Vec<usize> =
+                (0..atoms.len()).filter(|at| atoms.get(*at).map(subject) == Some(wanted)).collect();
             let asked: Vec<Guard> = own.iter().filter_map(|at| atoms.get(*at).cloned()).collect();
-            let field = wanted.and_then(|name| self.def.records.get(record).and_then(|record| record.fields.get(name)));
+            let field = wanted
+                .and_then(|name| self.def.records.get(record).and_then(|record| record.fields.get(name)));
             let values: Vec<Vec<bool>> = match field {
                 Some(field) => {
                     let known = Guard::Known(field.name.clone(), true);
@@ -388,7 +416,9 @@ impl<'d> Model<'d> {
                     values
                 }
                 None => own.iter().fold(vec![Vec::new()], |ways: Vec<Vec<bool>>, _| {
-                    ways.iter().flat_map(|way| [false, true].map(|bit| [way.as_slice(), &[bit]].concat())).collect()
+                    ways.iter()
+                        .flat_map(|way| [false, true].map(|bit| [way.as_slice(), &[bit]].concat()))
+                        .collect()
                 }),
             };
             let distinct: BTreeSet<Vec<bool>> = values.into_iter().collect();
@@ -419,7 +449,11 @@ impl<'d> Model<'d> {
 
     /// A state of a track: the track and its state, from 1.
     pub(super) fn track_state(&self, name: &Name) -> Option<(usize, usize)> {
-        self.def.tracks.iter().enumerate().find_map(|(at, track)| exact(&track.states, name).map(|state| (at, state)))
+        self.def
+            .tracks
+            .iter()
+            .enumerate()
+            .find_map(|(at, track)| exact(&track.states, name).map(|state| (at, state)))
     }
 
     /// The variable has exactly this value.
@@ -432,7 +466,8 @@ impl<'d> Model<'d> {
         match &deadline.while_in {
             States::These(names) => Test::Any(names.iter().map(|name| self.at(name)).collect()),
             States::Every | States::Always => {
-                let open = self.def.states.iter().map(|state| deadline.while_in.contains(self.def, &state.name));
+                let open =
+                    self.def.states.iter().map(|state| deadline.while_in.contains(self.def, &state.name));
                 Test::In(self.main, std::iter::once(false).chain(open).collect())
             }
         }
@@ -480,16 +515,20 @@ impl<'d> Model<'d> {
             | Guard::Known(fact, _)
             | Guard::Compare(fact, ..) => self.fact_test(fact, guard).unwrap_or_else(never),
             Guard::Since(_, fact, _) => {
-                let bit = self.vars.iter().position(|what| matches!(what, What::Since(atom) if atom == guard));
+                let bit =
+                    self.vars.iter().position(|what| matches!(what, What::Since(atom) if atom == guard));
                 match (bit, self.fact_test(fact, &Guard::Known(fact.clone(), true))) {
                     (Some(bit), Some(known)) => Test::All(vec![known, Test::bit(bit)]),
                     _ => never(),
                 }
             }
             Guard::Records(quantifier, name, condition) => {
-                let Some(at) = self.records.iter().position(|record| record.name == *name) else { return never() };
+                let Some(at) = self.records.iter().position(|record| record.name == *name) else {
+                    return never();
+                };
                 let condition = condition.as_deref();
-                let meets = |cell: &CellModel| condition.is_none_or(|guard| self.in_cell(at, cell, guard, depth));
+                let meets =
+                    |cell: &CellModel| condition.is_none_or(|guard| self.in_cell(at, cell, guard, depth));
                 match quantifier {
                     Quantifier::Some => self.some(at, meets),
                     Quantifier::No => Test::Not(Box::new(self.some(at, meets))),
@@ -508,9 +547,11 @@ impl<'d> Model<'d> {
             }
             Guard::At(state) => self.at(state),
             Guard::Filed(document) => self.filed.get(document).map_or_else(never, |var| Test::bit(*var)),
-            Guard::Passed(deadline) => {
-                self.clocks.iter().find(|clock| clock.name == *deadline).map_or_else(never, |clock| Test::bit(clock.var))
-            }
+            Guard::Passed(deadline) => self
+                .clocks
+                .iter()
+                .find(|clock| clock.name == *deadline)
+                .map_or_else(never, |clock| Test::bit(clock.var)),
             Guard::AuthorityLapsed => match self.lapsed {
                 Some(bit) => Test::All(vec![Test::In(self.main, self.held.clone()), Test::bit(bit)]),
                 None => never(),
@@ -535,7 +576,8 @@ impl<'d> Model<'d> {
                 Some(_) | None => false,
             },
             Guard::At(state) => self.track_state(state).is_some_and(|(track, number)| {
-                let place = self.tracks.get(track).and_then(|track| track.record).filter(|(at, _)| *at == record);
+                let place =
+                    self.tracks.get(track).and_then(|track| track.record).filter(|(at, _)| *at == record);
                 place.is_some_and(|(_, place)| cell.states.get(place) == Some(&number))
             }),
             Guard::Is(..)
@@ -600,7 +642,9 @@ fn subject(atom: &Guard) -> Option<&Name> {
 /// A condition over a sum as a comparison of one number.
 fn as_comparison(guard: &Guard) -> Option<Guard> {
     match guard {
-        Guard::Sum { field, comparison, number, .. } => Some(Guard::Compare(field.clone(), *comparison, *number)),
+        Guard::Sum { field, comparison, number, .. } => {
+            Some(Guard::Compare(field.clone(), *comparison, *number))
+        }
         Guard::Or(_)
         | Guard::And(_)
         | Guard::Not(_)
@@ -624,7 +668,9 @@ fn ages(record: &RecordModel) -> Vec<(usize, usize)> {
     let mut ages = Vec::new();
     for (from, cell) in record.cells.iter().enumerate() {
         for (to, other) in record.cells.iter().enumerate() {
-            let (Some(old), Some(new)) = (record.forms.get(cell.form), record.forms.get(other.form)) else { continue };
+            let (Some(old), Some(new)) = (record.forms.get(cell.form), record.forms.get(other.form)) else {
+                continue;
+            };
             let changed: Vec<usize> = (0..old.len()).filter(|at| old.get(*at) != new.get(*at)).collect();
             let [only] = changed.as_slice() else { continue };
             let by_time = matches!(record.atoms.get(*only), Some(Guard::Since(..) | Guard::Passed(_)));

@@ -123,7 +123,8 @@ impl Act {
                 // What this slice does not follow is not told apart here.
                 let mut kept: BTreeMap<Writes, Vec<Test>> = BTreeMap::new();
                 for answer in part {
-                    let writes: Writes = answer.writes.iter().copied().filter(|(var, _)| packing.keeps(*var)).collect();
+                    let writes: Writes =
+                        answer.writes.iter().copied().filter(|(var, _)| packing.keeps(*var)).collect();
                     kept.entry(writes).or_insert_with(|| answer.possible.clone());
                 }
                 if kept.len() == 1 && kept.contains_key(&Writes::new()) {
@@ -176,9 +177,10 @@ fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
     let states = || def.states.iter();
     let (main, track) = match &command.from {
         From::New => (std::iter::once(true).chain(states().map(|_| false)).collect(), None),
-        From::EveryState => {
-            (std::iter::once(false).chain(states().map(|state| state.final_outcome.is_none())).collect(), None)
-        }
+        From::EveryState => (
+            std::iter::once(false).chain(states().map(|state| state.final_outcome.is_none())).collect(),
+            None,
+        ),
         From::Always => (std::iter::once(false).chain(states().map(|_| true)).collect(), None),
         From::States(Machine::Main, names) => {
             (std::iter::once(false).chain(states().map(|state| names.contains(&state.name))).collect(), None)
@@ -190,7 +192,8 @@ fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
             (std::iter::once(false).chain(states().map(|_| true)).collect(), Some((number, from)))
         }
     };
-    let instance = track.as_ref().and_then(|(number, _)| model.tracks.get(*number)).and_then(|track| track.record);
+    let instance =
+        track.as_ref().and_then(|(number, _)| model.tracks.get(*number)).and_then(|track| track.record);
     let mut asked: Vec<Vec<Answer>> = Vec::new();
     for (fact, ask) in &command.asks {
         let Some(fact) = model.facts.get(fact) else { continue };
@@ -201,7 +204,8 @@ fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
         asked.push(free_answers(ways));
     }
     let routed = matches!(command.ways, Ways::Routes(_));
-    let ways = command.branches().into_iter().map(|(outcome, branch)| way(model, command, outcome, branch, &asked));
+    let ways =
+        command.branches().into_iter().map(|(outcome, branch)| way(model, command, outcome, branch, &asked));
     Act {
         command: at,
         main,
@@ -218,7 +222,13 @@ fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
     }
 }
 
-fn way(model: &Model<'_>, command: &Command, outcome: Option<&Name>, branch: &Branch, asked: &[Vec<Answer>]) -> Way {
+fn way(
+    model: &Model<'_>,
+    command: &Command,
+    outcome: Option<&Name>,
+    branch: &Branch,
+    asked: &[Vec<Answer>],
+) -> Way {
     let filed: Vec<&(Name, Ask)> = command.records.iter().chain(&branch.records).collect();
     let mut parts = asked.to_vec();
     parts.extend(filed.iter().map(|(record, ask)| filing(model, record, ask)));
@@ -234,9 +244,12 @@ fn way(model: &Model<'_>, command: &Command, outcome: Option<&Name>, branch: &Br
             Set::Unset => None,
         };
         let ways = fact.writes(std::iter::once(fact.region(value)));
-        sets = sets.iter().flat_map(|set| ways.iter().map(move |way| [set.as_slice(), way].concat())).collect();
+        sets =
+            sets.iter().flat_map(|set| ways.iter().map(move |way| [set.as_slice(), way].concat())).collect();
     }
-    let covers = filed.iter().any(|(record, _)| model.def.records.get(record).is_some_and(|record| record.covers.is_some()));
+    let covers = filed
+        .iter()
+        .any(|(record, _)| model.def.records.get(record).is_some_and(|record| record.covers.is_some()));
     if let (true, Some(lapsed)) = (covers, model.lapsed) {
         // The cover may end before it begins to count: both are possible.
         let covered: Vec<Writes> = sets.iter().map(|set| [set.as_slice(), &[(lapsed, 0)]].concat()).collect();
@@ -250,7 +263,9 @@ fn way(model: &Model<'_>, command: &Command, outcome: Option<&Name>, branch: &Br
             Some(MomentRef::State(_)) | None => false,
         };
         if restarts {
-            sets.iter_mut().for_each(|set| set.push((clock.var, 0)));
+            for set in &mut sets {
+                set.push((clock.var, 0));
+            }
         }
     }
     let mut counts = Vec::new();
@@ -304,15 +319,22 @@ fn filing(model: &Model<'_>, record: &Name, ask: &Ask) -> Vec<Answer> {
     let sums: Vec<Writes> = model.sums.iter().filter(|(_, kind, ..)| kind == record).fold(
         vec![Vec::new()],
         |all: Vec<Writes>, (_, _, var, cut, _)| {
-            all.iter().flat_map(|way| (0..cut.len()).map(move |region| [way.as_slice(), &[(*var, region)]].concat())).collect()
+            all.iter()
+                .flat_map(|way| {
+                    (0..cut.len()).map(move |region| [way.as_slice(), &[(*var, region)]].concat())
+                })
+                .collect()
         },
     );
     let mut sets: Vec<Writes> = vec![Vec::new()];
     if let Some(model) = model.records.iter().find(|model| model.name == *record) {
         let fresh = vec![0; model.tracks.len()];
         for form in 0..model.forms.len() {
-            let Some(cell) = model.cell(form, &fresh).and_then(|cell| model.cells.get(cell)) else { continue };
-            let more: Vec<Writes> = sets.iter().map(|set| [set.as_slice(), &[(cell.var, 1)]].concat()).collect();
+            let Some(cell) = model.cell(form, &fresh).and_then(|cell| model.cells.get(cell)) else {
+                continue;
+            };
+            let more: Vec<Writes> =
+                sets.iter().map(|set| [set.as_slice(), &[(cell.var, 1)]].concat()).collect();
             sets.extend(more);
             if sets.len() > Model::most() {
                 break;
@@ -331,7 +353,9 @@ fn filing(model: &Model<'_>, record: &Name, ask: &Ask) -> Vec<Answer> {
         Ask::OnePer(about) => {
             if let Some(at) = model.records.iter().position(|record| record.name == *about) {
                 let some = model.some(at, |_| true);
-                answers.iter_mut().for_each(|answer| answer.possible.push(some.clone()));
+                for answer in &mut answers {
+                    answer.possible.push(some.clone());
+                }
                 answers.push(Answer { possible: vec![Test::Not(Box::new(some))], writes: Vec::new() });
             } else {
                 // Nothing follows how many there are: there may be none.
@@ -348,7 +372,8 @@ fn startable(model: &Model<'_>, command: &Command) -> Test {
     if command.when.is_some() {
         return Test::always();
     }
-    let approvable = command.approval.iter().flat_map(|approval| &approval.steps).all(|step| !step.by.is_empty());
+    let approvable =
+        command.approval.iter().flat_map(|approval| &approval.steps).all(|step| !step.by.is_empty());
     let people: Vec<&Name> = command.by.iter().filter(|role| *role != "system").collect();
     let anybody = approvable && !people.is_empty();
     let here = def.states.iter().map(|state| {
@@ -363,7 +388,8 @@ fn startable(model: &Model<'_>, command: &Command) -> Test {
             }
         }
         let by_job = def.jobs.iter().any(|job| {
-            job.answers.iter().any(|answer| answer.runs == command.name) || job.fails_run.as_ref() == Some(&command.name)
+            job.answers.iter().any(|answer| answer.runs == command.name)
+                || job.fails_run.as_ref() == Some(&command.name)
         });
         if by_job {
             ways.push(Test::always());
@@ -381,7 +407,10 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
         all.push(Free { kind, may, ways, aim, settles, number });
         number += 1;
     };
-    let open = Test::In(model.main, std::iter::once(false).chain(def.states.iter().map(|state| state.final_outcome.is_none())).collect());
+    let open = Test::In(
+        model.main,
+        std::iter::once(false).chain(def.states.iter().map(|state| state.final_outcome.is_none())).collect(),
+    );
     for fact in def.facts.iter().filter(|fact| !fact.editable_by.is_empty()) {
         if let Some(fact_model) = model.facts.get(&fact.name) {
             let ways = fact_model.writes(fact_model.known().into_iter());
@@ -449,12 +478,17 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
         let Some(fact_model) = model.facts.get(fact) else { continue };
         let declared = def.facts.get(fact);
         let mut regions = BTreeSet::from([fact_model.region(declared.and_then(|fact| fact.starts.as_ref()))]);
-        let asked = def.commands.iter().any(|other| other.name != command.name && other.asks.iter().any(|(asked, _)| asked == fact));
+        let asked = def
+            .commands
+            .iter()
+            .any(|other| other.name != command.name && other.asks.iter().any(|(asked, _)| asked == fact));
         if asked || declared.is_some_and(|fact| !fact.editable_by.is_empty()) {
             regions.extend(fact_model.known());
         }
         for other in def.commands.iter().filter(|other| other.name != command.name) {
-            for (set, value) in other.sets.iter().chain(other.branches().iter().flat_map(|(_, branch)| &branch.sets)) {
+            for (set, value) in
+                other.sets.iter().chain(other.branches().iter().flat_map(|(_, branch)| &branch.sets))
+            {
                 if set == fact {
                     regions.insert(fact_model.region(match value {
                         Set::Value(value) => Some(value),
@@ -464,7 +498,11 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
             }
         }
         let more = fact_model.writes(regions.into_iter());
-        ways = ways.iter().flat_map(|way| more.iter().map(move |more| [way.as_slice(), more].concat())).take(Model::most()).collect();
+        ways = ways
+            .iter()
+            .flat_map(|way| more.iter().map(move |more| [way.as_slice(), more].concat()))
+            .take(Model::most())
+            .collect();
     }
     let kinds: BTreeSet<&Name> = command
         .records
@@ -476,7 +514,11 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
     for record in model.records.iter().filter(|record| kinds.contains(&record.name)) {
         gone.extend(record.cells.iter().map(|cell| vec![(cell.var, 0)]));
     }
-    ways = ways.iter().flat_map(|way| gone.iter().map(move |gone| [way.as_slice(), gone].concat())).take(Model::most()).collect();
+    ways = ways
+        .iter()
+        .flat_map(|way| gone.iter().map(move |gone| [way.as_slice(), gone].concat()))
+        .take(Model::most())
+        .collect();
     (Test::Any(may), ways, aim)
 }
 
@@ -485,7 +527,8 @@ fn written_facts(command: &Command) -> Vec<&Name> {
     let asked = command.asks.iter().map(|(fact, _)| fact);
     let set = command.sets.iter().map(|(fact, _)| fact);
     let branches = command.branches();
-    let by_way: Vec<&Name> = branches.iter().flat_map(|(_, branch)| &branch.sets).map(|(fact, _)| fact).collect();
+    let by_way: Vec<&Name> =
+        branches.iter().flat_map(|(_, branch)| &branch.sets).map(|(fact, _)| fact).collect();
     asked.chain(set).chain(by_way).collect()
 }
 
@@ -545,7 +588,9 @@ pub(super) fn machine_vars(model: &Model<'_>, track: usize, into: &mut BTreeSet<
     let Some(track) = model.tracks.get(track) else { return };
     into.extend(track.var);
     if let Some((record, _)) = track.record {
-        into.extend(model.records.get(record).into_iter().flat_map(|record| record.cells.iter().map(|cell| cell.var)));
+        into.extend(
+            model.records.get(record).into_iter().flat_map(|record| record.cells.iter().map(|cell| cell.var)),
+        );
     }
 }
 
@@ -580,7 +625,13 @@ pub(super) fn leans_on(model: &Model<'_>, var: Var, into: &mut BTreeSet<Var>) {
             into.extend(model.facts.values().filter(|fact| fact.since.contains(&var)).map(|fact| fact.var));
         }
         Some(What::Fact(_)) => {
-            into.extend(model.facts.values().filter(|fact| fact.var == var).flat_map(|fact| fact.since.iter().copied()));
+            into.extend(
+                model
+                    .facts
+                    .values()
+                    .filter(|fact| fact.var == var)
+                    .flat_map(|fact| fact.since.iter().copied()),
+            );
         }
         Some(What::Main | What::Before) => {
             into.insert(model.main);

@@ -86,7 +86,8 @@ impl Cones {
             for (at, track) in model.tracks.iter().enumerate() {
                 let mut condition = BTreeSet::new();
                 track.open_if.reads(&mut condition);
-                let steers = |var: &Var| cone.contains(var) && matches!(model.vars.get(*var), Some(What::Fact(_)));
+                let steers =
+                    |var: &Var| cone.contains(var) && matches!(model.vars.get(*var), Some(What::Fact(_)));
                 if track.must_finish && condition.iter().any(steers) {
                     machine_vars(model, at, &mut cone);
                 }
@@ -99,6 +100,8 @@ impl Cones {
 
     /// The commands that depend on nothing outside a cone.
     pub(super) fn acts(&self, kept: &BTreeSet<Var>) -> Vec<usize> {
-        (0..self.footprints.len()).filter(|at| self.footprints.get(*at).is_some_and(|(reads, _)| reads.is_subset(kept))).collect()
+        (0..self.footprints.len())
+            .filter(|at| self.footprints.get(*at).is_some_and(|(reads, _)| reads.is_subset(kept)))
+            .collect()
     }
 }

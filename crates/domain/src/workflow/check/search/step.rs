@@ -18,6 +18,7 @@ pub(super) struct Edge {
 
 /// What was seen of one command in one configuration.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "five answers to five questions, none excludes another")]
 pub(super) struct Seen {
     /// It can be done.
     pub open: bool,
@@ -72,7 +73,12 @@ impl Stepper<'_> {
         match (&act.track, act.instance) {
             (None, _) => sources.push(None),
             (Some((_, states)), Some((record, place))) => {
-                let cells = self.model.records.get(record).into_iter().flat_map(|record| record.cells.iter().enumerate());
+                let cells = self
+                    .model
+                    .records
+                    .get(record)
+                    .into_iter()
+                    .flat_map(|record| record.cells.iter().enumerate());
                 sources.extend(cells.filter_map(|(at, cell)| {
                     let there = cell.states.get(place).is_some_and(|state| marked(states, *state));
                     (there && self.get(key, cell.var) == 1).then_some(Some(at))
@@ -110,12 +116,19 @@ impl Stepper<'_> {
                 } else if !way.guard.holds(self.packing, given) && !act.irregular {
                     continue;
                 }
-                let target = if way.aim.back { self.get(key, self.model.before) } else { way.aim.main.unwrap_or(main) };
-                let normal = !marked(&self.model.exceptional, target) || marked(&self.model.exceptional, main);
+                let target = if way.aim.back {
+                    self.get(key, self.model.before)
+                } else {
+                    way.aim.main.unwrap_or(main)
+                };
+                let normal =
+                    !marked(&self.model.exceptional, target) || marked(&self.model.exceptional, main);
                 seen.leaves |= target != main && target != 0 && normal;
                 let counts = way.counts.holds(self.packing, key);
                 for source in &sources {
-                    self.way(act, way, given, *source, (act.first + at, counts), edges, &mut seen);
+                    let before = edges.len();
+                    self.way(act, way, given, *source, (act.first + at, counts), edges);
+                    seen.open |= edges.len() > before;
                 }
             }
         }
@@ -123,7 +136,15 @@ impl Stepper<'_> {
         seen
     }
 
-    fn way(&self, act: &Act, way: &Way, given: Key, source: Option<usize>, (number, counts): (usize, bool), edges: &mut Vec<Edge>, seen: &mut Seen) {
+    fn way(
+        &self,
+        act: &Act,
+        way: &Way,
+        given: Key,
+        source: Option<usize>,
+        (number, counts): (usize, bool),
+        edges: &mut Vec<Edge>,
+    ) {
         for sets in &way.sets {
             let set = self.written(given, sets);
             // The record named leaves its cell, or another one of its kind stays there.
@@ -135,7 +156,10 @@ impl Stepper<'_> {
                     if let Some(slot) = states.get_mut(place) {
                         *slot = state;
                     }
-                    let Some(new) = record.cell(old.form, &states).and_then(|cell| record.cells.get(cell)) else { continue };
+                    let Some(new) = record.cell(old.form, &states).and_then(|cell| record.cells.get(cell))
+                    else {
+                        continue;
+                    };
                     let emptied = self.packing.put(self.packing.put(set, old.var, 0), new.var, 1);
                     [Some((emptied, true)), Some((self.packing.put(set, new.var, 1), false))]
                 }
@@ -143,7 +167,6 @@ impl Stepper<'_> {
             };
             for (from, all_move) in moved.into_iter().flatten() {
                 if let Some(to) = self.settle(from, &way.aim, way.stops_tracks, act.irregular) {
-                    seen.open = true;
                     edges.push(Edge { to, number, counts: counts && all_move });
                 }
             }
@@ -159,7 +182,12 @@ impl Stepper<'_> {
         for writes in &free.ways {
             let written = self.written(key, writes);
             let to = if free.settles {
-                self.settle(written, free.aim.as_ref().unwrap_or(&stay), free.aim.is_some(), free.aim.is_some())
+                self.settle(
+                    written,
+                    free.aim.as_ref().unwrap_or(&stay),
+                    free.aim.is_some(),
+                    free.aim.is_some(),
+                )
             } else {
                 Some(written)
             };
@@ -223,7 +251,11 @@ impl Stepper<'_> {
                 }
             } else if let Some((record, place)) = track.record {
                 let kept = |record: usize| {
-                    model.records.get(record).and_then(|record| record.cells.first()).is_some_and(|cell| self.packing.keeps(cell.var))
+                    model
+                        .records
+                        .get(record)
+                        .and_then(|record| record.cells.first())
+                        .is_some_and(|cell| self.packing.keeps(cell.var))
                 };
                 if !kept(record) {
                     continue;
@@ -240,7 +272,8 @@ impl Stepper<'_> {
                         states.get(place).is_some_and(|state| *state != 0 && !marked(&track.finals, *state))
                     };
                     let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
-                    if cells.into_iter().any(|cell| unfinished(&cell.states) && self.get(from, cell.var) == 1) {
+                    if cells.into_iter().any(|cell| unfinished(&cell.states) && self.get(from, cell.var) == 1)
+                    {
                         return None;
                     }
                 }
@@ -258,7 +291,11 @@ impl Stepper<'_> {
         for record in self.model.records.iter().filter(|record| !record.tracks.is_empty()) {
             let mut pattern = 0_usize;
             for (place, track) in record.tracks.iter().enumerate() {
-                if u32::try_from(*track).ok().and_then(|shift| opened.checked_shr(shift)).is_some_and(|bits| bits & 1 == 1) {
+                if u32::try_from(*track)
+                    .ok()
+                    .and_then(|shift| opened.checked_shr(shift))
+                    .is_some_and(|bits| bits & 1 == 1)
+                {
                     pattern |= 1 << place;
                 }
             }
@@ -283,7 +320,9 @@ impl Stepper<'_> {
         let mut out = to;
         for clock in self.model.clocks.iter().filter(|clock| self.packing.keeps(clock.var)) {
             let mut again = clock.within.holds(self.packing, to) && !clock.within.holds(self.packing, from);
-            if let Some(MomentRef::State(state)) = self.model.def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref()) {
+            if let Some(MomentRef::State(state)) =
+                self.model.def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref())
+            {
                 again |= entered.is_some() && self.model.main_state(state) == entered;
                 if let Some((track, number)) = self.model.track_state(state)
                     && let Some(var) = self.model.tracks.get(track).and_then(|track| track.var)

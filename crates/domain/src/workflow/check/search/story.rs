@@ -39,7 +39,9 @@ pub(super) fn story(graph: &Graph<'_>, node: Node) -> Vec<String> {
 pub(super) fn step(graph: &Graph<'_>, number: usize, before: Key, after: Key) -> String {
     let model = graph.stepper.model;
     let mut line = match way_of(model, number) {
-        Some((act, way)) => command_of(model, act).map_or_else(String::new, |command| by_command(command, act, way)),
+        Some((act, way)) => {
+            command_of(model, act).map_or_else(String::new, |command| by_command(command, act, way))
+        }
         None => free(model, number),
     };
     let changes = changes(graph, before, after);
@@ -56,7 +58,8 @@ fn by_command(command: &Command, act: &Act, way: &Way) -> String {
     } else {
         command.by.first().map_or_else(String::new, |role| format!(" by {role}"))
     };
-    let outcome = way.outcome.as_ref().map_or_else(String::new, |outcome| format!(" with outcome `{outcome}`"));
+    let outcome =
+        way.outcome.as_ref().map_or_else(String::new, |outcome| format!(" with outcome `{outcome}`"));
     if act.main.first() == Some(&true) {
         return format!("Opened by `{}`{outcome}{who}", command.name);
     }
@@ -93,11 +96,24 @@ fn changes(graph: &Graph<'_>, before: Key, after: Key) -> Vec<String> {
                 let name = model.records.get(*record).map(|record| &record.name);
                 let cell = value(model, *var, 1);
                 if let (Some(name), Some(cell)) = (name, cell) {
-                    all.push(if new == 1 { format!("now {cell}") } else { format!("no longer any such `{name}`") });
+                    all.push(if new == 1 {
+                        format!("now {cell}")
+                    } else {
+                        format!("no longer any such `{name}`")
+                    });
                 }
             }
             Some(What::Since(_)) if new == 1 => all.extend(value(model, *var, new)),
-            Some(What::Main | What::Track(_) | What::Before | What::Since(_) | What::Filed(_) | What::Passed(_) | What::Lapsed) | None => {}
+            Some(
+                What::Main
+                | What::Track(_)
+                | What::Before
+                | What::Since(_)
+                | What::Filed(_)
+                | What::Passed(_)
+                | What::Lapsed,
+            )
+            | None => {}
         }
     }
     all
@@ -110,7 +126,14 @@ pub(super) fn stands(graph: &Graph<'_>, key: Key) -> String {
     for var in graph.kept {
         let at = packing.get(key, *var);
         let told = match model.vars.get(*var) {
-            Some(What::Main | What::Track(_) | What::Filed(_) | What::Passed(_) | What::Cell(..) | What::Since(_)) => at != 0,
+            Some(
+                What::Main
+                | What::Track(_)
+                | What::Filed(_)
+                | What::Passed(_)
+                | What::Cell(..)
+                | What::Since(_),
+            ) => at != 0,
             Some(What::Fact(_)) => true,
             Some(What::Before | What::Lapsed | What::Sum(..)) | None => false,
         };
@@ -152,7 +175,14 @@ pub(super) fn value(model: &Model<'_>, var: usize, at: usize) -> Option<String> 
             let form = record.forms.get(cell.form)?;
             let mut parts: Vec<String> =
                 record.atoms.iter().zip(form).filter_map(|(atom, holds)| atom_words(atom, *holds)).collect();
-            parts.extend(record.tracks.iter().zip(&cell.states).filter_map(|(track, state)| state_name(model, *track, *state)).map(|state| format!("at `{state}`")));
+            parts.extend(
+                record
+                    .tracks
+                    .iter()
+                    .zip(&cell.states)
+                    .filter_map(|(track, state)| state_name(model, *track, *state))
+                    .map(|state| format!("at `{state}`")),
+            );
             let with = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
             format!("some `{}`{with}", record.name)
         }
@@ -164,9 +194,15 @@ fn atom_words(atom: &Guard, holds: bool) -> Option<String> {
     let (is, not) = if holds { ("is", "") } else { ("is not", "not ") };
     Some(match atom {
         Guard::Is(field, value) => format!("{field} {is} {}", words(value)),
-        Guard::IsNot(field, value) => format!("{field} {} {}", if holds { "is not" } else { "is" }, words(value)),
-        Guard::Either(field, values) => format!("{field} {is} {}", values.iter().map(words).collect::<Vec<_>>().join(" or ")),
-        Guard::Known(field, expected) => format!("{field} is {}known", if holds == *expected { "" } else { "not " }),
+        Guard::IsNot(field, value) => {
+            format!("{field} {} {}", if holds { "is not" } else { "is" }, words(value))
+        }
+        Guard::Either(field, values) => {
+            format!("{field} {is} {}", values.iter().map(words).collect::<Vec<_>>().join(" or "))
+        }
+        Guard::Known(field, expected) => {
+            format!("{field} is {}known", if holds == *expected { "" } else { "not " })
+        }
         Guard::Compare(field, comparison, number) => format!("{field} {not}{comparison} {number}"),
         Guard::Since(unit, field, number) => format!("{not}{number} {unit} since {field}"),
         Guard::Passed(deadline) => format!("{deadline} {}passed", if holds { "" } else { "not " }),
@@ -189,10 +225,16 @@ pub(super) fn open_here(graph: &Graph<'_>, node: Node) -> String {
     let mut names = Vec::new();
     for at in &graph.acts {
         let passing = graph.passing.get(node) == Some(&true);
-        let Some(act) = graph.compiled.get(*at).filter(|act| !passing || act.automatic.is_some()) else { continue };
+        let Some(act) = graph.compiled.get(*at).filter(|act| !passing || act.automatic.is_some()) else {
+            continue;
+        };
         if graph.stepper.act(act, key, &mut Vec::new()).open {
             names.extend(command_of(model, act).map(|command| format!("`{}`", command.name)));
         }
     }
-    if names.is_empty() { "nobody can do anything".to_owned() } else { format!("only {} can be done", names.join(", ")) }
+    if names.is_empty() {
+        "nobody can do anything".to_owned()
+    } else {
+        format!("only {} can be done", names.join(", "))
+    }
 }

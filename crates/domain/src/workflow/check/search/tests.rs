@@ -19,7 +19,11 @@ pub(crate) fn file(path: &str) -> String {
 
 fn calendar(name: &Name) -> Option<Arc<Calendar>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/good/calendars/{name}.yaml"));
-    let path = if path.exists() { path } else { Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../workflows/{name}.v1.yaml")) };
+    let path = if path.exists() {
+        path
+    } else {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../workflows/{name}.v1.yaml"))
+    };
     Some(Arc::new(Calendar::read(&std::fs::read(path).ok()?).unwrap()))
 }
 

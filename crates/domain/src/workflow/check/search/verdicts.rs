@@ -10,7 +10,7 @@ use super::story::{command_of, open_here, stands, step, story, way_of};
 use crate::name::Name;
 use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::guard::Guard;
-use crate::workflow::model::{Command, Definition, From, Target, Ways};
+use crate::workflow::model::{Command, Definition, From, Machine, Target, Ways};
 use crate::workflow::read::finding;
 
 /// A guard whose truth is followed.
@@ -31,23 +31,58 @@ pub(super) fn watched(def: &Definition) -> Vec<Watched<'_>> {
     let mut all = Vec::new();
     for (at, command) in def.commands.iter().enumerate() {
         let what = format!("the condition of `{}`", command.name);
-        all.push(Watched { place: command.place, at: &command.name, what, guard: &command.guard, must_fail: true, of_command: Some(at) });
+        all.push(Watched {
+            place: command.place,
+            at: &command.name,
+            what,
+            guard: &command.guard,
+            must_fail: true,
+            of_command: Some(at),
+        });
     }
     for rule in &def.rules {
         let what = format!("the rule `{}`", rule.name);
-        all.push(Watched { place: rule.place, at: &rule.name, what, guard: &rule.guard, must_fail: true, of_command: None });
+        all.push(Watched {
+            place: rule.place,
+            at: &rule.name,
+            what,
+            guard: &rule.guard,
+            must_fail: true,
+            of_command: None,
+        });
     }
     for deadline in &def.deadlines {
         let what = format!("the condition of the deadline `{}`", deadline.name);
-        all.push(Watched { place: deadline.place, at: &deadline.name, what, guard: &deadline.guard, must_fail: true, of_command: None });
+        all.push(Watched {
+            place: deadline.place,
+            at: &deadline.name,
+            what,
+            guard: &deadline.guard,
+            must_fail: true,
+            of_command: None,
+        });
     }
     for track in &def.tracks {
         let what = format!("the condition of the track `{}`", track.name);
-        all.push(Watched { place: track.place, at: &track.name, what, guard: &track.open_if, must_fail: true, of_command: None });
+        all.push(Watched {
+            place: track.place,
+            at: &track.name,
+            what,
+            guard: &track.open_if,
+            must_fail: true,
+            of_command: None,
+        });
     }
     for stage in &def.stages {
         let what = format!("the condition of the stage `{}`", stage.name);
-        all.push(Watched { place: stage.place, at: &stage.name, what, guard: &stage.when, must_fail: false, of_command: None });
+        all.push(Watched {
+            place: stage.place,
+            at: &stage.name,
+            what,
+            guard: &stage.when,
+            must_fail: false,
+            of_command: None,
+        });
     }
     all.retain(|watched| !watched.guard.is_always());
     all
@@ -96,18 +131,23 @@ fn reached_main(graph: &Graph<'_>, out: &mut Vec<Finding>) {
 
 fn reached_track(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
-    let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else { return };
+    let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else {
+        return;
+    };
     for (number, state) in track.states.iter().enumerate().map(|(at, state)| (at + 1, state)) {
         let met = match (compiled.var, compiled.record) {
             (Some(var), _) => graph.met.contains(var, number),
             (None, Some((record, place))) => {
                 let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
-                cells.into_iter().any(|cell| cell.states.get(place) == Some(&number) && graph.met.contains(cell.var, 1))
+                cells
+                    .into_iter()
+                    .any(|cell| cell.states.get(place) == Some(&number) && graph.met.contains(cell.var, 1))
             }
             (None, None) => true,
         };
         if !met {
-            let message = format!("no case ever reaches the state `{}` of the track `{}`", state.name, track.name);
+            let message =
+                format!("no case ever reaches the state `{}` of the track `{}`", state.name, track.name);
             out.push(finding(state.place, CheckId::Reach, &state.name, message));
         }
     }
@@ -119,7 +159,8 @@ fn complete(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     let def = model.def;
     let normal_end = |main: usize| mark(&model.ends, main) && !mark(&model.exceptional, main);
     if !def.states.iter().any(|state| state.final_outcome.is_some() && !state.exceptional) {
-        let message = "no state of this file is a normal end (`final` and not `exceptional`): no case can be completed";
+        let message =
+            "no state of this file is a normal end (`final` and not `exceptional`): no case can be completed";
         out.push(finding(Place::default(), CheckId::Complete, &def.workflow, message));
         return;
     }
@@ -135,7 +176,8 @@ fn complete(graph: &Graph<'_>, out: &mut Vec<Finding>) {
             for act in graph.compiled.iter().filter(|act| act.ways.iter().any(|way| way.aim.back)) {
                 graph.stepper.act(act, *key, &mut edges);
             }
-            let back = edges.iter().any(|edge| way_of(model, edge.number).is_some_and(|(_, way)| way.aim.back));
+            let back =
+                edges.iter().any(|edge| way_of(model, edge.number).is_some_and(|(_, way)| way.aim.back));
             if let (true, Some(slot)) = (back, any.get_mut(at)) {
                 *slot = true;
             }
@@ -163,18 +205,21 @@ fn complete(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         }
     }
     // Bad states that only lead round among themselves are told of once, at the one met first.
-    let reach: BTreeMap<usize, BTreeSet<usize>> = all.keys().map(|state| (*state, closure(&ways, *state))).collect();
+    let reach: BTreeMap<usize, BTreeSet<usize>> =
+        all.keys().map(|state| (*state, closure(&ways, *state))).collect();
     for (state, reached) in &reach {
         let is_last = reached.iter().all(|other| reach.get(other).is_some_and(|back| back.contains(state)));
         if is_last && !reached.iter().any(|other| by_state.contains_key(other)) {
-            let first = reached.iter().filter_map(|other| all.get(other).map(|seen| (seen.0, *other, seen.1))).min();
+            let first =
+                reached.iter().filter_map(|other| all.get(other).map(|seen| (seen.0, *other, seen.1))).min();
             by_state.extend(first.map(|(node, state, times)| (state, (node, times))));
         }
     }
     for (state, (node, times)) in by_state {
         let Some(named) = state.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
         let end = if named.exceptional { "no end" } else { "no normal end" };
-        let message = format!("a case in `{}` can be stuck: {end} can be reached, {}", named.name, many(times));
+        let message =
+            format!("a case in `{}` can be stuck: {end} can be reached, {}", named.name, many(times));
         let mut one = finding(named.place, CheckId::Complete, &named.name, message);
         one.story = story(graph, node);
         one.story.push(format!("Then {}, and {end} can be reached.", open_here(graph, node)));
@@ -232,7 +277,9 @@ fn exits(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         }
     }
     for (state, (node, times)) in gaps {
-        let Some(named) = state.checked_sub(1).and_then(|at| model.def.states.iter().nth(at)) else { continue };
+        let Some(named) = state.checked_sub(1).and_then(|at| model.def.states.iter().nth(at)) else {
+            continue;
+        };
         let message = format!("a case in `{}` can be where no command leads on, {}", named.name, many(times));
         let mut one = finding(named.place, CheckId::Gap, &named.name, message);
         one.story = story(graph, node);
@@ -247,31 +294,45 @@ fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     let def = model.def;
     for (at, seen) in &graph.no_irregular {
         let Some(state) = at.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
-        let message =
-            format!("what happens to the person held in `{}` cannot be recorded: no `irregular` command is open, {}", state.name, many(seen.times));
+        let message = format!(
+            "what happens to the person held in `{}` cannot be recorded: no `irregular` command is open, {}",
+            state.name,
+            many(seen.times)
+        );
         let mut one = finding(state.place, CheckId::Irregular, &state.name, message);
         one.story = story(graph, seen.first);
-        one.hint = Some("mark arrival, escape, death and release in fact as `irregular`, open in `every-state`".to_owned());
+        one.hint = Some(
+            "mark arrival, escape, death and release in fact as `irregular`, open in `every-state`"
+                .to_owned(),
+        );
         out.push(one);
     }
     for state in def.states.iter().filter(|state| state.held && state.final_outcome.is_none()) {
         let covers = def.commands.iter().any(|command| {
             let here = match &command.from {
-                From::EveryState | From::Always => true,
-                From::States(crate::workflow::model::Machine::Main, names) => names.contains(&state.name),
-                From::States(crate::workflow::model::Machine::Track(_), _) => true,
+                From::EveryState | From::Always | From::States(Machine::Track(_), _) => true,
+                From::States(Machine::Main, names) => names.contains(&state.name),
                 From::New => false,
             };
             let branches = command.branches();
-            let mut filed = command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
-            here && filed.any(|(record, _)| def.records.get(record).is_some_and(|record| record.covers.is_some()))
+            let mut filed =
+                command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
+            here && filed
+                .any(|(record, _)| def.records.get(record).is_some_and(|record| record.covers.is_some()))
         });
         let office = state.acts.is_some()
-            || def.deadlines.iter().any(|deadline| deadline.acts.is_some() && deadline.while_in.contains(def, &state.name));
+            || def
+                .deadlines
+                .iter()
+                .any(|deadline| deadline.acts.is_some() && deadline.while_in.contains(def, &state.name));
         if !covers && !office {
-            let message = format!("a person is held in `{}`, where no record can cover it and no office answers for the lapse", state.name);
+            let message = format!(
+                "a person is held in `{}`, where no record can cover it and no office answers for the lapse",
+                state.name
+            );
             let mut one = finding(state.place, CheckId::Held, &state.name, message);
-            one.hint = Some("name the office under `acts`, or let a command file a record with `covers`".to_owned());
+            one.hint =
+                Some("name the office under `acts`, or let a command file a record with `covers`".to_owned());
             out.push(one);
         }
     }
@@ -283,12 +344,19 @@ fn automatic(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     for ((one, other), seen) in &graph.overlap {
         let named = |at: usize| model.acts.get(at).and_then(|act| command_of(model, act));
         let (Some(one), Some(other)) = (named(*one), named(*other)) else { continue };
-        let message = format!("the automatic commands `{}` and `{}` are open at the same time, {}", one.name, other.name, many(seen.times));
+        let message = format!(
+            "the automatic commands `{}` and `{}` are open at the same time, {}",
+            one.name,
+            other.name,
+            many(seen.times)
+        );
         let mut found = finding(other.place, CheckId::Auto, &other.name, message);
         found.story = story(graph, seen.first);
         out.push(found);
     }
-    let circle = graph.circle().or_else(|| graph.standing.iter().next().map(|(number, seen)| (seen.first, BTreeSet::from([*number]))));
+    let circle = graph.circle().or_else(|| {
+        graph.standing.iter().next().map(|(number, seen)| (seen.first, BTreeSet::from([*number])))
+    });
     if let Some((node, moves)) = circle {
         let names: BTreeSet<&Name> = moves
             .iter()
@@ -296,10 +364,15 @@ fn automatic(graph: &Graph<'_>, out: &mut Vec<Finding>) {
             .filter_map(|(act, _)| command_of(model, act))
             .map(|command| &command.name)
             .collect();
-        let place = names.iter().next().and_then(|name| model.def.commands.get(name)).map_or_else(Place::default, |command| command.place);
+        let place = names
+            .iter()
+            .next()
+            .and_then(|name| model.def.commands.get(name))
+            .map_or_else(Place::default, |command| command.place);
         let at = names.iter().next().map_or("", |name| name.as_str());
         let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let mut found = finding(place, CheckId::Auto, at, format!("automatic commands go round without end: {list}"));
+        let mut found =
+            finding(place, CheckId::Auto, at, format!("automatic commands go round without end: {list}"));
         found.story = story(graph, node);
         out.push(found);
     }
@@ -308,7 +381,9 @@ fn automatic(graph: &Graph<'_>, out: &mut Vec<Finding>) {
 /// E-proper: at a normal end a must-finish track is open.
 fn proper(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
-    let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else { return };
+    let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else {
+        return;
+    };
     if !compiled.must_finish {
         return;
     }
@@ -318,10 +393,12 @@ fn proper(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
             let state = packing.get(key, var);
             state != 0 && !mark(&compiled.finals, state)
         }
-        (None, Some((record, place))) => model.records.get(record).into_iter().flat_map(|record| &record.cells).any(|cell| {
-            let state = cell.states.get(place).copied().unwrap_or(0);
-            state != 0 && !mark(&compiled.finals, state) && packing.get(key, cell.var) == 1
-        }),
+        (None, Some((record, place))) => {
+            model.records.get(record).into_iter().flat_map(|record| &record.cells).any(|cell| {
+                let state = cell.states.get(place).copied().unwrap_or(0);
+                state != 0 && !mark(&compiled.finals, state) && packing.get(key, cell.var) == 1
+            })
+        }
         (None, None) => false,
     };
     let mut nodes = graph.keys.iter().enumerate().filter(|(_, key)| {
@@ -330,7 +407,11 @@ fn proper(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
     });
     if let Some((node, _)) = nodes.next() {
         let times = 1 + nodes.count();
-        let message = format!("a case can end while the track `{}`, which must finish, is open, {}", track.name, many(times));
+        let message = format!(
+            "a case can end while the track `{}`, which must finish, is open, {}",
+            track.name,
+            many(times)
+        );
         let mut one = finding(track.place, CheckId::Proper, &track.name, message);
         one.story = story(graph, node);
         out.push(one);
@@ -342,7 +423,12 @@ fn beginnings<'d>(model: &Model<'d>, command: &'d Command) -> Vec<(&'d Name, usi
     match &command.from {
         From::States(_, names) => names
             .iter()
-            .filter_map(|name| model.main_state(name).or_else(|| model.track_state(name).map(|(_, state)| state)).map(|state| (name, state)))
+            .filter_map(|name| {
+                model
+                    .main_state(name)
+                    .or_else(|| model.track_state(name).map(|(_, state)| state))
+                    .map(|state| (name, state))
+            })
             .collect(),
         From::New | From::EveryState | From::Always => Vec::new(),
     }
@@ -358,7 +444,9 @@ fn was_met(graph: &Graph<'_>, name: &Name) -> bool {
         Some((Some(var), _)) => graph.met.contains(var, state),
         Some((None, Some((record, place)))) => {
             let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
-            cells.into_iter().any(|cell| cell.states.get(place) == Some(&state) && graph.met.contains(cell.var, 1))
+            cells
+                .into_iter()
+                .any(|cell| cell.states.get(place) == Some(&state) && graph.met.contains(cell.var, 1))
         }
         Some((None, None)) | None => false,
     }
@@ -409,7 +497,12 @@ fn dead(graph: &Graph<'_>, act: &Act, command: &Command, watched: &[Watched<'_>]
             (_, Some(outcome)) => format!("the outcome `{outcome}`"),
             (Ways::Routes(_) | Ways::One(_) | Ways::Outcomes(_), None) => format!("route {}", at + 1),
         };
-        out.push(finding(branch.place, CheckId::Dead, name, format!("{what} of `{name}` can never be taken")));
+        out.push(finding(
+            branch.place,
+            CheckId::Dead,
+            name,
+            format!("{what} of `{name}` can never be taken"),
+        ));
     }
     let own = watched.iter().position(|watched| watched.of_command == Some(act.command));
     let elsewhere = own.and_then(|at| graph.truths.get(at)).copied().unwrap_or_default();
@@ -432,7 +525,10 @@ fn open_everywhere(graph: &Graph<'_>, act: &Act, command: &Command, out: &mut Ve
         out.push(one);
     }
     if let Some(seen) = graph.no_escape.get(&act.command) {
-        let message = format!("`{name}` is `from: every-state` but is not open everywhere: {} it is not", many(seen.times));
+        let message = format!(
+            "`{name}` is `from: every-state` but is not open everywhere: {} it is not",
+            many(seen.times)
+        );
         let mut one = finding(command.place, CheckId::Escape, name, message);
         one.story = story(graph, seen.first);
         let stops = command.stops_tracks || command.branches().iter().any(|(_, branch)| branch.stops_tracks);
@@ -463,14 +559,25 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         return;
     }
     let stage_name = |stage: usize| {
-        stage.checked_sub(1).and_then(|at| def.stages.iter().nth(at)).map_or_else(|| "none".to_owned(), |stage| format!("`{}`", stage.name))
+        stage
+            .checked_sub(1)
+            .and_then(|at| def.stages.iter().nth(at))
+            .map_or_else(|| "none".to_owned(), |stage| format!("`{}`", stage.name))
     };
     for (number, (node, to, times)) in &graph.lowers {
         let (place, at, who, branch_marked) = match way_of(model, *number) {
             Some((act, way)) => {
                 let Some(command) = command_of(model, act) else { continue };
-                let outcome = way.outcome.as_ref().map_or_else(String::new, |outcome| format!(" with outcome `{outcome}`"));
-                (command.place, command.name.as_str(), format!("`{}`{outcome}", command.name), way.steps_back || way.reopens)
+                let outcome = way
+                    .outcome
+                    .as_ref()
+                    .map_or_else(String::new, |outcome| format!(" with outcome `{outcome}`"));
+                (
+                    command.place,
+                    command.name.as_str(),
+                    format!("`{}`{outcome}", command.name),
+                    way.steps_back || way.reopens,
+                )
             }
             None => match model.free.iter().find(|free| free.number == *number).map(|free| &free.kind) {
                 Some(FreeKind::Edit(fact)) => {
@@ -478,15 +585,21 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
                     (place, fact.as_str(), format!("editing `{fact}`"), false)
                 }
                 Some(FreeKind::File(document)) => {
-                    let place = def.documents.get(document).map_or_else(Place::default, |document| document.place);
+                    let place =
+                        def.documents.get(document).map_or_else(Place::default, |document| document.place);
                     (place, document.as_str(), format!("filing `{document}`"), false)
                 }
                 Some(FreeKind::Pass(deadline)) => {
-                    let place = def.deadlines.get(deadline).map_or_else(Place::default, |deadline| deadline.place);
+                    let place =
+                        def.deadlines.get(deadline).map_or_else(Place::default, |deadline| deadline.place);
                     (place, deadline.as_str(), format!("the passing of `{deadline}`"), false)
                 }
-                Some(FreeKind::Age | FreeKind::RecordAge) => (Place::default(), "", "the passing of time".to_owned(), false),
-                Some(FreeKind::Lapse) => (Place::default(), "", "the lapse of the authority".to_owned(), false),
+                Some(FreeKind::Age | FreeKind::RecordAge) => {
+                    (Place::default(), "", "the passing of time".to_owned(), false)
+                }
+                Some(FreeKind::Lapse) => {
+                    (Place::default(), "", "the lapse of the authority".to_owned(), false)
+                }
                 // An annulment is a step back by its nature.
                 Some(FreeKind::Annul(_)) | None => continue,
             },
@@ -502,7 +615,8 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         one.story.pop();
         one.story.push(step(graph, *number, key, *to));
         one.story.push(format!("Here: {}.", stands(graph, *to)));
-        one.hint = Some("mark it `steps-back` or `reopens`, or change the conditions of the stages".to_owned());
+        one.hint =
+            Some("mark it `steps-back` or `reopens`, or change the conditions of the stages".to_owned());
         out.push(one);
     }
     for act in graph.acts.iter().filter_map(|at| model.acts.get(*at)) {
@@ -521,14 +635,29 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
             }
         };
         let whole = format!("`{}`", command.name);
-        idle(command.place, command.steps_back || command.reopens, command.reopens, numbers().any(lowers), whole);
+        idle(
+            command.place,
+            command.steps_back || command.reopens,
+            command.reopens,
+            numbers().any(lowers),
+            whole,
+        );
         for (at, (outcome, branch)) in command.branches().into_iter().enumerate() {
             if matches!(command.ways, Ways::One(_)) {
                 continue;
             }
-            let what = outcome.map_or_else(|| format!("route {} of `{}`", at + 1, command.name), |outcome| format!("the outcome `{outcome}` of `{}`", command.name));
+            let what = outcome.map_or_else(
+                || format!("route {} of `{}`", at + 1, command.name),
+                |outcome| format!("the outcome `{outcome}` of `{}`", command.name),
+            );
             let taken = graph.was_taken(act.first + at);
-            idle(branch.place, taken && (branch.steps_back || branch.reopens), branch.reopens, lowers(act.first + at), what);
+            idle(
+                branch.place,
+                taken && (branch.steps_back || branch.reopens),
+                branch.reopens,
+                lowers(act.first + at),
+                what,
+            );
         }
     }
 }
@@ -541,8 +670,11 @@ fn from_end(def: &Definition, command: &Command) -> bool {
         From::Always => true,
         From::New | From::EveryState => false,
     };
-    begins && command.branches().iter().any(|(_, branch)| match &branch.target {
-        Target::To(states) => states.iter().any(|state| def.states.get(state).is_some_and(|state| state.final_outcome.is_none())),
-        Target::Stays | Target::Back => false,
-    })
+    begins
+        && command.branches().iter().any(|(_, branch)| match &branch.target {
+            Target::To(states) => states
+                .iter()
+                .any(|state| def.states.get(state).is_some_and(|state| state.final_outcome.is_none())),
+            Target::Stays | Target::Back => false,
+        })
 }

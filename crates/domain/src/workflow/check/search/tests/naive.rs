@@ -30,7 +30,11 @@ fn guard(draws: &mut Draws<'_>, states: usize) -> String {
         2 => "kind is either red or green".to_owned(),
         3 => "flagged is yes".to_owned(),
         4 => "flagged is not yes".to_owned(),
-        5 => format!("size {} {}", ["more than", "at least", "less than", "at most"][draws.below(4)], draws.below(3)),
+        5 => format!(
+            "size {} {}",
+            ["more than", "at least", "less than", "at most"][draws.below(4)],
+            draws.below(3)
+        ),
         6 => format!("at s{}", draws.below(states)),
         _ => "note is filed".to_owned(),
     };
@@ -48,7 +52,8 @@ fn drawn(numbers: &[u8]) -> String {
     let draws = &mut draws;
     let states = 2 + draws.below(4);
     let tracks = draws.below(3);
-    let mut text = String::from("workflow: drawn\nversion: 1\ntitle: Drawn\nstages:\n  open: {when: at s0}\n");
+    let mut text =
+        String::from("workflow: drawn\nversion: 1\ntitle: Drawn\nstages:\n  open: {when: at s0}\n");
     if draws.once_in(2) {
         writeln!(text, "  later: {{when: {}}}", guard(draws, states)).unwrap();
     }
@@ -56,7 +61,7 @@ fn drawn(numbers: &[u8]) -> String {
     text.push_str(if draws.once_in(2) { ", starts: red}\n" } else { "}\n" });
     text.push_str("  flagged: {type: flag, starts: no");
     text.push_str(if draws.once_in(3) { ", editable-by: [clerk]}\n" } else { "}\n" });
-    text.push_str("  size: {type: choice, of: [n]}\n".replace("choice, of: [n]", "number").as_str());
+    text.push_str("  size: {type: number}\n");
     text.push_str("documents: {note: {from: [clerk]}}\nstates:\n");
     let finals = draws.below(states);
     let exceptional = draws.below(states * 2);
@@ -77,14 +82,18 @@ fn drawn(numbers: &[u8]) -> String {
         text.push_str("tracks:\n");
     }
     for track in 0..tracks {
-        let names: Vec<String> = (0..states).filter(|_| draws.once_in(2)).map(|state| format!("s{state}")).collect();
-        let open = if names.is_empty() { "every-state".to_owned() } else { format!("[{}]", names.join(", ")) };
+        let names: Vec<String> =
+            (0..states).filter(|_| draws.once_in(2)).map(|state| format!("s{state}")).collect();
+        let open =
+            if names.is_empty() { "every-state".to_owned() } else { format!("[{}]", names.join(", ")) };
         let leave = if draws.once_in(2) { "must-finish" } else { "stop" };
-        writeln!(text, "  t{track}:\n    open-in: {open}\n    on-leave: {leave}\n    begins: t{track}a").unwrap();
+        writeln!(text, "  t{track}:\n    open-in: {open}\n    on-leave: {leave}\n    begins: t{track}a")
+            .unwrap();
         if draws.once_in(3) {
             writeln!(text, "    open-if: {}", guard(draws, states)).unwrap();
         }
-        writeln!(text, "    states: {{t{track}a: {{}}, t{track}b: {{}}, t{track}c: {{final: true}}}}").unwrap();
+        writeln!(text, "    states: {{t{track}a: {{}}, t{track}b: {{}}, t{track}c: {{final: true}}}}")
+            .unwrap();
     }
     text.push_str("commands:\n  start: {from: new, to: s0, by: [clerk]}\n");
     for number in 0..3 + draws.below(6) {
@@ -112,7 +121,14 @@ fn drawn(numbers: &[u8]) -> String {
             text.push_str("    needs: [note]\n");
         }
         if draws.once_in(3) {
-            text.push_str(["    sets: {flagged: yes}\n", "    sets: {kind: blue}\n", "    sets: {kind: unset}\n", "    sets: {size: 2}\n"][draws.below(4)]);
+            text.push_str(
+                [
+                    "    sets: {flagged: yes}\n",
+                    "    sets: {kind: blue}\n",
+                    "    sets: {kind: unset}\n",
+                    "    sets: {size: 2}\n",
+                ][draws.below(4)],
+            );
         }
         if draws.once_in(4) {
             text.push_str("    stops-tracks: true\n");
@@ -123,20 +139,39 @@ fn drawn(numbers: &[u8]) -> String {
         let target = |draws: &mut Draws<'_>| match draws.below(5) {
             0 => "stays: true".to_owned(),
             1 if of_track.is_none() => "to: back".to_owned(),
-            2 if tracks > 0 && of_track.is_none() => format!("to: [s{}, t0{}]", draws.below(states), ["b", "c"][draws.below(2)]),
+            2 if tracks > 0 && of_track.is_none() => {
+                format!("to: [s{}, t0{}]", draws.below(states), ["b", "c"][draws.below(2)])
+            }
             _ => format!("to: {}", any(draws)),
         };
         match draws.below(4) {
             0 => {
-                writeln!(text, "    outcomes:\n      yes-way: {{{}}}\n      no-way: {{{}, if: {}}}", target(draws), target(draws), guard(draws, states)).unwrap();
+                writeln!(
+                    text,
+                    "    outcomes:\n      yes-way: {{{}}}\n      no-way: {{{}, if: {}}}",
+                    target(draws),
+                    target(draws),
+                    guard(draws, states)
+                )
+                .unwrap();
             }
             1 => {
-                writeln!(text, "    routes:\n      - {{if: {}, {}}}\n      - {{if: {}, {}}}", guard(draws, states), target(draws), guard(draws, states), target(draws)).unwrap();
+                writeln!(
+                    text,
+                    "    routes:\n      - {{if: {}, {}}}\n      - {{if: {}, {}}}",
+                    guard(draws, states),
+                    target(draws),
+                    guard(draws, states),
+                    target(draws)
+                )
+                .unwrap();
             }
             _ => writeln!(text, "    {}", target(draws)).unwrap(),
         }
     }
-    text.push_str("deadlines:\n  never: {while: s0, within: 9 hours, late: [{after: 0 hours, tell: [clerk]}]}\n");
+    text.push_str(
+        "deadlines:\n  never: {while: s0, within: 9 hours, late: [{after: 0 hours, tell: [clerk]}]}\n",
+    );
     text.push_str("time: {first-day: excluded, ends: same-time, if-not-working: same}\n");
     text
 }
@@ -201,8 +236,19 @@ impl Surroundings for Around<'_> {
 fn values(def: &Definition, fact: &Name) -> Vec<Constant> {
     match &def.facts.get(fact).unwrap().value {
         ValueType::Flag => vec![Constant::Flag(true), Constant::Flag(false)],
-        ValueType::Choice(choices) => choices.iter().map(|choice| Constant::Choice(choice.name.clone())).collect(),
-        _ => (-1..5).map(Constant::Number).collect(),
+        ValueType::Choice(choices) => {
+            choices.iter().map(|choice| Constant::Choice(choice.name.clone())).collect()
+        }
+        ValueType::Number => (-1..5).map(Constant::Number).collect(),
+        ValueType::Date
+        | ValueType::Text
+        | ValueType::Instant
+        | ValueType::Range
+        | ValueType::Person
+        | ValueType::Official
+        | ValueType::Place
+        | ValueType::Money
+        | ValueType::Reference => panic!("no drawn file has such a fact"),
     }
 }
 
@@ -222,12 +268,13 @@ fn apply(whole: &mut Whole, sets: &[(Name, Set)]) {
 fn starts_here(def: &Definition, command: &Command, at: &Configuration) -> bool {
     let ends = |name: &Name| def.states.get(name).unwrap().final_outcome.is_some();
     match (&command.from, &at.main) {
-        (From::New, None) => true,
+        (From::New, None) | (From::Always, Some(_)) => true,
         (From::EveryState, Some(main)) => !ends(main),
-        (From::Always, Some(_)) => true,
         (From::States(Machine::Main, names), Some(main)) => names.contains(main),
-        (From::States(Machine::Track(track), names), Some(_)) => at.tracks.get(track).is_some_and(|at| names.contains(at)),
-        _ => false,
+        (From::States(Machine::Track(track), names), Some(_)) => {
+            at.tracks.get(track).is_some_and(|at| names.contains(at))
+        }
+        (From::New, Some(_)) | (From::EveryState | From::Always | From::States(..), None) => false,
     }
 }
 
@@ -279,16 +326,20 @@ fn done(def: &Definition, command: &Command, from: &Whole) -> Vec<(usize, Whole)
 fn moves(def: &Definition, from: &Whole) -> Vec<(Option<(Name, usize)>, Whole)> {
     let mut all = Vec::new();
     for command in &def.commands {
-        all.extend(done(def, command, from).into_iter().map(|(way, to)| (Some((command.name.clone(), way)), to)));
+        all.extend(
+            done(def, command, from).into_iter().map(|(way, to)| (Some((command.name.clone(), way)), to)),
+        );
     }
     all.push((None, Whole { filed: true, ..from.clone() }));
-    let open = from.at.main.as_ref().is_some_and(|main| def.states.get(main).unwrap().final_outcome.is_none());
+    let open =
+        from.at.main.as_ref().is_some_and(|main| def.states.get(main).unwrap().final_outcome.is_none());
     for fact in def.facts.iter().filter(|fact| open && !fact.editable_by.is_empty()) {
         for value in values(def, &fact.name) {
             let mut after = from.clone();
             after.facts.insert(fact.name.clone(), value);
             let stay = def.commands.get("start").unwrap().branches()[0].1.clone();
-            let stay = crate::workflow::model::Branch { target: crate::workflow::model::Target::Stays, ..stay };
+            let stay =
+                crate::workflow::model::Branch { target: crate::workflow::model::Target::Stays, ..stay };
             if let Ok(step) = step(def, &from.at, &stay, false, &Around { def, whole: &after }) {
                 after.at = step.to;
                 all.push((None, after));
@@ -337,11 +388,15 @@ fn stuck(def: &Definition, met: &Met) -> BTreeSet<Configuration> {
             return good;
         }
     };
-    let normal = fixpoint(met.keys().filter(|whole| is_end(whole) && !exceptional(whole)).cloned().collect(), false);
+    let normal =
+        fixpoint(met.keys().filter(|whole| is_end(whole) && !exceptional(whole)).cloned().collect(), false);
     let back = |whole: &Whole| {
         exceptional(whole)
             && met[whole].iter().any(|(by, _)| {
-                by.as_ref().is_some_and(|(name, way)| def.commands.get(name).unwrap().branches()[*way].1.target == crate::workflow::model::Target::Back)
+                by.as_ref().is_some_and(|(name, way)| {
+                    def.commands.get(name).unwrap().branches()[*way].1.target
+                        == crate::workflow::model::Target::Back
+                })
             })
     };
     let any = fixpoint(met.keys().filter(|whole| is_end(whole) || back(whole)).cloned().collect(), true);
@@ -361,7 +416,11 @@ fn unpacked(model: &Model<'_>, packing: &Packing, key: space::Key) -> Configurat
             tracks.insert(track.name.clone(), track.states.iter().nth(at).unwrap().name.clone());
         }
     }
-    Configuration { main: main(packing.get(key, model.main)), before: main(packing.get(key, model.before)), tracks }
+    Configuration {
+        main: main(packing.get(key, model.main)),
+        before: main(packing.get(key, model.before)),
+        tracks,
+    }
 }
 
 fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
@@ -378,7 +437,8 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     let packing = Packing::of(&model.sizes, &whole).unwrap();
     let graph = Graph::search(&model, &packing, &whole, cones.acts(&whole), &[], LIMIT).unwrap();
 
-    let packed: BTreeSet<Configuration> = graph.keys.iter().map(|key| unpacked(&model, &packing, *key)).collect();
+    let packed: BTreeSet<Configuration> =
+        graph.keys.iter().map(|key| unpacked(&model, &packing, *key)).collect();
     let naive: BTreeSet<Configuration> = met.keys().map(|whole| whole.at.clone()).collect();
     prop_assert_eq!(&packed, &naive, "{}", text);
 
@@ -394,7 +454,8 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     let found = findings(&def, LIMIT);
     let stuck = stuck(&def, &met);
     let has_end = def.states.iter().any(|state| state.final_outcome.is_some() && !state.exceptional);
-    let told: BTreeSet<&str> = found.iter().filter(|one| one.check == CheckId::Complete).map(|one| one.at.as_str()).collect();
+    let told: BTreeSet<&str> =
+        found.iter().filter(|one| one.check == CheckId::Complete).map(|one| one.at.as_str()).collect();
     prop_assert_eq!(told.is_empty(), has_end && stuck.is_empty(), "{:?} {:?}\n{}", told, stuck, text);
     if has_end {
         let mains: BTreeSet<&str> = stuck.iter().filter_map(|at| at.main.as_deref()).collect();
@@ -408,11 +469,13 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
 
     // Every way told can be gone.
     for node in 0..graph.keys.len() {
-        let mut here: BTreeSet<Whole> = met.keys().filter(|whole| whole.at == Configuration::default()).cloned().collect();
+        let mut here: BTreeSet<Whole> =
+            met.keys().filter(|whole| whole.at == Configuration::default()).cloned().collect();
         for (at, number) in graph.path(node) {
             let wanted = unpacked(&model, &packing, graph.key(at));
-            let by = story::way_of(&model, number)
-                .map(|(act, _)| (def.commands.iter().nth(act.command).unwrap().name.clone(), number - act.first));
+            let by = story::way_of(&model, number).map(|(act, _)| {
+                (def.commands.iter().nth(act.command).unwrap().name.clone(), number - act.first)
+            });
             here = here
                 .iter()
                 .flat_map(|whole| &met[whole])
@@ -426,8 +489,17 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     // A file that is not refused never leaves a case without a move before its end.
     if found.iter().all(|one| one.check.severity() != Severity::Error) {
         for (whole, moves) in &met {
-            let ends = whole.at.main.as_ref().is_some_and(|main| def.states.get(main).unwrap().final_outcome.is_some());
-            prop_assert!(ends || moves.iter().any(|(by, to)| by.is_some() && to != whole), "{:?}\n{}", whole, text);
+            let ends = whole
+                .at
+                .main
+                .as_ref()
+                .is_some_and(|main| def.states.get(main).unwrap().final_outcome.is_some());
+            prop_assert!(
+                ends || moves.iter().any(|(by, to)| by.is_some() && to != whole),
+                "{:?}\n{}",
+                whole,
+                text
+            );
         }
     }
 
@@ -439,7 +511,9 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     let search = Search { model: &model, cones: &cones, watched: &tests_of, tests: &tests };
     let mut sliced = Vec::new();
     search.by_slices(LIMIT, &mut sliced);
-    let verdicts = |all: &[Finding]| all.iter().map(|one| (one.check, one.at.clone(), one.place)).collect::<BTreeSet<_>>();
+    let verdicts = |all: &[Finding]| {
+        all.iter().map(|one| (one.check, one.at.clone(), one.place)).collect::<BTreeSet<_>>()
+    };
     prop_assert_eq!(verdicts(&found), verdicts(&sliced), "{}", text);
     Ok(true)
 }
@@ -447,7 +521,11 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
 #[test]
 fn the_search_agrees_with_a_naive_search_on_random_files() {
     let mut compared = 0;
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let counter = std::cell::RefCell::new(&mut compared);
     runner
         .run(&proptest::collection::vec(any::<u8>(), 40..160), |numbers| {
