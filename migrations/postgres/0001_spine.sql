@@ -1,29 +1,31 @@
 -- The spine (DESIGN section 3). Instants are microseconds since 1970 UTC; ids are 16 bytes, hashes 32.
 -- The event and log tables are add-only for ever: triggers refuse every UPDATE and DELETE.
+-- Text is compared by code point ("C"): the order is that of the program, whatever the locale of the server, and no
+-- index depends on a collation library that an upgrade of the system may change.
 
 CREATE TABLE setting (
-    key   TEXT NOT NULL PRIMARY KEY,
-    value TEXT NOT NULL
+    key   TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    value TEXT COLLATE "C" NOT NULL
 );
 
 -- The folded state of a case. The log is the truth; `verify` folds it again and compares.
 CREATE TABLE court_case (
     id              UUID    NOT NULL PRIMARY KEY,
-    reference       TEXT    NOT NULL CONSTRAINT court_case_reference_key UNIQUE,
-    alias           TEXT             CONSTRAINT court_case_alias_key UNIQUE,
-    workflow        TEXT    NOT NULL,
+    reference       TEXT COLLATE "C"    NOT NULL CONSTRAINT court_case_reference_key UNIQUE,
+    alias           TEXT COLLATE "C"             CONSTRAINT court_case_alias_key UNIQUE,
+    workflow        TEXT COLLATE "C"    NOT NULL,
     definition      BYTEA    NOT NULL,
     person          UUID,
     cohort          UUID,
-    main            TEXT    NOT NULL,
-    stage           TEXT    NOT NULL,
+    main            TEXT COLLATE "C"    NOT NULL,
+    stage           TEXT COLLATE "C"    NOT NULL,
     stage_since     BIGINT,
-    office          TEXT    NOT NULL,
+    office          TEXT COLLATE "C"    NOT NULL,
     held            BOOLEAN NOT NULL,
     authority_until BIGINT,
     next_date       BIGINT,
-    outcome         TEXT,
-    irregular       INTEGER NOT NULL,
+    outcome         TEXT COLLATE "C",
+    irregular       BIGINT NOT NULL,
     state           BYTEA    NOT NULL,
     version         BIGINT NOT NULL,
     head            BYTEA    NOT NULL,
@@ -39,7 +41,7 @@ CREATE INDEX court_case_irregular ON court_case (id) WHERE irregular > 0;
 -- The folded state of any other stream: an official, a person, a manifest, a definition, the system.
 CREATE TABLE entity (
     stream  UUID    NOT NULL PRIMARY KEY,
-    kind    TEXT    NOT NULL,
+    kind    TEXT COLLATE "C"    NOT NULL,
     parent  UUID,
     state   BYTEA    NOT NULL,
     version BIGINT NOT NULL,
@@ -51,8 +53,8 @@ CREATE INDEX entity_by_parent ON entity (parent, stream) WHERE parent IS NOT NUL
 
 -- Keys by which a stream is found.
 CREATE TABLE lookup (
-    space  TEXT NOT NULL,
-    key    TEXT NOT NULL,
+    space  TEXT COLLATE "C" NOT NULL,
+    key    TEXT COLLATE "C" NOT NULL,
     stream UUID NOT NULL,
     PRIMARY KEY (space, key)
 );
@@ -99,13 +101,13 @@ CREATE TABLE tree_node (
 
 CREATE TABLE checkpoint (
     size   BIGINT NOT NULL PRIMARY KEY,
-    note   TEXT    NOT NULL,
+    note   TEXT COLLATE "C"    NOT NULL,
     signed BIGINT NOT NULL
 );
 
 -- Offices of which there is one at a time (the sequencer). Times are the database's own clock.
 CREATE TABLE fence (
-    name  TEXT    NOT NULL PRIMARY KEY,
+    name  TEXT COLLATE "C"    NOT NULL PRIMARY KEY,
     owner UUID    NOT NULL,
     epoch BIGINT NOT NULL,
     until BIGINT NOT NULL
@@ -113,11 +115,11 @@ CREATE TABLE fence (
 
 CREATE TABLE deadline (
     stream   UUID    NOT NULL,
-    key      TEXT    NOT NULL,
+    key      TEXT COLLATE "C"    NOT NULL,
     since    BIGINT NOT NULL,
     due      BIGINT,
     next     BIGINT,
-    step     INTEGER NOT NULL,
+    step     BIGINT NOT NULL,
     passed   BOOLEAN NOT NULL,
     calendar BYTEA,
     owner    UUID,
@@ -132,13 +134,13 @@ CREATE TABLE job (
     id        UUID    NOT NULL PRIMARY KEY,
     stream    UUID    NOT NULL,
     seq       BIGINT NOT NULL,
-    name      TEXT    NOT NULL,
-    queue     TEXT    NOT NULL,
+    name      TEXT COLLATE "C"    NOT NULL,
+    queue     TEXT COLLATE "C"    NOT NULL,
     payload   BYTEA    NOT NULL,
     principal UUID,
-    attempt   INTEGER NOT NULL,
+    attempt   BIGINT NOT NULL,
     run_at    BIGINT NOT NULL,
-    fault     TEXT,
+    fault     TEXT COLLATE "C",
     incident  BOOLEAN NOT NULL,
     owner     UUID,
     epoch     BIGINT NOT NULL,
@@ -151,7 +153,7 @@ CREATE INDEX job_incidents ON job (id) WHERE incident;
 CREATE TABLE request (
     stream    UUID    NOT NULL,
     principal UUID    NOT NULL,
-    key       TEXT    NOT NULL,
+    key       TEXT COLLATE "C"    NOT NULL,
     asked     BYTEA    NOT NULL,
     answer    BYTEA    NOT NULL,
     batch     UUID,
@@ -164,21 +166,21 @@ CREATE TABLE batch (
     id        UUID NOT NULL PRIMARY KEY,
     leaves    BYTEA NOT NULL,
     signature BYTEA NOT NULL,
-    key_id    TEXT NOT NULL
+    key_id    TEXT COLLATE "C" NOT NULL
 );
 
 CREATE TABLE stage_delta (
     id       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    workflow TEXT    NOT NULL,
-    stage    TEXT    NOT NULL,
-    office   TEXT    NOT NULL,
+    workflow TEXT COLLATE "C"    NOT NULL,
+    stage    TEXT COLLATE "C"    NOT NULL,
+    office   TEXT COLLATE "C"    NOT NULL,
     net      BIGINT NOT NULL
 );
 
 CREATE TABLE stage_count (
-    workflow TEXT    NOT NULL,
-    stage    TEXT    NOT NULL,
-    office   TEXT    NOT NULL,
+    workflow TEXT COLLATE "C"    NOT NULL,
+    stage    TEXT COLLATE "C"    NOT NULL,
+    office   TEXT COLLATE "C"    NOT NULL,
     cases    BIGINT NOT NULL,
     PRIMARY KEY (workflow, stage, office)
 );
@@ -187,12 +189,12 @@ CREATE TABLE access (
     id       UUID    NOT NULL PRIMARY KEY,
     at       BIGINT NOT NULL,
     official UUID,
-    capacity TEXT,
-    purpose  TEXT,
-    query    TEXT    NOT NULL,
-    streams  TEXT    NOT NULL,
-    outcome  TEXT    NOT NULL,
-    refusals TEXT    NOT NULL
+    capacity TEXT COLLATE "C",
+    purpose  TEXT COLLATE "C",
+    query    TEXT COLLATE "C"    NOT NULL,
+    streams  TEXT COLLATE "C"    NOT NULL,
+    outcome  TEXT COLLATE "C"    NOT NULL,
+    refusals TEXT COLLATE "C"    NOT NULL
 );
 CREATE INDEX access_by_official ON access (official, at) WHERE official IS NOT NULL;
 CREATE INDEX access_by_time ON access (at);
@@ -213,7 +215,7 @@ CREATE TABLE worker (
 CREATE TABLE operation (
     id        UUID    NOT NULL PRIMARY KEY,
     principal UUID    NOT NULL,
-    kind      TEXT    NOT NULL,
+    kind      TEXT COLLATE "C"    NOT NULL,
     request   BYTEA    NOT NULL,
     percent   SMALLINT NOT NULL,
     result    BYTEA,
@@ -223,26 +225,44 @@ CREATE TABLE operation (
 
 CREATE TABLE calendar (
     hash   BYTEA    NOT NULL PRIMARY KEY,
-    name   TEXT    NOT NULL,
+    name   TEXT COLLATE "C"    NOT NULL,
     bytes  BYTEA    NOT NULL,
     stored BIGINT NOT NULL
 );
 
 CREATE TABLE definition (
     hash      BYTEA    NOT NULL PRIMARY KEY,
-    workflow  TEXT    NOT NULL,
-    version   INTEGER NOT NULL,
+    workflow  TEXT COLLATE "C"    NOT NULL,
+    version   BIGINT NOT NULL,
     bytes     BYTEA    NOT NULL,
-    calendars TEXT    NOT NULL,
+    calendars TEXT COLLATE "C"    NOT NULL,
     proved    BOOLEAN NOT NULL,
     stored    BIGINT NOT NULL
 );
 
 CREATE TABLE definition_active (
-    workflow TEXT    NOT NULL PRIMARY KEY,
+    workflow TEXT COLLATE "C"    NOT NULL PRIMARY KEY,
     hash     BYTEA    NOT NULL,
     since    BIGINT NOT NULL
 );
+
+-- The clock of leases: the database's own, in microseconds, and not the start of the transaction.
+CREATE FUNCTION lease_clock() RETURNS BIGINT LANGUAGE sql VOLATILE AS $$
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT
+$$;
+
+-- The last word of a batch: an incomplete one is undone as a whole (QD001), a complete one may wake the workers once.
+CREATE FUNCTION close_batch(complete BOOLEAN, wake BOOLEAN) RETURNS BOOLEAN LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF complete IS NOT TRUE THEN
+        RAISE EXCEPTION 'an append of the batch has lost' USING ERRCODE = 'QD001';
+    END IF;
+    IF wake THEN
+        PERFORM pg_notify('qadiya_work', '');
+    END IF;
+    RETURN TRUE;
+END
+$$;
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

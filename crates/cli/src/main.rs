@@ -1,2 +1,31 @@
-//! The binary.
-fn main() {}
+//! The binary `qadiya`: settings, telemetry, shutdown, and the only place that names a concrete store.
+//!
+//! It must not know how a case is decided or stored: each command here opens a store, starts an engine and asks it.
+
+mod args;
+mod commands;
+mod exit;
+mod files;
+mod output;
+mod shutdown;
+mod store;
+mod telemetry;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let args = args::Args::parse();
+    telemetry::start(&args.global);
+    // One TLS provider for the whole binary; a second installation is not possible here, so its answer says nothing.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return exit::report(&exit::Failure::new("the program could not start its threads").because(&error));
+        }
+    };
+    match runtime.block_on(commands::run(args)) {
+        Ok(code) => code.into(),
+        Err(failure) => exit::report(&failure),
+    }
+}

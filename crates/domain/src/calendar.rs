@@ -127,7 +127,9 @@ pub enum CalendarError {
         year: i16,
     },
     /// The calendar names an iCalendar file that was not given.
-    #[error("calendar `{calendar}` imports `{import}`, which was not read: give that file together with the calendar")]
+    #[error(
+        "calendar `{calendar}` imports `{import}`, which was not read: give that file together with the calendar"
+    )]
     ImportNotRead {
         /// Name of the calendar.
         calendar: String,
@@ -135,7 +137,9 @@ pub enum CalendarError {
         import: String,
     },
     /// The month has no such day and the rule says `month-end: refuse`.
-    #[error("{span} from {from} would end on day {day} of {year}-{month:02}, which does not exist: state `month-end`")]
+    #[error(
+        "{span} from {from} would end on day {day} of {year}-{month:02}, which does not exist: state `month-end`"
+    )]
     NoSuchDay {
         /// What was counted.
         span: Span,
@@ -155,7 +159,9 @@ pub enum CalendarError {
         span: Span,
     },
     /// The limit lies outside the years -9999 to 9999.
-    #[error("{span} from {start} ends outside the years that can be written: correct the date of the beginning")]
+    #[error(
+        "{span} from {start} ends outside the years that can be written: correct the date of the beginning"
+    )]
     OutOfRange {
         /// What was counted.
         span: Span,
@@ -256,7 +262,8 @@ impl Calendar {
 
     /// Whether the holidays of this year are known.
     pub fn covers(&self, year: i16) -> bool {
-        self.wanted_import().is_none() && self.covered.iter().any(|&(first, last)| first <= year && year <= last)
+        self.wanted_import().is_none()
+            && self.covered.iter().any(|&(first, last)| first <= year && year <= last)
     }
 
     /// Whether the court works on this day, as far as the file knows: ask [`Calendar::covers`] for its year first.
@@ -303,6 +310,7 @@ pub fn months_from(from: Date, to: Date) -> i64 {
     if to < from {
         return -months_from(to, from);
     }
-    let whole = (i64::from(to.year()) - i64::from(from.year())) * 12 + i64::from(to.month()) - i64::from(from.month());
+    let whole = (i64::from(to.year()) - i64::from(from.year())) * 12 + i64::from(to.month())
+        - i64::from(from.month());
     if to.day() < from.day() { whole - 1 } else { whole }
 }

@@ -6,11 +6,23 @@
 //! * [`effects()`] says what the store must carry besides: deadline rows, jobs, counters.
 
 pub mod act;
+mod clock;
+pub mod decide;
+pub mod effects;
 pub mod event;
+mod evolve;
+pub mod input;
+pub mod legality;
+pub mod open;
 pub mod refusal;
+pub mod rehearse;
+pub mod seal;
 pub mod state;
+mod view;
 
 pub use act::Act;
+pub use decide::{Opening, decide};
+pub use effects::{Effects, effects};
 pub use event::{Change, Event};
 pub use refusal::{Refusal, RefusalCode, Refusals};
 pub use state::Case;

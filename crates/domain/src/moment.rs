@@ -25,7 +25,6 @@ pub mod option {
     use serde::{Deserialize, Deserializer, Serializer};
 
     /// For `#[serde(with = "crate::moment::option")]`, together with `skip_serializing_if`.
-    #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
     pub fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         match at {
             Some(at) => serializer.serialize_some(&super::text(*at)),

@@ -146,7 +146,9 @@ impl Given {
     pub fn protected_mut(&mut self) -> Option<&mut Protected> {
         match self {
             Self::Is(_) => None,
-            Self::Protected(part) | Self::Unknown(part) | Self::Refused(part) | Self::None(part) => Some(part),
+            Self::Protected(part) | Self::Unknown(part) | Self::Refused(part) | Self::None(part) => {
+                Some(part)
+            }
         }
     }
 }

@@ -175,7 +175,7 @@ pub struct Append {
     pub stages: Vec<StageMove>,
     /// Keys to add.
     pub lookups: Vec<Lookup>,
-    /// Keys to take away.
+    /// Keys to take away, as far as they belong to this stream. They go before the new ones come.
     pub forgets: Vec<Lookup>,
     /// The case is opened under this definition: it must be the workflow's active one when the batch commits.
     pub opens_under: Option<(Name, DefinitionHash)>,
@@ -194,7 +194,7 @@ pub struct BatchSeal {
     pub key_id: String,
 }
 
-/// What is committed together.
+/// What is committed together. Its new events enter `log_pending` in order of stream and number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// At most one append per stream.

@@ -10,8 +10,11 @@
 
 pub mod access;
 pub mod append;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod directory;
 pub mod error;
+pub mod judge;
 pub mod ledger;
 pub mod memory;
 pub mod read;
@@ -29,6 +32,12 @@ pub use registry::Registry;
 pub use work::WorkStore;
 
 /// A whole store: every port behind one object.
-pub trait Store: CaseStore + WorkStore + Directory + Registry + AccessStore + LedgerStore + std::fmt::Debug {}
+pub trait Store:
+    CaseStore + WorkStore + Directory + Registry + AccessStore + LedgerStore + std::fmt::Debug
+{
+}
 
-impl<T: CaseStore + WorkStore + Directory + Registry + AccessStore + LedgerStore + std::fmt::Debug> Store for T {}
+impl<T: CaseStore + WorkStore + Directory + Registry + AccessStore + LedgerStore + std::fmt::Debug> Store
+    for T
+{
+}

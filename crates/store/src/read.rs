@@ -162,7 +162,12 @@ pub trait CaseStore: Send + Sync {
     async fn find(&self, case: &CaseRef) -> Result<Option<CaseRow>, StoreError>;
 
     /// A page of cases in order of id, after this one, at most `limit` (≤ 1,000).
-    async fn list(&self, filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Result<Vec<CaseRow>, StoreError>;
+    async fn list(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError>;
 
     /// Counts by workflow, stage and office: counters and pending moves in one snapshot. Rows that count 0 are left out.
     async fn counts(&self) -> Result<Vec<StageCount>, StoreError>;
@@ -170,7 +175,8 @@ pub trait CaseStore: Send + Sync {
     /// How many cases a filter shows, counted.
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError>;
 
-    /// Folds pending stage moves into the counters; returns how many rows were folded.
+    /// Folds pending stage moves into the counters; returns how many rows were folded, 0 when none was pending. A store
+    /// may keep the net moves of a batch, one row for each workflow, stage and office.
     async fn fold_stages(&self) -> Result<u64, StoreError>;
 
     /// The events of a stream from a number on, at most `limit`, with their secrets.

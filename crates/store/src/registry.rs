@@ -31,7 +31,13 @@ pub struct StoredDefinition {
 #[async_trait]
 pub trait Registry: Send + Sync {
     /// Stores a calendar; storing it again changes nothing.
-    async fn put_calendar(&self, name: &Name, hash: &Hash, bytes: &[u8], at: Timestamp) -> Result<(), StoreError>;
+    async fn put_calendar(
+        &self,
+        name: &Name,
+        hash: &Hash,
+        bytes: &[u8],
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// The bytes of a calendar.
     async fn calendar(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError>;
@@ -47,7 +53,8 @@ pub trait Registry: Send + Sync {
 
     /// Makes a definition the active one of its workflow from now on. The act itself is an event of the definition's
     /// stream; this row is what appends are tested against.
-    async fn activate(&self, workflow: &Name, hash: &DefinitionHash, at: Timestamp) -> Result<(), StoreError>;
+    async fn activate(&self, workflow: &Name, hash: &DefinitionHash, at: Timestamp)
+    -> Result<(), StoreError>;
 
     /// The active definition of a workflow.
     async fn active(&self, workflow: &Name) -> Result<Option<DefinitionHash>, StoreError>;

@@ -174,7 +174,12 @@ pub trait WorkStore: Send + Sync {
     async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError>;
 
     /// Jobs in order of id: incidents only, or all.
-    async fn jobs(&self, incidents: bool, after: Option<JobId>, limit: u32) -> Result<Vec<JobRow>, StoreError>;
+    async fn jobs(
+        &self,
+        incidents: bool,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError>;
 
     /// Says that a worker lives.
     async fn heartbeat(&self, worker: Uuid) -> Result<(), StoreError>;

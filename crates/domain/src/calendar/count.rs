@@ -41,12 +41,14 @@ impl Calendar {
             let elapsed = SignedDuration::from_secs(i64::from(span.count) * unit);
             let limit = start.checked_add(elapsed).map_err(|_| out())?;
             let at = self.zone.to_datetime(limit);
-            let target = self.moved(at.date(), first, rule.if_not_working).map_err(|halt| halt.error(self, out))?;
+            let target =
+                self.moved(at.date(), first, rule.if_not_working).map_err(|halt| halt.error(self, out))?;
             let limit = if target == at.date() { Some(limit) } else { self.instant(target, at.time()) };
             (at.date(), target, limit)
         } else {
             let last = self.last_day(first, span, rule, start)?;
-            let target = self.moved(last, first, rule.if_not_working).map_err(|halt| halt.error(self, out))?;
+            let target =
+                self.moved(last, first, rule.if_not_working).map_err(|halt| halt.error(self, out))?;
             let limit = match rule.ends {
                 Ends::SameTime => self.instant(target, begin.time()),
                 Ends::EndOfDay => {
@@ -135,12 +137,15 @@ impl Halt {
         match self {
             Self::OutOfRange => out(),
             Self::NotCovered(year) => match calendar.wanted_import() {
-                Some(import) => {
-                    CalendarError::ImportNotRead { calendar: calendar.name.clone(), import: import.to_owned() }
-                }
-                None => {
-                    CalendarError::NotCovered { calendar: calendar.name.clone(), version: calendar.version, year }
-                }
+                Some(import) => CalendarError::ImportNotRead {
+                    calendar: calendar.name.clone(),
+                    import: import.to_owned(),
+                },
+                None => CalendarError::NotCovered {
+                    calendar: calendar.name.clone(),
+                    version: calendar.version,
+                    year,
+                },
             },
         }
     }
@@ -151,7 +156,13 @@ fn add_days(day: Date, count: i64) -> Option<Date> {
 }
 
 /// The day with the same number, `months` later, as `month-end` says; the day before it when the first day counts.
-fn month_day(first: Date, months: i64, span: Span, rule: Rule, start: Timestamp) -> Result<Date, CalendarError> {
+fn month_day(
+    first: Date,
+    months: i64,
+    span: Span,
+    rule: Rule,
+    start: Timestamp,
+) -> Result<Date, CalendarError> {
     let out = || CalendarError::OutOfRange { span, start };
     let step = jiff::Span::new().try_months(months).map_err(|_| out())?;
     let month = first.first_of_month().checked_add(step).map_err(|_| out())?;

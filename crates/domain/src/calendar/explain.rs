@@ -216,7 +216,13 @@ impl Run {
             (Some((first, _)), Some((_, last))) => Some((first, last)),
             (one, other) => one.or(other),
         };
-        Self { from: self.from, to: next.to, numbers, free: self.free + next.free, lines: self.lines + next.lines }
+        Self {
+            from: self.from,
+            to: next.to,
+            numbers,
+            free: self.free + next.free,
+            lines: self.lines + next.lines,
+        }
     }
 }
 
@@ -313,7 +319,14 @@ struct Wall(DateTime);
 impl fmt::Display for Wall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let time = self.0.time();
-        write!(f, "{} {} {:02}:{:02}", weekday_name(self.0.weekday()), self.0.date(), time.hour(), time.minute())?;
+        write!(
+            f,
+            "{} {} {:02}:{:02}",
+            weekday_name(self.0.weekday()),
+            self.0.date(),
+            time.hour(),
+            time.minute()
+        )?;
         if time.second() == 0 && time.subsec_nanosecond() == 0 {
             return Ok(());
         }

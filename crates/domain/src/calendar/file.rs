@@ -21,8 +21,7 @@ use super::{Calendar, Week};
 /// Years that a calendar may cover. The bound keeps every walk over days short.
 const YEARS: std::ops::RangeInclusive<i16> = 1900..=2200;
 
-const KEYS: &str =
-    "calendar, version, title, zone, week, office-hours, covers, holidays, import";
+const KEYS: &str = "calendar, version, title, zone, week, office-hours, covers, holidays, import";
 
 /// A mistake in a calendar file or in the iCalendar file it imports.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +115,11 @@ struct Faults(Vec<CalendarFault>);
 
 impl Faults {
     fn add(&mut self, at: Location, message: impl Into<String>) {
-        self.0.push(CalendarFault { line: at.line().max(1), column: at.column().max(1), message: message.into() });
+        self.0.push(CalendarFault {
+            line: at.line().max(1),
+            column: at.column().max(1),
+            message: message.into(),
+        });
     }
 }
 
@@ -190,7 +193,10 @@ impl Keys {
                 "holidays" => &mut keys.holidays,
                 "import" => &mut keys.import,
                 other => {
-                    faults.add(key.defined, format!("unknown key `{other}`; a calendar file has the keys {KEYS}"));
+                    faults.add(
+                        key.defined,
+                        format!("unknown key `{other}`; a calendar file has the keys {KEYS}"),
+                    );
                     continue;
                 }
             };
@@ -214,7 +220,10 @@ impl Keys {
         let covers_stated = self.covers.map(|value| covers(value, faults));
         let import = self.import.map(|value| import(value, faults));
         if self.holidays.is_none() && import.is_none() {
-            faults.add(Location::UNKNOWN, "neither `holidays` nor `import` is stated; a list may be empty: `holidays: []`");
+            faults.add(
+                Location::UNKNOWN,
+                "neither `holidays` nor `import` is stated; a list may be empty: `holidays: []`",
+            );
         }
         let holidays = match self.holidays {
             Some(value) => holidays(value, covers_stated.as_ref().and_then(Option::as_deref), faults),
@@ -284,7 +293,9 @@ fn need(key: &str, value: Option<Spanned<Value>>, faults: &mut Faults) -> Option
 
 fn text(key: &str, node: Spanned<Value>, faults: &mut Faults) -> Option<Spanned<String>> {
     match node.value {
-        Value::Text(text) if !text.trim().is_empty() => Some(Spanned::new(text, node.referenced, node.defined)),
+        Value::Text(text) if !text.trim().is_empty() => {
+            Some(Spanned::new(text, node.referenced, node.defined))
+        }
         Value::Text(_) => {
             faults.add(node.defined, format!("{key} is an empty text"));
             None
@@ -301,7 +312,10 @@ fn name(node: Spanned<Value>, faults: &mut Faults) -> Option<String> {
     let plain = name.value.starts_with(|first: char| first.is_ascii_lowercase())
         && name.value.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || one == '-');
     if !plain {
-        faults.add(name.defined, format!("`{}` is no name: small letters a-z, digits and `-`, a letter first", name.value));
+        faults.add(
+            name.defined,
+            format!("`{}` is no name: small letters a-z, digits and `-`, a letter first", name.value),
+        );
         return None;
     }
     Some(name.value)
@@ -329,7 +343,10 @@ fn zone(node: Spanned<Value>, faults: &mut Faults) -> Option<(String, TimeZone)>
             None
         }
         Err(_) => {
-            faults.add(name.defined, format!("unknown zone `{}`; write an IANA name such as `Asia/Baghdad`", name.value));
+            faults.add(
+                name.defined,
+                format!("unknown zone `{}`; write an IANA name such as `Asia/Baghdad`", name.value),
+            );
             None
         }
     }
@@ -364,7 +381,8 @@ fn week(node: Spanned<Value>, faults: &mut Faults) -> Option<Week> {
             "sat" => Weekday::Saturday,
             "sun" => Weekday::Sunday,
             other => {
-                faults.add(word.defined, format!("`{other}` is no weekday: mon, tue, wed, thu, fri, sat, sun"));
+                faults
+                    .add(word.defined, format!("`{other}` is no weekday: mon, tue, wed, thu, fri, sat, sun"));
                 sound = false;
                 continue;
             }
@@ -384,11 +402,13 @@ fn week(node: Spanned<Value>, faults: &mut Faults) -> Option<Week> {
 
 fn office_hours(node: Spanned<Value>, faults: &mut Faults) -> Option<(Time, Time)> {
     let hours = text("office-hours", node, faults)?;
-    let parsed = hours.value.split_once(" to ").and_then(|(opens, closes)| Some((clock(opens)?, clock(closes)?)));
+    let parsed =
+        hours.value.split_once(" to ").and_then(|(opens, closes)| Some((clock(opens)?, clock(closes)?)));
     match parsed {
         Some((opens, closes)) if opens < closes => Some((opens, closes)),
         Some(_) | None => {
-            faults.add(hours.defined, format!("`{}` are no office hours: write `08:00 to 15:00`", hours.value));
+            faults
+                .add(hours.defined, format!("`{}` are no office hours: write `08:00 to 15:00`", hours.value));
             None
         }
     }
@@ -436,7 +456,10 @@ fn covers(node: Spanned<Value>, faults: &mut Faults) -> Option<Vec<(i16, i16)>> 
             }
             Some(_) | None => {
                 let (low, high) = (YEARS.start(), YEARS.end());
-                faults.add(item.defined, format!("covers: write a year or `2024 to 2028`, within {low} and {high}"));
+                faults.add(
+                    item.defined,
+                    format!("covers: write a year or `2024 to 2028`, within {low} and {high}"),
+                );
                 sound = false;
             }
         }
@@ -450,7 +473,8 @@ fn import(node: Spanned<Value>, faults: &mut Faults) -> Option<String> {
     if is_ics && !file.value.contains(['/', '\\']) {
         return Some(file.value);
     }
-    faults.add(file.defined, format!("`{}`: name an .ics file that lies beside the calendar file", file.value));
+    faults
+        .add(file.defined, format!("`{}`: name an .ics file that lies beside the calendar file", file.value));
     None
 }
 
@@ -475,7 +499,10 @@ fn holidays(
         }
         other @ (Value::Null | Value::Flag | Value::Number(_) | Value::Text(_)) => faults.add(
             node.defined,
-            format!("holidays must be a list of dates or a map from date to name, and this is {}", other.kind()),
+            format!(
+                "holidays must be a list of dates or a map from date to name, and this is {}",
+                other.kind()
+            ),
         ),
     }
     let mut days: BTreeMap<Date, (String, u64)> = BTreeMap::new();
@@ -486,7 +513,10 @@ fn holidays(
             _ => None,
         };
         let Some(found) = found else {
-            faults.add(when.defined, format!("`{}` is no date: write year-month-day, such as 2026-12-25", when.value));
+            faults.add(
+                when.defined,
+                format!("`{}` is no date: write year-month-day, such as 2026-12-25", when.value),
+            );
             continue;
         };
         let year = found.year();
@@ -499,7 +529,10 @@ fn holidays(
             }
             Entry::Occupied(first) => {
                 let line = first.get().1;
-                faults.add(when.defined, format!("{found} is listed twice, first on line {line}; join the names in one"));
+                faults.add(
+                    when.defined,
+                    format!("{found} is listed twice, first on line {line}; join the names in one"),
+                );
             }
         }
     }

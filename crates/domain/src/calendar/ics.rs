@@ -12,7 +12,10 @@ const MOST_DAYS: usize = 60;
 
 pub(super) fn add(mut calendar: Calendar, text: &str) -> Result<Calendar, Vec<CalendarFault>> {
     let Some(import) = calendar.wanted_import() else {
-        return Err(vec![fault(1, format!("calendar `{}` names no import that is still to be read", calendar.name))]);
+        return Err(vec![fault(
+            1,
+            format!("calendar `{}` names no import that is still to be read", calendar.name),
+        )]);
     };
     let import = import.to_owned();
     let (days, mut faults) = read(text);
@@ -23,7 +26,10 @@ pub(super) fn add(mut calendar: Calendar, text: &str) -> Result<Calendar, Vec<Ca
         let year = date.year();
         let known = calendar.covers_stated.as_ref();
         if known.is_some_and(|ranges| !ranges.iter().any(|&(first, last)| first <= year && year <= last)) {
-            faults.push(fault(line, format!("{date} lies in a year that `covers` of the calendar does not name")));
+            faults.push(fault(
+                line,
+                format!("{date} lies in a year that `covers` of the calendar does not name"),
+            ));
         }
         match calendar.holidays.get_mut(&date) {
             Some(known) if *known == name => {
@@ -101,7 +107,9 @@ fn read(text: &str) -> (Days, Vec<CalendarFault>) {
             "BEGIN" => {
                 let begun = value.to_ascii_uppercase();
                 match (open.is_empty(), begun == "VCALENDAR") {
-                    (true, false) => faults.push(fault(line.number, "an iCalendar file begins with BEGIN:VCALENDAR")),
+                    (true, false) => {
+                        faults.push(fault(line.number, "an iCalendar file begins with BEGIN:VCALENDAR"))
+                    }
                     (false, true) => faults.push(fault(line.number, "a VCALENDAR inside another part")),
                     (true, true) | (false, false) => {}
                 }
@@ -209,7 +217,8 @@ fn enter(event: Event, days: &mut Days, faults: &mut Vec<CalendarFault>) {
     };
     let name = event.name.unwrap_or_default();
     let end = event.end.or_else(|| start.tomorrow().ok()).unwrap_or(start);
-    let length = start.series(jiff::Span::new().days(1)).take_while(|day| *day < end).take(MOST_DAYS + 1).count();
+    let length =
+        start.series(jiff::Span::new().days(1)).take_while(|day| *day < end).take(MOST_DAYS + 1).count();
     if length == 0 || length > MOST_DAYS {
         faults.push(fault(
             event.line,
@@ -220,7 +229,10 @@ fn enter(event: Event, days: &mut Days, faults: &mut Vec<CalendarFault>) {
     for day in start.series(jiff::Span::new().days(1)).take(length) {
         match days.get_mut(&day) {
             Some((known, first)) if *known == name => {
-                faults.push(fault(event.line, format!("{day} `{name}` is listed twice, first on line {first}")));
+                faults.push(fault(
+                    event.line,
+                    format!("{day} `{name}` is listed twice, first on line {first}"),
+                ));
             }
             Some((known, _)) => *known = format!("{known}; {name}"),
             None => {

@@ -12,7 +12,19 @@ use super::CalendarError;
 ///
 /// Seconds, minutes and hours are elapsed time between instants. All others count civil days in the zone of a calendar.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, IntoStaticStr, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    EnumIter,
+    IntoStaticStr,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -105,7 +117,11 @@ impl Span {
 
     /// Refuses a span longer than [`Span::MAX_YEARS`] years.
     pub(super) fn check(self) -> Result<(), CalendarError> {
-        if u64::from(self.count) > self.unit.most() { Err(CalendarError::TooLong { span: self }) } else { Ok(()) }
+        if u64::from(self.count) > self.unit.most() {
+            Err(CalendarError::TooLong { span: self })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -113,7 +129,10 @@ impl Span {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpanFault {
     /// Not a number followed by a unit.
-    #[error("`{text}` is not a length of time: write a whole number and one of {}, such as `5 working days`", units())]
+    #[error(
+        "`{text}` is not a length of time: write a whole number and one of {}, such as `5 working days`",
+        units()
+    )]
     Form {
         /// The text as found.
         text: String,
@@ -216,7 +235,20 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_span_is_refused_with_the_units() {
-        for text in ["", "5", "days", "5  days", "+5 days", "05 days", "-1 days", "1.5 hours", "5 hour", "5 fortnights", "5 Days", "٥ days"] {
+        for text in [
+            "",
+            "5",
+            "days",
+            "5  days",
+            "+5 days",
+            "05 days",
+            "-1 days",
+            "1.5 hours",
+            "5 hour",
+            "5 fortnights",
+            "5 Days",
+            "٥ days",
+        ] {
             let fault = text.parse::<Span>().unwrap_err().to_string();
             assert!(fault.contains("working days, weeks, months, years"), "{text}: {fault}");
         }

@@ -48,7 +48,11 @@ fn rule(first_day: &str, ends: &str, if_not_working: &str, month_end: &str) -> R
     Rule {
         first_day: if first_day == "-" { FirstDay::default() } else { first_day.parse().unwrap() },
         ends: if ends == "-" { Ends::default() } else { ends.parse().unwrap() },
-        if_not_working: if if_not_working == "-" { IfNotWorking::default() } else { if_not_working.parse().unwrap() },
+        if_not_working: if if_not_working == "-" {
+            IfNotWorking::default()
+        } else {
+            if_not_working.parse().unwrap()
+        },
         month_end: if month_end == "-" { MonthEnd::default() } else { month_end.parse().unwrap() },
     }
 }

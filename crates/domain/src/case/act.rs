@@ -74,6 +74,12 @@ pub enum Act {
         /// The proposal.
         proposal: Seq,
     },
+    /// A proposal is overtaken: its case left the states it was made in, or came to them again. Only the engine does
+    /// this.
+    Lapse {
+        /// The proposal.
+        proposal: Seq,
+    },
     /// A clock has reached its next step. Only the engine does this.
     StepClock {
         /// The clock.

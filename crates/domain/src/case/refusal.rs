@@ -10,8 +10,20 @@ use crate::name::Name;
 
 /// Why. Closed vocabulary; the words are part of the API.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display, strum::EnumString,
-    strum::EnumIter, strum::IntoStaticStr,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::EnumIter,
+    strum::IntoStaticStr,
 )]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -91,7 +103,14 @@ pub struct Refusal {
 impl Refusal {
     /// A reason without basis and supplier.
     pub fn new(code: RefusalCode, about: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code, about: about.into(), message: message.into(), with: BTreeMap::new(), basis: None, who: Vec::new() }
+        Self {
+            code,
+            about: about.into(),
+            message: message.into(),
+            with: BTreeMap::new(),
+            basis: None,
+            who: Vec::new(),
+        }
     }
 }
 
@@ -125,6 +144,14 @@ impl Refusals {
     /// Whether one of the reasons is of this kind.
     pub fn has(&self, code: RefusalCode) -> bool {
         self.0.iter().any(|refusal| refusal.code == code)
+    }
+}
+
+impl<'a> IntoIterator for &'a Refusals {
+    type Item = &'a Refusal;
+    type IntoIter = std::slice::Iter<'a, Refusal>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 

@@ -62,6 +62,9 @@ pub struct Case {
     /// Running clocks.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub clocks: BTreeMap<ClockKey, Clock>,
+    /// Clocks whose limit has passed and that were not started again since, running or not.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub passed: BTreeSet<ClockKey>,
     /// The public stage.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stage: Option<Name>,
@@ -305,7 +308,6 @@ pub struct Clock {
     pub calendar: Option<Hash>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -330,6 +332,7 @@ impl Case {
             doings: Vec::new(),
             proposals: BTreeMap::new(),
             clocks: BTreeMap::new(),
+            passed: BTreeSet::new(),
             stage: None,
             stage_since: None,
             office: None,

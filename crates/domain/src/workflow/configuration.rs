@@ -97,7 +97,9 @@ pub fn step(
             for state in states {
                 match def.machine_of(state) {
                     Some(Machine::Main) => main_entered = Some(state.clone()),
-                    Some(Machine::Track(track)) if def.tracks.get(&track).is_some_and(|t| t.per.is_some()) => {
+                    Some(Machine::Track(track))
+                        if def.tracks.get(&track).is_some_and(|t| t.per.is_some()) =>
+                    {
                         instance_to = Some((track, state.clone()));
                     }
                     Some(Machine::Track(track)) => wanted.push((track, state.clone())),
@@ -118,7 +120,8 @@ pub fn step(
     let exceptional =
         main_entered.as_ref().and_then(|state| def.states.get(state)).is_some_and(|state| state.exceptional);
     for track in &def.tracks {
-        let open_now = to.main.as_ref().is_some_and(|main| track.open_in.contains(def, main)) && around.opens(track);
+        let open_now =
+            to.main.as_ref().is_some_and(|main| track.open_in.contains(def, main)) && around.opens(track);
         let must_finish = track.on_leave == OnLeave::MustFinish;
         if track.per.is_some() {
             if !open_now {

@@ -37,7 +37,12 @@ impl<T: Named> Table<T> {
     /// # Errors
     /// The thing itself, when its name is taken.
     pub fn add(&mut self, item: T) -> Result<(), T> {
-        if self.index.get(item.name().as_str()).and_then(|&at| self.items.get(at)).is_some_and(|old| old.name() == item.name()) {
+        if self
+            .index
+            .get(item.name().as_str())
+            .and_then(|&at| self.items.get(at))
+            .is_some_and(|old| old.name() == item.name())
+        {
             return Err(item);
         }
         let at = self.items.len();
@@ -101,7 +106,10 @@ macro_rules! named {
         }
     )+};
 }
-named!(Stage, Role, Fact, Choice, Record, Field, Document, NamedRule, State, Track, TrackState, Command, Deadline, Job);
+named!(
+    Stage, Role, Fact, Choice, Record, Field, Document, NamedRule, State, Track, TrackState, Command,
+    Deadline, Job
+);
 
 /// A workflow that has been read and checked.
 #[derive(Debug, Clone)]
@@ -169,7 +177,10 @@ impl Definition {
         if self.states.get(state).is_some() {
             return Some(Machine::Main);
         }
-        self.tracks.iter().find(|track| track.states.get(state).is_some()).map(|track| Machine::Track(track.name.clone()))
+        self.tracks
+            .iter()
+            .find(|track| track.states.get(state).is_some())
+            .map(|track| Machine::Track(track.name.clone()))
     }
 }
 
@@ -614,7 +625,9 @@ impl Command {
     pub fn branches(&self) -> Vec<(Option<&Name>, &Branch)> {
         match &self.ways {
             Ways::One(branch) => vec![(None, branch)],
-            Ways::Outcomes(outcomes) => outcomes.iter().map(|(name, _, branch)| (Some(name), branch)).collect(),
+            Ways::Outcomes(outcomes) => {
+                outcomes.iter().map(|(name, _, branch)| (Some(name), branch)).collect()
+            }
             Ways::Routes(routes) => routes.iter().map(|branch| (None, branch)).collect(),
         }
     }

@@ -207,7 +207,7 @@ fn a_state_without_a_named_office_waits_for_the_first_role_of_its_commands() {
 #[test]
 fn a_large_file_is_read_and_a_huge_one_refused() {
     let file = |states: usize| {
-        let list: String = (0..states).map(|number| format!("  state-{number}: {{}}\n")).collect();
+        let list = (0..states).map(|number| format!("  state-{number}: {{}}\n")).collect::<Vec<_>>().concat();
         good_text().replace(
             "  tried:                   {final",
             &format!("{list}  tried:                   {{final"),
@@ -215,7 +215,7 @@ fn a_large_file_is_read_and_a_huge_one_refused() {
     };
     let found = findings_without_search(file(3_000).as_bytes());
     assert_eq!(found.iter().filter(|one| one.check == CheckId::Exit).count(), 3_000);
-    let names: String = (0..20_000).map(|number| format!("role-{number}, ")).collect();
+    let names = (0..20_000).map(|number| format!("role-{number}, ")).collect::<Vec<_>>().concat();
     let wrong = good_text().replace("  stage: [", &format!("  stage: [{names}"));
     assert_eq!(findings_without_search(wrong.as_bytes()).len(), 20_000);
     assert!(findings_without_search(file(80_000).as_bytes()).iter().any(|one| one.message.contains("parts")));

@@ -12,89 +12,62 @@ use uuid::Uuid;
 use super::MemoryStore;
 use super::tables::{DeadlineEntry, JobEntry, Lease, RequestEntry, Tables};
 use crate::access::{AccessRecord, AccessStore};
-use crate::append::{Append, Batch, BatchOutcome, EntityRow, Lookup, Loser, Row, Settles, StoredEvent};
+use crate::append::{Append, Batch, BatchOutcome, EntityRow, Lookup, Row, Settles, StoredEvent};
 use crate::directory::{Directory, TOKEN_SPACE};
 use crate::error::StoreError;
+use crate::judge::{Found, losers, well_formed};
 use crate::ledger::Pending;
 use crate::read::{
     CaseFilter, CaseRef, CaseRow, CaseStore, KnownRequest, Loaded, RequestRef, StageCount, StoredDeadline,
 };
 use crate::registry::{Registry, StoredDefinition};
 
-fn version(tables: &Tables, stream: StreamId) -> Seq {
+fn version(tables: &Tables, stream: StreamId) -> Option<Seq> {
     let case = tables.cases.get(&stream).map(|row| row.version);
-    case.or_else(|| tables.entities.get(&stream).map(|row| row.version)).unwrap_or(0)
+    case.or_else(|| tables.entities.get(&stream).map(|row| row.version))
 }
 
-/// Why an append cannot be written, if it cannot.
-fn loses(tables: &Tables, append: &Append) -> Option<Loser> {
-    if let Some(request) = &append.request
-        && tables.requests.contains_key(&(append.stream, request.principal, request.key.clone()))
-    {
-        return Some(Loser::KeyBound);
-    }
-    if version(tables, append.stream) != append.expected {
-        return Some(Loser::Conflict);
-    }
-    match &append.settles {
-        Some(Settles::Deadline { key, epoch }) => {
-            let held = tables.deadlines.get(&(append.stream, key.clone()));
-            if held.is_none_or(|held| held.lease.epoch != *epoch) {
-                return Some(Loser::LeaseLost);
-            }
-        }
-        Some(Settles::Job { id, epoch, .. }) => {
-            let held = tables.jobs.get(id);
-            if held.is_none_or(|held| held.lease.epoch != *epoch || held.incident) {
-                return Some(Loser::LeaseLost);
-            }
-        }
-        None => {}
-    }
-    if let Some((workflow, hash)) = &append.opens_under
-        && tables.active.get(workflow) != Some(hash)
-    {
-        return Some(Loser::DefinitionChanged);
-    }
-    for lookup in &append.lookups {
-        let held = tables.lookups.get(&(lookup.space.clone(), lookup.key.clone()));
-        if held.is_some_and(|held| *held != append.stream) {
-            return Some(Loser::KeyTaken(lookup.clone()));
-        }
-    }
-    if let Row::Case(row) = &append.row {
-        if tables.references.get(&row.reference).is_some_and(|held| *held != append.stream) {
-            return Some(Loser::KeyTaken(Lookup { space: "reference".to_owned(), key: row.reference.clone() }));
-        }
-        if let Some(alias) = &row.alias
-            && tables.aliases.get(alias).is_some_and(|held| *held != append.stream)
+/// What stands in the tables about a batch.
+fn found(tables: &Tables, batch: &Batch) -> Found {
+    let mut found = Found::default();
+    for append in &batch.appends {
+        found.versions.extend(version(tables, append.stream).map(|version| (append.stream, version)));
+        if let Some(request) = &append.request
+            && tables.requests.contains_key(&(append.stream, request.principal, request.key.clone()))
         {
-            return Some(Loser::KeyTaken(Lookup { space: "alias".to_owned(), key: alias.clone() }));
+            found.bound.insert(RequestRef {
+                stream: append.stream,
+                principal: request.principal,
+                key: request.key.clone(),
+            });
         }
-    }
-    None
-}
-
-/// Two appends of one batch that want the same key: the later one loses.
-fn collide(batch: &Batch, losers: &mut Vec<(usize, Loser)>) {
-    let mut taken = BTreeSet::new();
-    for (position, append) in batch.appends.iter().enumerate() {
-        let mut keys: Vec<Lookup> = append.lookups.clone();
-        if let Row::Case(row) = &append.row
-            && append.expected == 0
-        {
-            keys.push(Lookup { space: "reference".to_owned(), key: row.reference.clone() });
+        match &append.settles {
+            Some(Settles::Deadline { key, .. }) => {
+                let clock = (append.stream, key.clone());
+                found.clocks.extend(tables.deadlines.get(&clock).map(|held| (clock, held.lease.epoch)));
+            }
+            Some(Settles::Job { id, .. }) => {
+                let job = tables.jobs.get(id).filter(|held| !held.incident);
+                found.jobs.extend(job.map(|held| (*id, held.lease.epoch)));
+            }
+            None => {}
+        }
+        if let Some((workflow, _)) = &append.opens_under {
+            found.active.extend(tables.active.get(workflow).map(|hash| (workflow.clone(), *hash)));
+        }
+        for lookup in &append.lookups {
+            let held = tables.lookups.get(&(lookup.space.clone(), lookup.key.clone()));
+            found.lookups.extend(held.map(|held| (lookup.clone(), *held)));
+        }
+        if let Row::Case(row) = &append.row {
+            let held = tables.references.get(&row.reference);
+            found.references.extend(held.map(|held| (row.reference.clone(), *held)));
             if let Some(alias) = &row.alias {
-                keys.push(Lookup { space: "alias".to_owned(), key: alias.clone() });
-            }
-        }
-        for key in keys {
-            if !taken.insert(key.clone()) && !losers.iter().any(|(at, _)| *at == position) {
-                losers.push((position, Loser::KeyTaken(key)));
+                found.aliases.extend(tables.aliases.get(alias).map(|held| (alias.clone(), *held)));
             }
         }
     }
-    losers.sort_by_key(|(position, _)| *position);
+    found
 }
 
 fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
@@ -104,6 +77,12 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
     }
     match &append.row {
         Row::Case(row) => {
+            if let Some(old) = tables.cases.get(&row.id) {
+                tables.references.remove(&old.reference);
+                if let Some(alias) = &old.alias {
+                    tables.aliases.remove(alias);
+                }
+            }
             tables.references.insert(row.reference.clone(), row.id);
             if let Some(alias) = &row.alias {
                 tables.aliases.insert(alias.clone(), row.id);
@@ -157,7 +136,10 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
         tables.requests.insert((append.stream, request.principal, request.key.clone()), entry);
     }
     for lookup in &append.forgets {
-        tables.lookups.remove(&(lookup.space.clone(), lookup.key.clone()));
+        let key = (lookup.space.clone(), lookup.key.clone());
+        if tables.lookups.get(&key) == Some(&append.stream) {
+            tables.lookups.remove(&key);
+        }
     }
     for lookup in &append.lookups {
         tables.lookups.insert((lookup.space.clone(), lookup.key.clone()), append.stream);
@@ -223,14 +205,9 @@ impl CaseStore for MemoryStore {
     }
 
     async fn append_many(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
+        well_formed(batch)?;
         let mut tables = self.lock();
-        let mut losers: Vec<(usize, Loser)> = batch
-            .appends
-            .iter()
-            .enumerate()
-            .filter_map(|(position, append)| loses(&tables, append).map(|why| (position, why)))
-            .collect();
-        collide(batch, &mut losers);
+        let losers = losers(batch, &found(&tables, batch));
         if !losers.is_empty() {
             return Ok(BatchOutcome::Lost(losers));
         }
@@ -241,10 +218,14 @@ impl CaseStore for MemoryStore {
             });
         }
         let mut leaf = 0;
+        let mut places = Vec::new();
         for append in &batch.appends {
-            let place = batch.seal.as_ref().map(|seal| (seal.id, leaf));
-            write(&mut tables, append, place);
+            places.push((append, batch.seal.as_ref().map(|seal| (seal.id, leaf))));
             leaf += append.events.len();
+        }
+        places.sort_by_key(|(append, _)| append.stream);
+        for (append, place) in places {
+            write(&mut tables, append, place);
         }
         if let Some(seal) = &batch.seal {
             tables.batches.insert(seal.id, seal.clone());
@@ -268,7 +249,12 @@ impl CaseStore for MemoryStore {
         Ok(id.and_then(|id| tables.cases.get(&id).cloned()))
     }
 
-    async fn list(&self, filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Result<Vec<CaseRow>, StoreError> {
+    async fn list(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError> {
         let tables = self.lock();
         let rows = tables.cases.values().filter(|row| after.is_none_or(|after| row.id > after));
         Ok(rows.filter(|row| shows(filter, row)).take(at_most(limit)).cloned().collect())
@@ -347,7 +333,10 @@ impl CaseStore for MemoryStore {
 
     async fn lookups(&self, keys: &[Lookup]) -> Result<Vec<Option<StreamId>>, StoreError> {
         let tables = self.lock();
-        Ok(keys.iter().map(|key| tables.lookups.get(&(key.space.clone(), key.key.clone())).copied()).collect())
+        Ok(keys
+            .iter()
+            .map(|key| tables.lookups.get(&(key.space.clone(), key.key.clone())).copied())
+            .collect())
     }
 
     async fn deadlines(&self, streams: &[StreamId]) -> Result<Vec<StoredDeadline>, StoreError> {
@@ -355,7 +344,11 @@ impl CaseStore for MemoryStore {
         let wanted: BTreeSet<StreamId> = streams.iter().copied().collect();
         let rows = tables.deadlines.iter().filter(|((stream, _), _)| wanted.contains(stream));
         Ok(rows
-            .map(|((stream, key), held)| StoredDeadline { stream: *stream, key: key.clone(), row: held.row.clone() })
+            .map(|((stream, key), held)| StoredDeadline {
+                stream: *stream,
+                key: key.clone(),
+                row: held.row.clone(),
+            })
             .collect())
     }
 
@@ -418,7 +411,13 @@ impl AccessStore for MemoryStore {
 
 #[async_trait]
 impl Registry for MemoryStore {
-    async fn put_calendar(&self, name: &Name, hash: &Hash, bytes: &[u8], _at: Timestamp) -> Result<(), StoreError> {
+    async fn put_calendar(
+        &self,
+        name: &Name,
+        hash: &Hash,
+        bytes: &[u8],
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.lock().calendars.entry(*hash).or_insert_with(|| (name.clone(), bytes.to_vec()));
         Ok(())
     }
@@ -442,7 +441,12 @@ impl Registry for MemoryStore {
         Ok(all)
     }
 
-    async fn activate(&self, workflow: &Name, hash: &DefinitionHash, _at: Timestamp) -> Result<(), StoreError> {
+    async fn activate(
+        &self,
+        workflow: &Name,
+        hash: &DefinitionHash,
+        _at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.lock().active.insert(workflow.clone(), *hash);
         Ok(())
     }

@@ -86,12 +86,13 @@ impl LedgerStore for MemoryStore {
         let entries = tables.entries.iter().skip(position(from)).take(at_most(limit));
         entries
             .map(|entry| {
-                let event = tables.events.get(&(entry.stream, entry.seq)).ok_or_else(|| StoreError::Corrupt {
-                    table: "log_entry",
-                    column: "seq",
-                    row: entry.index.to_string(),
-                    detail: "its event is missing".to_owned(),
-                })?;
+                let event =
+                    tables.events.get(&(entry.stream, entry.seq)).ok_or_else(|| StoreError::Corrupt {
+                        table: "log_entry",
+                        column: "seq",
+                        row: entry.index.to_string(),
+                        detail: "its event is missing".to_owned(),
+                    })?;
                 Ok(FeedItem { entry: entry.clone(), bytes: event.bytes.clone() })
             })
             .collect()

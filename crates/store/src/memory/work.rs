@@ -47,7 +47,13 @@ impl WorkStore for MemoryStore {
         for (next, stream, key) in due {
             if let Some(held) = tables.deadlines.get_mut(&(stream, key.clone())) {
                 held.lease = Lease { owner: Some(owner), epoch: held.lease.epoch.saturating_add(1), until };
-                claimed.push(DueClock { stream, key, step: held.row.step, due: next, epoch: held.lease.epoch });
+                claimed.push(DueClock {
+                    stream,
+                    key,
+                    step: held.row.step,
+                    due: next,
+                    epoch: held.lease.epoch,
+                });
             }
         }
         Ok(claimed)
@@ -118,7 +124,8 @@ impl WorkStore for MemoryStore {
 
     async fn settle_job(&self, id: JobId, epoch: u64, how: &Settle) -> Result<bool, StoreError> {
         let mut tables = self.lock();
-        let Some(held) = tables.jobs.get_mut(&id).filter(|held| held.lease.epoch == epoch && !held.incident) else {
+        let Some(held) = tables.jobs.get_mut(&id).filter(|held| held.lease.epoch == epoch && !held.incident)
+        else {
             return Ok(false);
         };
         held.lease = Lease { epoch, ..Lease::free() };
@@ -164,7 +171,12 @@ impl WorkStore for MemoryStore {
         Ok(true)
     }
 
-    async fn jobs(&self, incidents: bool, after: Option<JobId>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+    async fn jobs(
+        &self,
+        incidents: bool,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError> {
         let tables = self.lock();
         let rows = tables.jobs.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
         Ok(rows
@@ -203,7 +215,8 @@ impl WorkStore for MemoryStore {
         for id in &dead {
             tables.workers.remove(id);
         }
-        let is_dead = |lease: &Lease| lease.until > clock && lease.owner.is_some_and(|owner| dead.contains(&owner));
+        let is_dead =
+            |lease: &Lease| lease.until > clock && lease.owner.is_some_and(|owner| dead.contains(&owner));
         for held in tables.deadlines.values_mut().filter(|held| is_dead(&held.lease)) {
             held.lease = Lease { epoch: held.lease.epoch, ..Lease::free() };
             freed += 1;

@@ -89,19 +89,55 @@ fn missing_keys_are_named_together() {
 #[test]
 fn single_faults_are_told_exactly() {
     for (find, replace, expected) in [
-        ("zone: Asia/Baghdad", "zone: asia/baghdad", "line 3, column 7: unknown zone `asia/baghdad`; it is written `Asia/Baghdad`"),
-        ("zone: Asia/Baghdad", "zone: +03:00", "line 3, column 7: unknown zone `+03:00`; write an IANA name such as `Asia/Baghdad`"),
+        (
+            "zone: Asia/Baghdad",
+            "zone: asia/baghdad",
+            "line 3, column 7: unknown zone `asia/baghdad`; it is written `Asia/Baghdad`",
+        ),
+        (
+            "zone: Asia/Baghdad",
+            "zone: +03:00",
+            "line 3, column 7: unknown zone `+03:00`; write an IANA name such as `Asia/Baghdad`",
+        ),
         ("version: 2", "version: 1.5", "line 2, column 10: version must be a whole number from 1"),
         ("version: 2", "version: 99999999999", "line 2, column 10: version must be a whole number from 1"),
-        ("version: 2", "version: 2\nversion: 3", "line 3, column 1: `version` is stated twice, first on line 2"),
+        (
+            "version: 2",
+            "version: 2\nversion: 3",
+            "line 3, column 1: `version` is stated twice, first on line 2",
+        ),
         ("[sun, mon]", "[]", "line 4, column 7: week is empty: name the days on which the court works"),
         ("[sun, mon]", "sun", "line 4, column 7: week must be a list, and this is a text"),
-        ("holidays: []", "holidays: 2026-01-01", "line 5, column 11: holidays must be a list of dates or a map from date to name, and this is a text"),
-        ("holidays: []", "holidays: [2026-01-01, 2026-01-01]", "line 5, column 24: 2026-01-01 is listed twice, first on line 5; join the names in one"),
-        ("holidays: []", "covers: 2025\nholidays: [2026-01-01]", "line 6, column 12: 2026-01-01 lies in a year that `covers` does not name"),
-        ("holidays: []", "import: ../x.ics", "line 5, column 9: `../x.ics`: name an .ics file that lies beside the calendar file"),
-        ("holidays: []", "import: x.csv", "line 5, column 9: `x.csv`: name an .ics file that lies beside the calendar file"),
-        ("holidays: []", "holidays: [1]", "line 5, column 12: a holiday must be a text, and this is a number"),
+        (
+            "holidays: []",
+            "holidays: 2026-01-01",
+            "line 5, column 11: holidays must be a list of dates or a map from date to name, and this is a text",
+        ),
+        (
+            "holidays: []",
+            "holidays: [2026-01-01, 2026-01-01]",
+            "line 5, column 24: 2026-01-01 is listed twice, first on line 5; join the names in one",
+        ),
+        (
+            "holidays: []",
+            "covers: 2025\nholidays: [2026-01-01]",
+            "line 6, column 12: 2026-01-01 lies in a year that `covers` does not name",
+        ),
+        (
+            "holidays: []",
+            "import: ../x.ics",
+            "line 5, column 9: `../x.ics`: name an .ics file that lies beside the calendar file",
+        ),
+        (
+            "holidays: []",
+            "import: x.csv",
+            "line 5, column 9: `x.csv`: name an .ics file that lies beside the calendar file",
+        ),
+        (
+            "holidays: []",
+            "holidays: [1]",
+            "line 5, column 12: a holiday must be a text, and this is a number",
+        ),
     ] {
         let text = GOOD.replace(find, replace);
         assert_eq!(faults(&text), [expected], "{text}");
@@ -110,7 +146,16 @@ fn single_faults_are_told_exactly() {
 
 #[test]
 fn what_is_no_calendar_at_all_is_one_fault() {
-    for text in ["", "[]", "just words", "calendar: [", "a: &x 1\nb: *x\n", "<<: {a: 1}\n", "a: 1\n---\nb: 2\n", "\t- x"] {
+    for text in [
+        "",
+        "[]",
+        "just words",
+        "calendar: [",
+        "a: &x 1\nb: *x\n",
+        "<<: {a: 1}\n",
+        "a: 1\n---\nb: 2\n",
+        "\t- x",
+    ] {
         let found = faults(text);
         assert_eq!(found.len(), 1, "{text:?}: {found:?}");
     }

@@ -18,7 +18,12 @@ fn hours_stay_hours_over_midnight_weekend_and_feast() {
         &[
             ("2024-04-09T18:30", "24 hours", PLAIN, "2024-04-10T18:30:00"),
             ("2024-04-11T23:59:59", "24 hours", PLAIN, "2024-04-12T23:59:59"),
-            ("2024-04-04T10:00", "48 hours", ["included", "end-of-day", "same", "earlier"], "2024-04-06T10:00:00"),
+            (
+                "2024-04-04T10:00",
+                "48 hours",
+                ["included", "end-of-day", "same", "earlier"],
+                "2024-04-06T10:00:00",
+            ),
             ("2024-04-11T10:00", "90 minutes", PLAIN, "2024-04-11T11:30:00"),
             ("2024-04-11T10:00", "0 hours", PLAIN, "2024-04-11T10:00:00"),
             // Only a rule that says so moves them: Thursday of the feast to Sunday, at the same time of day.
@@ -47,7 +52,8 @@ fn a_day_ends_when_it_is_over_in_baghdad() {
     // 21:00 in UTC is midnight in Baghdad: the civil day is that of the calendar, not that of UTC.
     let due = iraq().due("2026-02-10T21:00:00Z".parse().unwrap(), &span("1 day"), &Rule::default()).unwrap();
     assert_eq!(due.to_string(), "2026-02-12T21:00:00Z");
-    let due = iraq().due("2026-02-10T20:59:59.999999Z".parse().unwrap(), &span("1 day"), &Rule::default()).unwrap();
+    let due =
+        iraq().due("2026-02-10T20:59:59.999999Z".parse().unwrap(), &span("1 day"), &Rule::default()).unwrap();
     assert_eq!(due.to_string(), "2026-02-11T21:00:00Z");
 }
 
@@ -148,7 +154,9 @@ fn a_time_of_day_that_is_skipped_or_repeated_is_read_as_rfc_5545_does() {
             ("2013-10-26T02:30", "1 day", same_time, "2013-10-27T02:30:00"),
         ],
     );
-    let due = italy().due(at(&italy(), "2013-10-26T02:30"), &span("1 day"), &rule("-", "same-time", "-", "-")).unwrap();
+    let due = italy()
+        .due(at(&italy(), "2013-10-26T02:30"), &span("1 day"), &rule("-", "same-time", "-", "-"))
+        .unwrap();
     assert_eq!(due.to_string(), "2013-10-27T00:30:00Z");
     // Beginning in the second 02:30: the same day at the same time would be an hour earlier, and is held.
     let second: Timestamp = "2013-10-27T01:30:00Z".parse().unwrap();
@@ -360,7 +368,9 @@ fn an_explanation_is_plain_json() {
             "due_local": "2024-04-10T00:00:00",
         })
     );
-    let json = serde_json::to_string(&calendar.explain(start, &span("2 working days"), &Rule::default()).unwrap()).unwrap();
+    let json =
+        serde_json::to_string(&calendar.explain(start, &span("2 working days"), &Rule::default()).unwrap())
+            .unwrap();
     assert!(json.contains(r#""verdict":"not-working","reason":"Saturday is a free day""#), "{json}");
     assert!(json.contains(r#""verdict":"counted","number":1"#), "{json}");
 }

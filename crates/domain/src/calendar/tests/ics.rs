@@ -105,7 +105,8 @@ fn what_would_need_guessing_is_refused_with_its_line() {
         ),
         (file("END:VEVENT\r\n"), "line 4, column 1: END:VEVENT ends nothing that is open"),
     ] {
-        let found: Vec<String> = wanting().with_ics(&text).unwrap_err().iter().map(ToString::to_string).collect();
+        let found: Vec<String> =
+            wanting().with_ics(&text).unwrap_err().iter().map(ToString::to_string).collect();
         assert_eq!(found, [expected], "{text}");
     }
     let twice = wanting().with_ics(&event("DTSTART;VALUE=DATE:20260102\r\n")).unwrap().with_ics("");

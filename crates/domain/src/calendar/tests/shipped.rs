@@ -15,7 +15,8 @@ fn both_shipped_calendars_are_sound() {
 
 #[test]
 fn the_hash_of_a_calendar_is_that_of_its_bytes() {
-    let calendar = Calendar::read(b"calendar: a\nversion: 1\nzone: UTC\nweek: [mon]\nholidays: []\n").unwrap();
+    let calendar =
+        Calendar::read(b"calendar: a\nversion: 1\nzone: UTC\nweek: [mon]\nholidays: []\n").unwrap();
     let hex: String = calendar.hash().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, "40479ce78556e30d702f31c147a7480248773acb53561d914178df4d3f61fff7");
     assert_ne!(iraq().hash(), italy().hash());
@@ -30,7 +31,9 @@ fn every_year_of_iraq_has_its_feasts() {
         };
         assert_eq!(count("Eid al-Fitr"), 3, "{year}");
         assert_eq!(count("Eid al-Adha"), 4, "{year}");
-        for word in ["Ghadir", "Islamic New Year", "Ashura", "Birth of the Prophet", "Nowruz", "Halabja", "Army Day"] {
+        for word in
+            ["Ghadir", "Islamic New Year", "Ashura", "Birth of the Prophet", "Nowruz", "Halabja", "Army Day"]
+        {
             assert_eq!(count(word), 1, "{word} {year}");
         }
     }
@@ -60,7 +63,8 @@ fn easter_monday_in_italy_follows_the_computus() {
         let monday = Date::new(year, 3, 1).unwrap().checked_add(jiff::Span::new().days(after)).unwrap();
         assert_eq!(monday.weekday(), Weekday::Monday);
         assert!(calendar.holidays()[&monday].contains("Easter Monday"), "{year}: {monday}");
-        let listed = calendar.holidays().iter().filter(|(day, name)| day.year() == year && name.contains("Easter"));
+        let listed =
+            calendar.holidays().iter().filter(|(day, name)| day.year() == year && name.contains("Easter"));
         assert_eq!(listed.count(), 1);
     }
     assert!(calendar.is_working(date("2000-06-02")) && !calendar.is_working(date("2003-06-02")));

@@ -81,7 +81,13 @@ fn naive_instant(zone: &TimeZone, wall: DateTime) -> Timestamp {
     shows.unwrap_or_else(|| Timestamp::from_microsecond(as_utc - offsets[0]).unwrap())
 }
 
-fn walk(world: &World, zone: &TimeZone, start: Timestamp, span: Span, rule: Rule) -> Result<Timestamp, Wrong> {
+fn walk(
+    world: &World,
+    zone: &TimeZone,
+    start: Timestamp,
+    span: Span,
+    rule: Rule,
+) -> Result<Timestamp, Wrong> {
     let begin = zone.to_datetime(start);
     let first = begin.date();
     let seconds = match span.unit {
@@ -90,8 +96,10 @@ fn walk(world: &World, zone: &TimeZone, start: Timestamp, span: Span, rule: Rule
         Unit::Hours => Some(60 * 60),
         _ => None,
     };
-    let elapsed =
-        seconds.map(|unit| Timestamp::from_microsecond(start.as_microsecond() + i64::from(span.count) * unit * 1_000_000).unwrap());
+    let elapsed = seconds.map(|unit| {
+        Timestamp::from_microsecond(start.as_microsecond() + i64::from(span.count) * unit * 1_000_000)
+            .unwrap()
+    });
 
     let mut day = first;
     if let Some(limit) = elapsed {
@@ -175,7 +183,10 @@ fn worlds() -> impl Strategy<Value = World> {
         prop::collection::btree_set(0..=length, 0..80).prop_map(move |offsets| World {
             zone,
             week: week.clone(),
-            holidays: offsets.iter().map(|day| from.checked_add(jiff::Span::new().days(*day)).unwrap()).collect(),
+            holidays: offsets
+                .iter()
+                .map(|day| from.checked_add(jiff::Span::new().days(*day)).unwrap())
+                .collect(),
             first_year,
             last_year,
         })
@@ -200,8 +211,10 @@ fn starts() -> impl Strategy<Value = Timestamp> {
     .iter()
     .map(|text| micro(text))
     .collect();
-    let around = (prop::sample::select(near), -200_000_000_000_i64..200_000_000_000).prop_map(|(at, shift)| at + shift);
-    let midnight = (low / 3_600_000_000..high / 3_600_000_000, -1_i64..=1).prop_map(|(hour, off)| hour * 3_600_000_000 + off);
+    let around = (prop::sample::select(near), -200_000_000_000_i64..200_000_000_000)
+        .prop_map(|(at, shift)| at + shift);
+    let midnight = (low / 3_600_000_000..high / 3_600_000_000, -1_i64..=1)
+        .prop_map(|(hour, off)| hour * 3_600_000_000 + off);
     prop_oneof![low..high, around, midnight].prop_map(|at| Timestamp::from_microsecond(at).unwrap())
 }
 
@@ -227,7 +240,12 @@ fn rules() -> impl Strategy<Value = Rule> {
         prop::sample::select(vec![IfNotWorking::Next, IfNotWorking::Previous, IfNotWorking::Same]),
         prop::sample::select(vec![MonthEnd::Earlier, MonthEnd::Later, MonthEnd::Refuse]),
     )
-        .prop_map(|(first_day, ends, if_not_working, month_end)| Rule { first_day, ends, if_not_working, month_end })
+        .prop_map(|(first_day, ends, if_not_working, month_end)| Rule {
+            first_day,
+            ends,
+            if_not_working,
+            month_end,
+        })
 }
 
 fn same(found: Result<Timestamp, CalendarError>) -> Result<Timestamp, Wrong> {

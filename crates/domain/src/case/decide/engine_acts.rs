@@ -1,0 +1,227 @@
+//! What the engine itself reports: a clock has reached a step, a job came back. Neither changes a person's position by
+//! itself: they tell, they log, and they run clerical commands that the file declares for *System*.
+
+use super::perform::run_as_system;
+use super::{Draft, approval};
+use crate::actor::Actor;
+use crate::case::act::{Act, JobReport, Perform};
+use crate::case::clock::{self, Step};
+use crate::case::event::{Change, ClockChange, EventKind, Incident, JobQueued, ProposalEnd, Told};
+use crate::case::refusal::{Refusal, RefusalCode};
+use crate::case::state::{Clock, ClockKey};
+use crate::ids::Seq;
+use crate::name::Name;
+use crate::value::{Given, Protected, Value};
+use crate::workflow::model::{Deadline, Fact, Job, ValueType};
+
+fn engine_only(draft: &Draft<'_>, about: &str, reasons: &mut Vec<Refusal>) {
+    if draft.moment.actor != Actor::System {
+        let text = "only the engine reports this";
+        reasons.push(Refusal::new(RefusalCode::Role, about, text));
+    }
+}
+
+/// A clock has reached its next step.
+pub(super) fn step_clock(
+    draft: &mut Draft<'_>,
+    act: &Act,
+    key: &ClockKey,
+    step: u32,
+    reasons: &mut Vec<Refusal>,
+) {
+    engine_only(draft, &key.to_string(), reasons);
+    let case = draft.case.clone();
+    let now = draft.moment.now;
+    let running =
+        case.clocks.get(key).filter(|clock| clock.step == step && clock.next.is_some_and(|next| next <= now));
+    let Some(running) = running else {
+        let text = format!("step {step} of the clock {key} is not due in this case");
+        reasons.push(Refusal::new(RefusalCode::NotOpen, key.to_string(), text));
+        return;
+    };
+    if !reasons.is_empty() {
+        return;
+    }
+    match key {
+        ClockKey::Proposal(number) => proposal(draft, act, key, *number, running),
+        ClockKey::Deadline { name, .. } => {
+            if let Some(deadline) = draft.def.deadlines.get(name) {
+                ladder(draft, act, key, deadline, running);
+            }
+        }
+    }
+}
+
+/// The time of a proposal is over: it lapses; a countersignature that is late is called for instead.
+fn proposal(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, number: Seq, running: &Clock) {
+    let afterwards = draft.case.proposals.get(&number).is_some_and(|proposal| proposal.afterwards);
+    if afterwards {
+        let mut entry = draft.entry(EventKind::DeadlinePassed, act);
+        let now = Clock { passed: true, next: None, step: running.step.saturating_add(1), ..running.clone() };
+        entry.changes.push(Change::Clock(ClockChange { clock: key.clone(), now }));
+        entry.changes.extend(draft.case.office.clone().map(|office| tell(vec![office], key)));
+        draft.push(entry);
+    } else {
+        let mut entry = draft.entry(EventKind::Lapsed, act);
+        approval::close(draft, number, ProposalEnd::TimedOut, &mut entry.changes);
+        draft.push(entry);
+    }
+}
+
+fn tell(roles: Vec<Name>, key: &ClockKey) -> Change {
+    Change::Told(Told { roles, about: key.to_string() })
+}
+
+fn ladder(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, deadline: &Deadline, running: &Clock) {
+    let calendar = clock::calendar_of(draft.def, &draft.case, deadline.calendar.as_ref());
+    let after = clock::stepped(deadline, calendar, running);
+    let due = running.due.unwrap_or(draft.moment.now);
+    let step = clock::step_at(deadline, calendar, due, running.step, running.next).map(|(_, step)| step);
+    let at_once = || deadline.late.iter().filter(|late| late.after.count == 0);
+    let (kind, told, runs): (EventKind, Vec<Name>, Vec<Name>) = match step {
+        Some(Step::Warn(told)) => (EventKind::DeadlineWarned, told.to_vec(), Vec::new()),
+        Some(Step::Limit) | None => (
+            EventKind::DeadlinePassed,
+            at_once().flat_map(|late| late.tell.clone()).collect(),
+            at_once().filter_map(|late| late.runs.clone()).collect(),
+        ),
+        Some(Step::Late(position)) => {
+            let late = deadline.late.get(position);
+            let told = late.map(|late| late.tell.clone()).unwrap_or_default();
+            (EventKind::DeadlinePassed, told, late.and_then(|late| late.runs.clone()).into_iter().collect())
+        }
+        Some(Step::Repeat) => {
+            let late = deadline.late.last();
+            (EventKind::DeadlinePassed, late.map(|late| late.tell.clone()).unwrap_or_default(), Vec::new())
+        }
+    };
+    let mut entry = draft.entry(kind, act);
+    entry.basis.clone_from(&deadline.basis);
+    entry.changes.push(Change::Clock(ClockChange { clock: key.clone(), now: after }));
+    if !told.is_empty() {
+        entry.changes.push(tell(told, key));
+    }
+    let first = draft.events.len();
+    draft.push(entry);
+    let mut done = runs.is_empty();
+    for command in runs {
+        done |= run_as_system(draft, &Perform::of(command));
+    }
+    // The command of the ladder was not open: the log says "not needed", and the ladder goes on.
+    if !done && let Some(event) = draft.events.get_mut(first) {
+        event.kind = EventKind::DeadlineNotNeeded;
+    }
+}
+
+/// A job came back.
+pub(super) fn report_job(
+    draft: &mut Draft<'_>,
+    act: &Act,
+    queued: Seq,
+    name: &Name,
+    report: &JobReport,
+    reasons: &mut Vec<Refusal>,
+) {
+    engine_only(draft, name, reasons);
+    let waiting = JobQueued { job: name.clone(), queued };
+    let Some(job) = draft.def.jobs.get(name).filter(|_| draft.case.jobs.contains(&waiting)) else {
+        let text = format!("the case no longer waits for the job {name} of event {queued}");
+        reasons.push(Refusal::new(RefusalCode::NotOpen, name.as_str(), text));
+        return;
+    };
+    if !reasons.is_empty() {
+        return;
+    }
+    let kind = match report {
+        JobReport::Done { .. } => EventKind::JobDone,
+        JobReport::Failed { .. } => EventKind::JobFailed,
+    };
+    let mut entry = draft.entry(kind, act);
+    entry.changes.push(Change::JobClosed(waiting));
+    let mut next: Option<Perform> = None;
+    match report {
+        JobReport::Done { code, fields } => {
+            let answer =
+                code.as_ref().and_then(|code| job.answers.iter().find(|answer| answer.code == *code));
+            match (answer, code) {
+                (Some(answer), _) => {
+                    let mut perform = Perform::of(answer.runs.clone());
+                    perform.outcome.clone_from(&answer.outcome);
+                    for (fact, field) in &answer.with {
+                        let value = draft.def.facts.get(fact).zip(fields.get(field));
+                        if let Some(given) = value.and_then(|(fact, text)| read(fact, text)) {
+                            perform.answers.insert(fact.clone(), given);
+                        }
+                    }
+                    next = Some(perform);
+                }
+                (None, Some(code)) => {
+                    entry.changes.extend(incident("unknown-answer", &format!("{name}: {code}"), job))
+                }
+                (None, None) if !job.answers.is_empty() => {
+                    entry.changes.extend(incident("unknown-answer", name, job));
+                }
+                (None, None) => {}
+            }
+        }
+        JobReport::Failed { fault, .. } => {
+            entry.changes.extend(incident("job-failed", &format!("{name}: {fault}"), job));
+            if !job.fails_tell.is_empty() {
+                let told = Told { roles: job.fails_tell.clone(), about: name.to_string() };
+                entry.changes.push(Change::Told(told));
+            }
+            next = job.fails_run.clone().map(Perform::of);
+        }
+    }
+    let late = next.as_ref().is_some_and(|perform| !is_open(draft, perform));
+    if late && matches!(report, JobReport::Done { .. }) {
+        // The case has moved on: the answer is kept in the log and changes nothing.
+        entry.changes.extend(incident("late-answer", name, job));
+        next = None;
+    }
+    draft.push(entry);
+    if let Some(perform) = next {
+        run_as_system(draft, &perform);
+    }
+}
+
+fn is_open(draft: &Draft<'_>, perform: &Perform) -> bool {
+    let mut reasons = Vec::new();
+    let Some(command) = super::perform::find(draft.def, perform, &mut reasons) else { return false };
+    let doers = super::perform::Doers {
+        actor: &Actor::System,
+        role: Name::system(),
+        proposer: None,
+        approvers: Vec::new(),
+    };
+    super::perform::test(draft, command, perform, &doers, &mut reasons).is_some() && reasons.is_empty()
+}
+
+fn incident(what: &str, about: &str, job: &Job) -> Option<Change> {
+    let what = Name::new(what).ok()?;
+    Some(Change::Incident(Incident { what, about: about.to_owned(), tell: job.fails_tell.clone() }))
+}
+
+/// A field of an answer as a value of the fact it goes to.
+fn read(fact: &Fact, text: &str) -> Option<Given> {
+    let value = match &fact.value {
+        ValueType::Flag => Value::Flag(match text {
+            "yes" | "true" => true,
+            "no" | "false" => false,
+            _ => return None,
+        }),
+        ValueType::Choice(values) => {
+            Value::Choice(values.get(text).or_else(|| values.get("other"))?.name.clone())
+        }
+        ValueType::Number => Value::Number(text.parse().ok()?),
+        ValueType::Date => Value::Date(text.parse().ok()?),
+        ValueType::Instant => Value::Instant(text.parse().ok()?),
+        ValueType::Text => Value::Text(text.to_owned()),
+        ValueType::Person => Value::Person(text.to_owned()),
+        ValueType::Place => Value::Place(text.to_owned()),
+        ValueType::Reference => Value::Reference(text.to_owned()),
+        ValueType::Official => Value::Official(text.parse().ok()?),
+        ValueType::Range | ValueType::Money => return None,
+    };
+    Some(if fact.is_protected() { Given::Protected(Protected::Clear(value)) } else { Given::Is(value) })
+}

@@ -1,0 +1,262 @@
+//! Folding: what the log says, and nothing else. It cannot refuse and cannot fail; what an event does not name stays.
+
+use qadiya_ledger::Hash;
+
+use crate::case::act::{Act, Paper, RecordGiven};
+use crate::case::event::{Change, Event};
+use crate::case::state::{Case, Doing, Entered, Instance, PaperState, Proposal, RecordState, Signature};
+use crate::value::Given;
+
+impl Case {
+    /// The case after an event.
+    ///
+    /// The hash of the event is not known to it: whoever folds a stored or sealed event calls [`Case::at_head`] next.
+    #[must_use]
+    pub fn evolve(mut self, event: &Event) -> Self {
+        self.version = event.seq;
+        for change in &event.changes {
+            self.change(event, change);
+        }
+        self
+    }
+
+    /// Says which hash the last event has. A proposal it opened is signed by this hash.
+    #[must_use]
+    pub fn at_head(mut self, head: Hash) -> Self {
+        self.head = head;
+        if let Some(proposal) = self.proposals.get_mut(&self.version)
+            && proposal.hash == Hash::ZERO
+        {
+            proposal.hash = head;
+        }
+        self
+    }
+
+    /// The records and papers an event carries: those of its own act, or of the proposal it enacts.
+    fn carried(&self, event: &Event) -> (Vec<RecordGiven>, Vec<Paper>) {
+        let act = if let Act::Enact { proposal } = &event.act {
+            self.proposals.get(proposal).map(|proposal| &proposal.act)
+        } else {
+            Some(&event.act)
+        };
+        match act {
+            Some(Act::Perform(perform)) => (perform.records.clone(), perform.papers.clone()),
+            Some(Act::FilePaper(paper)) => (Vec::new(), vec![paper.clone()]),
+            Some(
+                Act::Sign { .. }
+                | Act::Reject { .. }
+                | Act::Withdraw { .. }
+                | Act::EditFact { .. }
+                | Act::CorrectFacts { .. }
+                | Act::Annul { .. }
+                | Act::Enact { .. }
+                | Act::Lapse { .. }
+                | Act::StepClock { .. }
+                | Act::ReportJob { .. },
+            )
+            | None => (Vec::new(), Vec::new()),
+        }
+    }
+
+    fn change(&mut self, event: &Event, change: &Change) {
+        let happened = event.happened.unwrap_or(event.at);
+        let entered = Entered { at: happened, seq: event.seq };
+        match change {
+            Change::Opened(opened) => {
+                self.opened = Some(opened.clone());
+                self.opened_at = Some(happened);
+            }
+            Change::Moved(state) => {
+                self.main = Some(state.clone());
+                self.entered.insert(state.clone(), entered);
+            }
+            Change::Remembered(state) => self.before = Some(state.clone()),
+            Change::Forgot => self.before = None,
+            Change::Track(track) => match track.instance {
+                Some(no) => {
+                    let instance = Instance { state: track.state.clone(), entered: happened };
+                    self.instances.entry(track.track.clone()).or_default().insert(no, instance);
+                }
+                None => {
+                    self.tracks.insert(track.track.clone(), track.state.clone());
+                    self.entered.insert(track.state.clone(), entered);
+                }
+            },
+            Change::TrackClosed(track) => match track.instance {
+                Some(no) => {
+                    if let Some(instances) = self.instances.get_mut(&track.track) {
+                        instances.remove(&no);
+                        if instances.is_empty() {
+                            self.instances.remove(&track.track);
+                        }
+                    }
+                }
+                None => {
+                    self.tracks.remove(&track.track);
+                }
+            },
+            Change::Fact(fact) => {
+                self.remember_fact(event, &fact.fact);
+                self.facts.insert(fact.fact.clone(), fact.value.clone());
+            }
+            Change::FactUnset(fact) => {
+                self.remember_fact(event, fact);
+                self.facts.remove(fact);
+            }
+            Change::RecordFiled(filed) => {
+                let (records, _) = self.carried(event);
+                let position = usize::try_from(filed.position).unwrap_or(usize::MAX);
+                if let Some(given) = records.into_iter().nth(position) {
+                    let record = RecordState {
+                        record: given.record,
+                        about: given.about,
+                        seq: event.seq,
+                        at: event.at,
+                        fields: given.fields,
+                        annulled: false,
+                    };
+                    self.records.insert(filed.no, record);
+                    self.last_record = self.last_record.max(filed.no);
+                }
+            }
+            Change::PaperFiled(position) => {
+                let (_, papers) = self.carried(event);
+                let position = usize::try_from(*position).unwrap_or(usize::MAX);
+                if let Some(paper) = papers.into_iter().nth(position) {
+                    self.papers.entry(paper.document).or_default().push(PaperState {
+                        seq: event.seq,
+                        at: event.at,
+                        reference: paper.reference,
+                        sha256: paper.sha256,
+                        signed: paper.signed,
+                    });
+                }
+            }
+            Change::RecordsAnnulled(numbers) => {
+                for no in numbers {
+                    if let Some(record) = self.records.get_mut(no) {
+                        record.annulled = true;
+                    }
+                }
+            }
+            Change::ActAnnulled(seq) => {
+                self.doings.retain(|doing| doing.seq != *seq);
+                self.irregular.remove(seq);
+            }
+            Change::Stage(stage) => {
+                if self.stage.as_ref() != Some(stage) {
+                    self.stage_since = Some(entered);
+                }
+                self.stage = Some(stage.clone());
+            }
+            Change::StageNone => {
+                self.stage = None;
+                self.stage_since = None;
+            }
+            Change::Office(office) => self.office = Some(office.clone()),
+            Change::Held(held) => self.held = *held,
+            Change::AuthorityUntil(until) => self.authority_until = Some(*until),
+            Change::AuthorityNone => self.authority_until = None,
+            Change::Ended(outcome) => self.outcome = Some(outcome.clone()),
+            Change::Reopened => self.outcome = None,
+            Change::Clock(clock) => {
+                if clock.now.passed {
+                    self.passed.insert(clock.clock.clone());
+                } else {
+                    self.passed.remove(&clock.clock);
+                }
+                self.clocks.insert(clock.clock.clone(), clock.now.clone());
+            }
+            Change::ClockStopped(key) => {
+                self.clocks.remove(key);
+            }
+            Change::ProposalOpened(opened) => {
+                self.proposals.insert(
+                    event.seq,
+                    Proposal {
+                        act: event.act.clone(),
+                        hash: Hash::ZERO,
+                        proposer: event.actor.official(),
+                        role: event.actor.role(),
+                        at: event.at,
+                        happened: event.happened,
+                        signatures: Vec::new(),
+                        lapses: opened.lapses,
+                        afterwards: opened.afterwards,
+                    },
+                );
+            }
+            Change::ProposalSigned(signed) => {
+                if let (Some(proposal), Some(official)) =
+                    (self.proposals.get_mut(&signed.proposal), event.actor.official())
+                {
+                    proposal.signatures.push(Signature {
+                        official,
+                        role: event.actor.role(),
+                        step: signed.step,
+                        agree: signed.agree,
+                        seq: event.seq,
+                    });
+                }
+            }
+            Change::ProposalClosed(closed) => {
+                self.proposals.remove(&closed.proposal);
+            }
+            Change::Irregular(missing) => {
+                self.irregular.insert(event.seq, missing.clone());
+            }
+            Change::Regularised(seq) => {
+                self.irregular.remove(seq);
+            }
+            Change::Told(_) => {}
+            Change::JobQueued(job) => {
+                self.jobs.insert(job.clone());
+            }
+            Change::JobClosed(job) => {
+                self.jobs.remove(job);
+            }
+            Change::Incident(incident) => {
+                self.incidents.entry(event.seq).or_default().push(incident.clone());
+            }
+            Change::SubcasePending(subcase) => self.subcases.push(subcase.clone()),
+            Change::Did(did) => {
+                let (by, approvers) = match &event.act {
+                    Act::Enact { proposal } => match self.proposals.get(proposal) {
+                        Some(proposal) => {
+                            let agreed = proposal.signatures.iter().filter(|signature| signature.agree);
+                            (proposal.proposer, agreed.map(|signature| signature.official).collect())
+                        }
+                        None => (None, Vec::new()),
+                    },
+                    Act::Perform(_)
+                    | Act::Sign { .. }
+                    | Act::Reject { .. }
+                    | Act::Withdraw { .. }
+                    | Act::FilePaper(_)
+                    | Act::EditFact { .. }
+                    | Act::CorrectFacts { .. }
+                    | Act::Annul { .. }
+                    | Act::Lapse { .. }
+                    | Act::StepClock { .. }
+                    | Act::ReportJob { .. } => (event.actor.official(), Vec::new()),
+                };
+                self.doings.push(Doing {
+                    seq: event.seq,
+                    at: happened,
+                    did: did.clone(),
+                    by,
+                    approvers,
+                    facts_before: std::collections::BTreeMap::new(),
+                });
+            }
+        }
+    }
+
+    /// Keeps the value a command's act found, so that annulling the act can restore it.
+    fn remember_fact(&mut self, event: &Event, fact: &crate::name::Name) {
+        let found: Option<Given> = self.facts.get(fact).cloned();
+        if let Some(doing) = self.doings.last_mut().filter(|doing| doing.seq == event.seq) {
+            doing.facts_before.entry(fact.clone()).or_insert(found);
+        }
+    }
+}

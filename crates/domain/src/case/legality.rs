@@ -1,0 +1,110 @@
+//! Whether a log could have happened: every act is decided again on the state before it, and must have written exactly
+//! what stands in the log.
+
+use std::sync::Arc;
+
+use crate::actor::Moment;
+use crate::case::act::Act;
+use crate::case::decide::{Opening, decide};
+use crate::case::event::{Change, Event};
+use crate::case::state::Case;
+use crate::ids::{DefinitionHash, Seq};
+use crate::workflow::Definition;
+
+/// An entry that was never legal under its definition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {seq} was never legal: {why}")]
+pub struct Illegal {
+    /// The first event of the decision.
+    pub seq: Seq,
+    /// Why.
+    pub why: String,
+}
+
+/// Where definitions are found by hash.
+pub type Definitions<'a> = dyn Fn(DefinitionHash) -> Option<Arc<Definition>> + 'a;
+
+/// Folds a whole log and decides every act in it again. Values behind commitments count as given. The events come with
+/// their hashes, in order; chain and hashes are tested elsewhere.
+///
+/// # Errors
+/// [`Illegal`]: the first decision that the definition would not have taken so.
+pub fn replay(
+    definitions: &Definitions<'_>,
+    case: Case,
+    log: &[(Event, qadiya_ledger::Hash)],
+) -> Result<Case, Illegal> {
+    let mut case = case;
+    let mut definition: Option<Arc<Definition>> = None;
+    let mut rest = log;
+    while let Some(((first, _), _)) = rest.split_first() {
+        let length = rest.iter().skip(1).take_while(|(event, _)| event.cause == Some(first.seq)).count();
+        let (decision, later) = rest.split_at(length.saturating_add(1).min(rest.len()));
+        rest = later;
+        let illegal = |why: String| Illegal { seq: first.seq, why };
+        let opened = first
+            .changes
+            .iter()
+            .find_map(|change| if let Change::Opened(opened) = change { Some(opened) } else { None });
+        if let Some(opened) = opened {
+            let found = definitions(opened.definition);
+            let missing = || illegal(format!("the definition {} is not in the store", opened.definition));
+            definition = Some(found.ok_or_else(missing)?);
+        }
+        let Some(def) = &definition else {
+            return Err(illegal("the first event does not open the case".to_owned()));
+        };
+        let opening = opened.map(|opened| Opening {
+            reference: opened.reference.clone(),
+            alias: opened.alias.clone(),
+            group: opened.group,
+            person: opened.person,
+        });
+        if matches!(first.act, Act::Enact { .. } | Act::Lapse { .. }) || first.cause.is_some() {
+            return Err(illegal("it claims to follow from an act that is not there".to_owned()));
+        }
+        let moment = Moment {
+            actor: first.actor.clone(),
+            now: first.at,
+            happened: first.happened,
+            batch: first.batch,
+        };
+        let again = decide(def, &case, &first.act, &moment, opening.as_ref())
+            .map_err(|refusals| illegal(format!("the act would have been refused: {refusals}")))?;
+        if again.len() != decision.len() {
+            let text =
+                format!("the act would have written {} events, the log has {}", again.len(), decision.len());
+            return Err(illegal(text));
+        }
+        for (made, (stored, _)) in again.iter().zip(decision) {
+            if !same(made, stored) {
+                return Err(Illegal {
+                    seq: stored.seq,
+                    why: format!("the act would have written something else into event {}", stored.seq),
+                });
+            }
+        }
+        for (event, hash) in decision {
+            case = case.evolve(event).at_head(*hash);
+        }
+    }
+    Ok(case)
+}
+
+/// Equal but for the chain, which is tested elsewhere, and for values that a definition itself protects and that the
+/// log holds behind commitments.
+fn same(made: &Event, stored: &Event) -> bool {
+    let bare = |event: &Event| {
+        let mut event = event.clone();
+        event.prev = qadiya_ledger::Hash::ZERO;
+        for change in &mut event.changes {
+            if let Change::Fact(fact) = change
+                && let Some(part) = fact.value.protected_mut()
+            {
+                *part = crate::value::Protected::Sealed(qadiya_ledger::Hash::ZERO);
+            }
+        }
+        event
+    };
+    bare(made) == bare(stored)
+}
