@@ -71,7 +71,7 @@ impl Atoms {
             Guard::Records(_, record, condition) => {
                 let mut leaves = BTreeSet::new();
                 if let Some(condition) = condition {
-                    fields(def, condition, &mut leaves, depth);
+                    self.fields(def, condition, &mut leaves, depth);
                 }
                 self.records.entry(record.clone()).or_default().extend(leaves);
             }
@@ -88,31 +88,32 @@ impl Atoms {
             Guard::AuthorityLapsed => self.lapsed = true,
         }
     }
-}
 
-/// The conditions about fields inside `has ( … )`.
-fn fields(def: &Definition, guard: &Guard, into: &mut BTreeSet<Guard>, depth: u32) {
-    match guard {
-        Guard::Or(parts) | Guard::And(parts) => parts.iter().for_each(|part| fields(def, part, into, depth)),
-        Guard::Not(inner) => fields(def, inner, into, depth),
-        Guard::Holds(rule) => {
-            if let (Some(rule), true) = (def.rules.get(rule), depth < 32) {
-                fields(def, &rule.guard, into, depth + 1);
+    /// The conditions about fields inside `has ( … )`; papers and the authority are those of the case.
+    fn fields(&mut self, def: &Definition, guard: &Guard, into: &mut BTreeSet<Guard>, depth: u32) {
+        match guard {
+            Guard::Or(parts) | Guard::And(parts) => {
+                parts.iter().for_each(|part| self.fields(def, part, into, depth));
             }
-        }
-        Guard::At(_) => {}
-        Guard::Is(..)
-        | Guard::IsNot(..)
-        | Guard::Either(..)
-        | Guard::Known(..)
-        | Guard::Compare(..)
-        | Guard::Records(..)
-        | Guard::Sum { .. }
-        | Guard::Filed(_)
-        | Guard::Passed(_)
-        | Guard::AuthorityLapsed
-        | Guard::Since(..) => {
-            into.insert(guard.clone());
+            Guard::Not(inner) => self.fields(def, inner, into, depth),
+            Guard::Holds(rule) => {
+                if let (Some(rule), true) = (def.rules.get(rule), depth < 32) {
+                    self.fields(def, &rule.guard, into, depth + 1);
+                }
+            }
+            Guard::At(_) => {}
+            Guard::Filed(_) | Guard::AuthorityLapsed => self.walk(def, guard, depth),
+            Guard::Is(..)
+            | Guard::IsNot(..)
+            | Guard::Either(..)
+            | Guard::Known(..)
+            | Guard::Compare(..)
+            | Guard::Records(..)
+            | Guard::Sum { .. }
+            | Guard::Passed(_)
+            | Guard::Since(..) => {
+                into.insert(guard.clone());
+            }
         }
     }
 }

@@ -92,9 +92,18 @@ pub(super) struct RecordModel {
     /// Cells in the order form, then the states of the tracks with the last one running fastest.
     pub cells: Vec<CellModel>,
     /// Moves of a cell by time alone.
-    pub ages: Vec<(usize, usize)>,
+    pub ages: Vec<Age>,
     /// For each set of open tracks (a bit each), the cell in which each cell ends when tracks open and close.
     pub landings: Vec<Vec<usize>>,
+}
+
+/// A move of a cell by time alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Age {
+    pub from: usize,
+    pub to: usize,
+    /// Whether the clock may be set back.
+    pub restarts: bool,
 }
 
 /// Records that no guard can tell apart.
@@ -120,6 +129,8 @@ pub(super) struct TrackModel {
     pub var: Option<Var>,
     pub open_in: Vec<bool>,
     pub open_if: Test,
+    /// It opens and closes by more than the main state.
+    pub conditional: bool,
     pub must_finish: bool,
     pub begins: usize,
     /// By state, from 1.
@@ -283,6 +294,7 @@ impl<'d> Model<'d> {
                 var,
                 open_in,
                 open_if: Test::always(),
+                conditional: !track.open_if.is_always(),
                 must_finish: holds_back(track.on_leave),
                 begins: exact(&track.states, &track.begins).unwrap_or(0),
                 finals,
@@ -527,14 +539,19 @@ impl<'d> Model<'d> {
                     return never();
                 };
                 let condition = condition.as_deref();
-                let meets =
-                    |cell: &CellModel| condition.is_none_or(|guard| self.in_cell(at, cell, guard, depth));
+                let meets = |cell: &CellModel| {
+                    condition.map_or_else(Test::always, |guard| self.in_cell(at, cell, guard, depth))
+                };
+                let some = |wanted: &dyn Fn(&CellModel) -> Test| {
+                    let cells = self.records.get(at).into_iter().flat_map(|record| &record.cells);
+                    Test::Any(cells.map(|cell| Test::All(vec![Test::bit(cell.var), wanted(cell)])).collect())
+                };
                 match quantifier {
-                    Quantifier::Some => self.some(at, meets),
-                    Quantifier::No => Test::Not(Box::new(self.some(at, meets))),
+                    Quantifier::Some => some(&meets),
+                    Quantifier::No => Test::Not(Box::new(some(&meets))),
                     Quantifier::Every => Test::All(vec![
                         self.some(at, |_| true),
-                        Test::Not(Box::new(self.some(at, |cell| !meets(cell)))),
+                        Test::Not(Box::new(some(&|cell| Test::Not(Box::new(meets(cell)))))),
                     ]),
                 }
             }
@@ -565,21 +582,23 @@ impl<'d> Model<'d> {
         Some(Test::In(fact.var, fact.regions.iter().map(|region| truth_at(region, place)).collect()))
     }
 
-    /// Whether a condition over a record holds in a cell.
-    fn in_cell(&self, record: usize, cell: &CellModel, guard: &Guard, depth: u32) -> bool {
+    /// A condition over a record, for the records of one cell.
+    fn in_cell(&self, record: usize, cell: &CellModel, guard: &Guard, depth: u32) -> Test {
+        let part = |part: &Guard| self.in_cell(record, cell, part, depth);
+        let fixed = |holds: bool| if holds { Test::always() } else { Test::Any(Vec::new()) };
         match guard {
-            Guard::Or(parts) => parts.iter().any(|part| self.in_cell(record, cell, part, depth)),
-            Guard::And(parts) => parts.iter().all(|part| self.in_cell(record, cell, part, depth)),
-            Guard::Not(inner) => !self.in_cell(record, cell, inner, depth),
+            Guard::Or(parts) => Test::Any(parts.iter().map(part).collect()),
+            Guard::And(parts) => Test::All(parts.iter().map(part).collect()),
+            Guard::Not(inner) => Test::Not(Box::new(part(inner))),
             Guard::Holds(rule) => match self.def.rules.get(rule) {
                 Some(rule) if depth < 32 => self.in_cell(record, cell, &rule.guard, depth + 1),
-                Some(_) | None => false,
+                Some(_) | None => fixed(false),
             },
-            Guard::At(state) => self.track_state(state).is_some_and(|(track, number)| {
-                let place =
-                    self.tracks.get(track).and_then(|track| track.record).filter(|(at, _)| *at == record);
+            Guard::At(state) => fixed(self.track_state(state).is_some_and(|(track, number)| {
+                let place = self.tracks.get(track).and_then(|track| track.record).filter(|(at, _)| *at == record);
                 place.is_some_and(|(_, place)| cell.states.get(place) == Some(&number))
-            }),
+            })),
+            Guard::Filed(_) | Guard::AuthorityLapsed => self.test_within(guard, depth),
             Guard::Is(..)
             | Guard::IsNot(..)
             | Guard::Either(..)
@@ -587,14 +606,12 @@ impl<'d> Model<'d> {
             | Guard::Compare(..)
             | Guard::Records(..)
             | Guard::Sum { .. }
-            | Guard::Filed(_)
             | Guard::Passed(_)
-            | Guard::AuthorityLapsed
-            | Guard::Since(..) => self.records.get(record).is_some_and(|record| {
+            | Guard::Since(..) => fixed(self.records.get(record).is_some_and(|record| {
                 let place = record.atoms.iter().position(|other| other == guard);
                 let form = record.forms.get(cell.form);
                 place.and_then(|place| form.and_then(|form| form.get(place))).copied().unwrap_or_default()
-            }),
+            })),
         }
     }
 }
@@ -663,8 +680,8 @@ fn as_comparison(guard: &Guard) -> Option<Guard> {
     }
 }
 
-/// Cells that differ in one condition about time, which was false and has become true.
-fn ages(record: &RecordModel) -> Vec<(usize, usize)> {
+/// Cells that differ in one condition about time: from the cell in which it does not hold to the one in which it does.
+fn ages(record: &RecordModel) -> Vec<Age> {
     let mut ages = Vec::new();
     for (from, cell) in record.cells.iter().enumerate() {
         for (to, other) in record.cells.iter().enumerate() {
@@ -673,9 +690,13 @@ fn ages(record: &RecordModel) -> Vec<(usize, usize)> {
             };
             let changed: Vec<usize> = (0..old.len()).filter(|at| old.get(*at) != new.get(*at)).collect();
             let [only] = changed.as_slice() else { continue };
-            let by_time = matches!(record.atoms.get(*only), Some(Guard::Since(..) | Guard::Passed(_)));
-            if by_time && cell.states == other.states && new.get(*only) == Some(&true) {
-                ages.push((from, to));
+            let restarts = match record.atoms.get(*only) {
+                Some(Guard::Passed(_)) => true,
+                Some(Guard::Since(..)) => false,
+                Some(_) | None => continue,
+            };
+            if cell.states == other.states && new.get(*only) == Some(&true) {
+                ages.push(Age { from, to, restarts });
             }
         }
     }

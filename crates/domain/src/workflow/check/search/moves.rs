@@ -87,6 +87,8 @@ pub(super) enum FreeKind {
     Age,
     /// A record grows older.
     RecordAge,
+    /// The clock of a record begins again. When it does is not followed, so that nothing may count on it.
+    RecordRestart,
     /// The authority ends.
     Lapse,
     /// An act is annulled.
@@ -101,7 +103,7 @@ pub(super) struct Free {
     pub ways: Vec<Writes>,
     /// Of an annulment: where the machines return to.
     pub aim: Option<Aim>,
-    /// Whether the machines are looked at again: time does not open tracks.
+    /// Whether an event is written, after which tracks are looked at again: days go by without one.
     pub settles: bool,
     pub number: usize,
 }
@@ -109,7 +111,7 @@ pub(super) struct Free {
 impl Free {
     /// Whether a case may be finished by it.
     pub(super) fn counts(&self) -> bool {
-        !matches!(self.kind, FreeKind::Annul(_))
+        !matches!(self.kind, FreeKind::Annul(_) | FreeKind::RecordRestart)
     }
 }
 
@@ -426,11 +428,11 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
             }
         }
         if !writes.is_empty() {
-            add(FreeKind::File(document.name.clone()), Test::always(), vec![writes], None, false);
+            add(FreeKind::File(document.name.clone()), Test::always(), vec![writes], None, true);
         }
     }
     for clock in &model.clocks {
-        add(FreeKind::Pass(clock.name.clone()), clock.runs.clone(), vec![vec![(clock.var, 1)]], None, false);
+        add(FreeKind::Pass(clock.name.clone()), clock.runs.clone(), vec![vec![(clock.var, 1)]], None, true);
     }
     for fact in model.facts.values() {
         for bit in &fact.since {
@@ -439,10 +441,12 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
         }
     }
     for record in &model.records {
-        for (from, to) in &record.ages {
-            if let (Some(from), Some(to)) = (record.cells.get(*from), record.cells.get(*to)) {
-                let ways = vec![vec![(from.var, 0), (to.var, 1)], vec![(to.var, 1)]];
-                add(FreeKind::RecordAge, Test::bit(from.var), ways, None, false);
+        for age in &record.ages {
+            let (Some(from), Some(to)) = (record.cells.get(age.from), record.cells.get(age.to)) else { continue };
+            let way = |from: Var, to: Var| vec![vec![(from, 0), (to, 1)], vec![(to, 1)]];
+            add(FreeKind::RecordAge, Test::bit(from.var), way(from.var, to.var), None, false);
+            if age.restarts {
+                add(FreeKind::RecordRestart, Test::bit(to.var), way(to.var, from.var), None, false);
             }
         }
     }

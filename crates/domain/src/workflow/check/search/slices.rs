@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Model, What};
+use super::model::Model;
 use super::moves::{footprint, leans_on, machine_vars};
 use super::space::{Test, Var};
 
@@ -80,16 +80,6 @@ impl Cones {
             for free in &model.free {
                 if free.ways.iter().flatten().any(|(var, _)| cone.contains(var)) || free.aim.is_some() {
                     free.may.reads(&mut cone);
-                }
-            }
-            // An edit that closes a must-finish track is refused.
-            for (at, track) in model.tracks.iter().enumerate() {
-                let mut condition = BTreeSet::new();
-                track.open_if.reads(&mut condition);
-                let steers =
-                    |var: &Var| cone.contains(var) && matches!(model.vars.get(*var), Some(What::Fact(_)));
-                if track.must_finish && condition.iter().any(steers) {
-                    machine_vars(model, at, &mut cone);
                 }
             }
             if cone.len() == before {

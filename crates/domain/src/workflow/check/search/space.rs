@@ -77,6 +77,14 @@ impl Test {
         Self::In(var, vec![false, true])
     }
 
+    fn is_always(&self) -> bool {
+        matches!(self, Self::All(parts) if parts.is_empty())
+    }
+
+    fn is_never(&self) -> bool {
+        matches!(self, Self::Any(parts) if parts.is_empty())
+    }
+
     /// The same condition with the tests of one variable melted into one.
     pub(super) fn melted(self) -> Self {
         match self {
@@ -84,6 +92,8 @@ impl Test {
             Self::Not(inner) => match inner.melted() {
                 Self::In(var, values) => Self::In(var, values.iter().map(|value| !value).collect()),
                 Self::Not(inner) => *inner,
+                always if always.is_always() => Self::Any(Vec::new()),
+                never if never.is_never() => Self::always(),
                 other @ (Self::All(_) | Self::Any(_)) => Self::Not(Box::new(other)),
             },
             Self::All(parts) => {
@@ -92,6 +102,9 @@ impl Test {
                     other @ (Self::In(..) | Self::Any(_) | Self::Not(_)) => vec![other],
                 });
                 let mut parts = melt(flat, |one, other| one && other);
+                if parts.iter().any(Self::is_never) {
+                    return Self::Any(Vec::new());
+                }
                 if parts.len() == 1 { parts.pop().unwrap_or_else(Self::always) } else { Self::All(parts) }
             }
             Self::Any(parts) => {
@@ -100,6 +113,9 @@ impl Test {
                     other @ (Self::In(..) | Self::All(_) | Self::Not(_)) => vec![other],
                 });
                 let mut parts = melt(flat, |one, other| one || other);
+                if parts.iter().any(Self::is_always) {
+                    return Self::always();
+                }
                 if parts.len() == 1 { parts.pop().unwrap_or_else(Self::always) } else { Self::Any(parts) }
             }
         }

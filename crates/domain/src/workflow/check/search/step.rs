@@ -40,6 +40,11 @@ pub(super) struct Stepper<'m> {
     pub packing: &'m Packing,
 }
 
+/// The mark of a track in a set of tracks.
+fn bit_of(track: usize) -> u128 {
+    1_u128.checked_shl(u32::try_from(track).unwrap_or(u32::MAX)).unwrap_or_default()
+}
+
 fn marked(marks: &[bool], at: usize) -> bool {
     marks.get(at).copied().unwrap_or_default()
 }
@@ -178,18 +183,12 @@ impl Stepper<'_> {
         if !free.may.holds(self.packing, key) {
             return;
         }
-        let stay = Aim::default();
         for writes in &free.ways {
             let written = self.written(key, writes);
-            let to = if free.settles {
-                self.settle(
-                    written,
-                    free.aim.as_ref().unwrap_or(&stay),
-                    free.aim.is_some(),
-                    free.aim.is_some(),
-                )
-            } else {
-                Some(written)
+            let to = match &free.aim {
+                Some(aim) => self.settle(written, aim, true, true),
+                None if free.settles => Some(self.derived(written)),
+                None => Some(written),
             };
             if let Some(to) = to.filter(|to| *to != key) {
                 edges.push(Edge { to, number: free.number, counts: free.counts() });
@@ -225,7 +224,7 @@ impl Stepper<'_> {
         let mut shut: u128 = 0;
         let mut opened: u128 = 0;
         for (at, track) in model.tracks.iter().enumerate() {
-            let bit = 1_u128.checked_shl(u32::try_from(at).unwrap_or(u32::MAX)).unwrap_or_default();
+            let bit = bit_of(at);
             if let Some(var) = track.var.filter(|var| self.packing.keeps(*var)) {
                 let open = marked(&track.open_in, now) && track.open_if.holds(self.packing, from);
                 let wanted = aim.singles.iter().find(|(number, _)| *number == at).map(|(_, state)| *state);
@@ -282,7 +281,38 @@ impl Stepper<'_> {
         if shut | opened != 0 {
             to = self.records(to, opened);
         }
+        to = self.derived(to);
         Some(self.restart(from, to, entered))
+    }
+
+    /// Looks at the tracks once more where everything else stands now: conditions on what has just changed. A track that
+    /// must finish and has not stays open.
+    fn derived(&self, key: Key) -> Key {
+        let model = self.model;
+        let main = self.main(key);
+        if main == 0 || !model.tracks.iter().any(|track| track.conditional) {
+            return key;
+        }
+        let mut to = key;
+        let (mut opened, mut per_record) = (0_u128, false);
+        for (at, track) in model.tracks.iter().enumerate() {
+            let open = || marked(&track.open_in, main) && track.open_if.holds(self.packing, key);
+            if let Some(var) = track.var.filter(|var| self.packing.keeps(*var)) {
+                match (self.get(key, var), open()) {
+                    (0, true) => to = self.packing.put(to, var, track.begins),
+                    (state, false) if state != 0 && (!track.must_finish || marked(&track.finals, state)) => {
+                        to = self.packing.put(to, var, 0);
+                    }
+                    (_, true | false) => {}
+                }
+            } else if track.record.is_some() {
+                per_record = true;
+                if open() {
+                    opened |= bit_of(at);
+                }
+            }
+        }
+        if per_record { self.records(to, opened) } else { to }
     }
 
     /// Opens and closes the tracks of every record.

@@ -72,7 +72,7 @@ fn free(model: &Model<'_>, number: usize) -> String {
         FreeKind::Edit(fact) => format!("The fact `{fact}` is edited"),
         FreeKind::File(document) => format!("`{document}` is filed"),
         FreeKind::Pass(deadline) => format!("The deadline `{deadline}` passes"),
-        FreeKind::Age | FreeKind::RecordAge => "Time goes by".to_owned(),
+        FreeKind::Age | FreeKind::RecordAge | FreeKind::RecordRestart => "Time goes by".to_owned(),
         FreeKind::Lapse => "The authority lapses".to_owned(),
         FreeKind::Annul(at) => match model.def.corrections.annul.get(*at) {
             Some(annul) => format!("`{}` is annulled", annul.command),

@@ -22,7 +22,7 @@ fn calendar(name: &Name) -> Option<Arc<Calendar>> {
     let path = if path.exists() {
         path
     } else {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../workflows/{name}.v1.yaml"))
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../workflows/calendars/{name}.v1.yaml"))
     };
     Some(Arc::new(Calendar::read(&std::fs::read(path).ok()?).unwrap()))
 }

@@ -594,7 +594,7 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
                         def.deadlines.get(deadline).map_or_else(Place::default, |deadline| deadline.place);
                     (place, deadline.as_str(), format!("the passing of `{deadline}`"), false)
                 }
-                Some(FreeKind::Age | FreeKind::RecordAge) => {
+                Some(FreeKind::Age | FreeKind::RecordAge | FreeKind::RecordRestart) => {
                     (Place::default(), "", "the passing of time".to_owned(), false)
                 }
                 Some(FreeKind::Lapse) => {

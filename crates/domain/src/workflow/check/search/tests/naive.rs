@@ -9,7 +9,7 @@ use super::*;
 use crate::workflow::configuration::{Configuration, Surroundings, step};
 use crate::workflow::finding::Severity;
 use crate::workflow::guard::{Constant, Guard, Quantifier, SinceUnit, View};
-use crate::workflow::model::{Ask, Command, From, Machine, NamedRule, Set, Table, Track, ValueType, Ways};
+use crate::workflow::model::{Ask, Command, From, Machine, NamedRule, OnLeave, Set, Table, Track, ValueType, Ways};
 
 /// Choices out of a list of numbers.
 struct Draws<'a>(std::slice::Iter<'a, u8>);
@@ -316,11 +316,31 @@ fn done(def: &Definition, command: &Command, from: &Whole) -> Vec<(usize, Whole)
             let stops = command.stops_tracks || branch.stops_tracks;
             if let Ok(step) = step(def, &from.at, branch, stops, &Around { def, whole: &after }) {
                 after.at = step.to;
-                all.push((number, after));
+                all.push((number, derived(def, after)));
             }
         }
     }
     all
+}
+
+/// What the engine derives after each event: tracks that what has changed opens or closes.
+fn derived(def: &Definition, whole: Whole) -> Whole {
+    let Some(main) = whole.at.main.clone() else { return whole };
+    let mut after = whole.clone();
+    for track in &def.tracks {
+        let view = Seen { machines: &whole.at, whole: &whole };
+        let open = track.open_in.contains(def, &main) && track.open_if.holds(&def.rules, &view);
+        let state = whole.at.tracks.get(&track.name);
+        let may_close = |state: &Name| {
+            track.on_leave == OnLeave::Stop || track.states.get(state).is_some_and(|state| state.is_final)
+        };
+        if open && state.is_none() {
+            after.at.tracks.insert(track.name.clone(), track.begins.clone());
+        } else if !open && state.is_some_and(may_close) {
+            after.at.tracks.remove(&track.name);
+        }
+    }
+    after
 }
 
 fn moves(def: &Definition, from: &Whole) -> Vec<(Option<(Name, usize)>, Whole)> {
@@ -330,20 +350,14 @@ fn moves(def: &Definition, from: &Whole) -> Vec<(Option<(Name, usize)>, Whole)> 
             done(def, command, from).into_iter().map(|(way, to)| (Some((command.name.clone(), way)), to)),
         );
     }
-    all.push((None, Whole { filed: true, ..from.clone() }));
+    all.push((None, derived(def, Whole { filed: true, ..from.clone() })));
     let open =
         from.at.main.as_ref().is_some_and(|main| def.states.get(main).unwrap().final_outcome.is_none());
     for fact in def.facts.iter().filter(|fact| open && !fact.editable_by.is_empty()) {
         for value in values(def, &fact.name) {
             let mut after = from.clone();
             after.facts.insert(fact.name.clone(), value);
-            let stay = def.commands.get("start").unwrap().branches()[0].1.clone();
-            let stay =
-                crate::workflow::model::Branch { target: crate::workflow::model::Target::Stays, ..stay };
-            if let Ok(step) = step(def, &from.at, &stay, false, &Around { def, whole: &after }) {
-                after.at = step.to;
-                all.push((None, after));
-            }
+            all.push((None, derived(def, after)));
         }
     }
     all
