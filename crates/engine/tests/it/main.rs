@@ -1,5 +1,9 @@
 //! Tests of the engine from outside.
 #![cfg(test)]
 
+mod bench;
+mod engine;
 mod event_log;
+mod intake;
 mod manifest;
+mod replay;
