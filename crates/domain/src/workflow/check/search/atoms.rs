@@ -93,7 +93,9 @@ impl Atoms {
     fn fields(&mut self, def: &Definition, guard: &Guard, into: &mut BTreeSet<Guard>, depth: u32) {
         match guard {
             Guard::Or(parts) | Guard::And(parts) => {
-                parts.iter().for_each(|part| self.fields(def, part, into, depth));
+                for part in parts {
+                    self.fields(def, part, into, depth);
+                }
             }
             Guard::Not(inner) => self.fields(def, inner, into, depth),
             Guard::Holds(rule) => {

@@ -595,7 +595,8 @@ impl<'d> Model<'d> {
                 Some(_) | None => fixed(false),
             },
             Guard::At(state) => fixed(self.track_state(state).is_some_and(|(track, number)| {
-                let place = self.tracks.get(track).and_then(|track| track.record).filter(|(at, _)| *at == record);
+                let place =
+                    self.tracks.get(track).and_then(|track| track.record).filter(|(at, _)| *at == record);
                 place.is_some_and(|(_, place)| cell.states.get(place) == Some(&number))
             })),
             Guard::Filed(_) | Guard::AuthorityLapsed => self.test_within(guard, depth),

@@ -442,7 +442,9 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
     }
     for record in &model.records {
         for age in &record.ages {
-            let (Some(from), Some(to)) = (record.cells.get(age.from), record.cells.get(age.to)) else { continue };
+            let (Some(from), Some(to)) = (record.cells.get(age.from), record.cells.get(age.to)) else {
+                continue;
+            };
             let way = |from: Var, to: Var| vec![vec![(from, 0), (to, 1)], vec![(to, 1)]];
             add(FreeKind::RecordAge, Test::bit(from.var), way(from.var, to.var), None, false);
             if age.restarts {

@@ -92,8 +92,8 @@ impl Test {
             Self::Not(inner) => match inner.melted() {
                 Self::In(var, values) => Self::In(var, values.iter().map(|value| !value).collect()),
                 Self::Not(inner) => *inner,
-                always if always.is_always() => Self::Any(Vec::new()),
-                never if never.is_never() => Self::always(),
+                Self::All(parts) if parts.is_empty() => Self::Any(parts),
+                Self::Any(parts) if parts.is_empty() => Self::All(parts),
                 other @ (Self::All(_) | Self::Any(_)) => Self::Not(Box::new(other)),
             },
             Self::All(parts) => {

@@ -179,3 +179,11 @@ fn the_verdict_is_the_same_in_every_run() {
     let bad = without(&text(), "confirm-identity");
     assert_eq!(findings_of(&bad), findings_of(&bad));
 }
+
+#[test]
+fn the_workflows_of_this_repository_are_proved() {
+    for name in ["road-fine", "intake-record", "detainee-case"] {
+        let found = findings_of(&file(&format!("../../../workflows/{name}.v1.yaml")));
+        assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
+    }
+}

@@ -9,7 +9,9 @@ use super::*;
 use crate::workflow::configuration::{Configuration, Surroundings, step};
 use crate::workflow::finding::Severity;
 use crate::workflow::guard::{Constant, Guard, Quantifier, SinceUnit, View};
-use crate::workflow::model::{Ask, Command, From, Machine, NamedRule, OnLeave, Set, Table, Track, ValueType, Ways};
+use crate::workflow::model::{
+    Ask, Command, From, Machine, NamedRule, OnLeave, Set, Table, Track, ValueType, Ways,
+};
 
 /// Choices out of a list of numbers.
 struct Draws<'a>(std::slice::Iter<'a, u8>);
