@@ -5,6 +5,7 @@ mod access;
 mod case;
 mod installation;
 mod lists;
+mod transfer_lists;
 mod views;
 
 use qadiya_domain::case::refusal::Refusals;

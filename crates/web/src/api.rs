@@ -11,6 +11,7 @@ pub mod help;
 pub mod incidents;
 pub mod ledger;
 pub mod log;
+pub mod manifests;
 pub mod operations;
 pub mod oversight;
 pub mod stages;
@@ -37,6 +38,10 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(workflows::list, workflows::publish))
         .routes(routes!(workflows::show))
         .routes(routes!(workflows::activate))
+        .routes(routes!(manifests::list, manifests::import))
+        .routes(routes!(manifests::show))
+        .routes(routes!(manifests::refused))
+        .routes(routes!(manifests::close))
         .routes(routes!(feed::read))
         .routes(routes!(ledger::checkpoint))
         .routes(routes!(oversight::show))

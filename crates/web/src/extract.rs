@@ -18,6 +18,8 @@ use crate::problem::{Code, FieldFault, Problem};
 pub const LARGEST_PAGE: u32 = 200;
 /// What a page holds when nothing is said.
 pub const USUAL_PAGE: u32 = 50;
+/// The largest number that every reader of JSON keeps exactly.
+const LARGEST_NUMBER: u64 = 9_007_199_254_740_991;
 /// The longest reference, key or cursor.
 const LONGEST_WORD: usize = 200;
 
@@ -166,6 +168,13 @@ impl Params {
         Some(text)
     }
 
+    /// Says that a parameter must be there, unless something else is already wrong with it.
+    pub fn missing(&mut self, name: &str) {
+        if !self.faults.iter().any(|fault| fault.field == name) {
+            self.fault(name, "is missing");
+        }
+    }
+
     /// A parameter as name.
     pub fn name(&mut self, name: &'static str) -> Option<Name> {
         let text = self.text(name)?;
@@ -202,9 +211,9 @@ impl Params {
         let text = self.text(name)?;
         let digits = text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse() {
-            Ok(number) if digits => Some(number),
+            Ok(number) if digits && number <= LARGEST_NUMBER => Some(number),
             Ok(_) | Err(_) => {
-                self.fault(name, "expected a whole number from 0");
+                self.fault(name, "expected a whole number from 0 to 2^53 - 1");
                 None
             }
         }

@@ -1,7 +1,9 @@
 //! What the engine answers instead of the thing asked for, as problems. The cause goes to the log, not to the client.
 
 use qadiya_engine::error::EngineError;
+use qadiya_engine::intake::{CloseError, ImportError, RefusedRowsError};
 use qadiya_engine::library::{ActivateError, PublishError};
+use qadiya_engine::manifest_file::FileRefusal;
 use qadiya_engine::officials::OfficialError;
 use qadiya_engine::operations::OperationError;
 use qadiya_engine::query::QueryError;
@@ -19,9 +21,10 @@ fn hidden(code: Code, error: &(dyn std::error::Error + 'static)) -> Problem {
         chain.push_str(&inner.to_string());
         source = inner.source();
     }
-    match code {
-        Code::Internal => tracing::error!(error = chain, "a request failed"),
-        _ => tracing::warn!(error = chain, "a request could not be served"),
+    if code == Code::Internal {
+        tracing::error!(error = chain, "a request failed");
+    } else {
+        tracing::warn!(error = chain, "a request could not be served");
     }
     Problem::new(code)
 }
@@ -154,6 +157,57 @@ impl From<OperationError> for Problem {
             OperationError::Store(error) => store(&error),
             OperationError::Engine(error) => error.into(),
             damaged @ OperationError::Damaged { .. } => hidden(Code::Internal, &damaged),
+        }
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Read(_) => Self::new(Code::ManifestFile).with_detail("the file could not be read"),
+            // The line itself may be a person's: the header is what is missing.
+            ImportError::File(FileRefusal::NoHeader { .. }) => Self::new(Code::ManifestFile).with_detail(
+                "the first line names no column of a manifest, separated by comma, semicolon or tab",
+            ),
+            ImportError::File(refusal) => Self::new(Code::ManifestFile).with_detail(refusal.to_string()),
+            ImportError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why),
+            workflow @ ImportError::Workflow { .. } => {
+                Self::new(Code::Refused).with_detail(workflow.to_string())
+            }
+            ImportError::Submit { record, source } => Self::from(source).with_detail(format!(
+                "record {record} could not be written; send the same file again, it goes on there"
+            )),
+            ImportError::Registry { source, .. } => Self::from(source)
+                .with_detail("the list could not be written; send the same file again, it goes on there"),
+            name @ ImportError::Name(_) => hidden(Code::Internal, &name),
+            ImportError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<CloseError> for Problem {
+    fn from(error: CloseError) -> Self {
+        match error {
+            CloseError::Unknown => Self::new(Code::NotFound),
+            CloseError::NotImported | CloseError::Open(_) => {
+                Self::new(Code::Refused).with_detail(error.to_string())
+            }
+            CloseError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why),
+            CloseError::Registry(error) => error.into(),
+            CloseError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefusedRowsError> for Problem {
+    fn from(error: RefusedRowsError) -> Self {
+        match error {
+            RefusedRowsError::Unknown => Self::new(Code::NotFound),
+            RefusedRowsError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why),
+            RefusedRowsError::Engine(error) => error.into(),
+            output @ (RefusedRowsError::Write(_) | RefusedRowsError::Output(_)) => {
+                hidden(Code::Internal, &output)
+            }
         }
     }
 }

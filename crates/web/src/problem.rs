@@ -197,6 +197,7 @@ impl Problem {
             | Code::Refused
             | Code::KeyReused
             | Code::Definition
+            | Code::ManifestFile
             | Code::Internal => None,
         };
         Self { code, body: Box::default(), retry_after, allow: None }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 /// How the server behaves towards its clients. The defaults are those of the published service.
 #[derive(Debug, Clone)]
 pub struct WebSettings {
@@ -21,6 +23,8 @@ pub struct WebSettings {
     pub connections: usize,
     /// How long running requests may take to end once the server is told to stop.
     pub stop_time: Duration,
+    /// The zone of the court: which civil day it is there.
+    pub zone: TimeZone,
 }
 
 impl Default for WebSettings {
@@ -34,6 +38,7 @@ impl Default for WebSettings {
             concurrency: 1_024,
             connections: 4_096,
             stop_time: Duration::from_secs(20),
+            zone: TimeZone::get("Asia/Baghdad").unwrap_or(TimeZone::UTC),
         }
     }
 }

@@ -22,6 +22,7 @@ pub fn maybe_at(instant: Option<Timestamp>) -> Option<String> {
 }
 
 /// Anything that prints, as text.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map` as it stands")]
 pub fn text(thing: impl ToString) -> String {
     thing.to_string()
 }

@@ -9,6 +9,7 @@ mod kills;
 mod manifests;
 mod postgres;
 mod replays;
+mod searched;
 mod server;
 mod tamper;
 mod tidy;

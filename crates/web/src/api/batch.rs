@@ -80,8 +80,8 @@ pub struct BatchAnswerItem {
 #[utoipa::path(
     post, path = "/commands:batch", tag = "commands", operation_id = "perform_batch",
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Needed with `Prefer: respond-async`", min_length = 1, max_length = 128, pattern = "^[!-~]+$"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async` queues the work"),
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, description = "Needed with `Prefer: respond-async`", min_length = 1, max_length = 128, pattern = "^[!-~]+$"),
+        ("Prefer" = Option<String>, Header, nullable = false, description = "`respond-async` queues the work"),
     ),
     request_body = BatchInput,
     responses(
@@ -97,8 +97,9 @@ pub async fn submit(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let items = read(body)?;
+    let key = headers.contains_key("idempotency-key").then(|| idempotency_key(&headers)).transpose()?;
     if prefers_async(&headers) {
-        let key = idempotency_key(&headers)?;
+        let key = key.map_or_else(|| idempotency_key(&headers), Ok)?;
         let work = Work::Batch { token: asker.principal().token.0, role: asker.0.role.clone(), items };
         let id = app.engine.start_operation(asker.principal(), &work, &key).await?;
         return Ok(answer::begun(&format!("/api/v1/operations/{id}"), Begun { operation: id.to_string() }));

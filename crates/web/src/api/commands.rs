@@ -79,14 +79,38 @@ impl From<OpenCommandView> for OpenCommand {
     }
 }
 
-/// Takes the time of the deed out of an act; the rest is read by the engine against the definition of the case.
+/// The members that an act may have, beside `happened`: those of [`CommandInput`].
+const MEMBERS: [&str; 19] = [
+    "command",
+    "instance",
+    "outcome",
+    "answers",
+    "records",
+    "papers",
+    "reason",
+    "sign",
+    "hash",
+    "agree",
+    "note",
+    "reject",
+    "withdraw",
+    "file-paper",
+    "edit-fact",
+    "value",
+    "correct-facts",
+    "unset",
+    "annul",
+];
+
+/// Takes the time of the deed out of an act and refuses members that no act has; the rest is read by the engine against
+/// the definition of the case.
 ///
 /// # Errors
-/// 400 when it is no object, or the time is no instant.
+/// 400 when it is no object, the time is no instant, or a member is unknown.
 pub fn read_act(act: Value, at: &str) -> Result<(Value, Option<Timestamp>), Problem> {
     let mut fields = Fields::of(act, at)?;
     let happened = fields.instant("happened");
-    Ok((Value::Map(fields.rest()?), happened))
+    Ok((Value::Map(fields.rest(&MEMBERS)?), happened))
 }
 
 /// Says which commands can be given, and of each other one why not.
@@ -114,8 +138,8 @@ pub async fn list(
     params(
         ("ref" = String, Path, description = "Case number, alias or id", min_length = 1, max_length = 200),
         ("Idempotency-Key" = String, Header, description = "Chosen once for each act", min_length = 1, max_length = 128, pattern = "^[!-~]+$"),
-        ("If-Match" = Option<String>, Header, description = "The ETag that was seen; another version is a conflict", pattern = "^\"[0-9]{1,16}\"$"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async` queues the act"),
+        ("If-Match" = Option<String>, Header, nullable = false, description = "The ETag that was seen; another version is a conflict", pattern = "^\"[0-9]{1,16}\"$"),
+        ("Prefer" = Option<String>, Header, nullable = false, description = "`respond-async` queues the act"),
     ),
     request_body = CommandInput,
     responses(

@@ -19,7 +19,7 @@ use crate::wire::text;
 #[expect(dead_code, reason = "the fields document the parameters; `Params` reads them")]
 pub struct FeedParams {
     /// The number in the log to begin with; 0 when missing.
-    #[param(nullable = false, minimum = 0)]
+    #[param(nullable = false, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     from: Option<u64>,
     /// How many entries of the log are looked at.
     #[param(nullable = false, minimum = 1, maximum = 200, default = 50)]

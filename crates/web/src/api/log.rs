@@ -21,7 +21,7 @@ use crate::wire::{plain, text};
 #[expect(dead_code, reason = "the fields document the parameters; `Params` reads them")]
 pub struct LogParams {
     /// The number of the first event; 1 when missing.
-    #[param(nullable = false, minimum = 0)]
+    #[param(nullable = false, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     from: Option<u64>,
     /// How many.
     #[param(nullable = false, minimum = 1, maximum = 200, default = 50)]
@@ -67,7 +67,7 @@ pub fn event_json(bytes: &[u8]) -> Result<serde_json::Value, Problem> {
     })
 }
 
-fn event(event: LogEvent) -> Result<CaseEvent, Problem> {
+fn event(event: &LogEvent) -> Result<CaseEvent, Problem> {
     Ok(CaseEvent {
         seq: event.event.seq,
         hash: text(event.hash),
@@ -92,6 +92,6 @@ pub async fn show(
     let limit = params.limit();
     params.end()?;
     let page = app.engine.log(&asker.0, path.text("ref")?, from, limit).await?;
-    let events = page.events.into_iter().map(event).collect::<Result<Vec<_>, _>>()?;
+    let events = page.events.iter().map(event).collect::<Result<Vec<_>, _>>()?;
     Ok(answer::ok(CaseLog { reference: page.reference, events, next: page.next }))
 }

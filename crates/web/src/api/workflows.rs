@@ -185,7 +185,7 @@ pub async fn publish(State(app): State<App>, asker: Asker, Body(body): Body) -> 
     };
     let calendars = fields.raw("calendars");
     let file = fields.end(file)?;
-    let calendars = calendars.map_or_else(|| Ok(Vec::new()), read_calendars)?;
+    let calendars = calendars.as_ref().map_or_else(|| Ok(Vec::new()), read_calendars)?;
     let published = app.engine.publish(&by, file.as_bytes(), &calendars).await?;
     Ok(answer::ok(PublishedWire {
         workflow: text(published.workflow),
@@ -196,7 +196,7 @@ pub async fn publish(State(app): State<App>, asker: Asker, Body(body): Body) -> 
     }))
 }
 
-fn read_calendars(value: qadiya_ledger::Value) -> Result<Vec<(Name, Vec<u8>)>, Problem> {
+fn read_calendars(value: &qadiya_ledger::Value) -> Result<Vec<(Name, Vec<u8>)>, Problem> {
     let Some(members) = value.as_map() else {
         return Err(Problem::field(Code::Field, "/calendars", "expected an object of texts"));
     };

@@ -51,6 +51,8 @@ pub enum Code {
     KeyReused,
     /// A workflow file has faults; they are in `findings`.
     Definition,
+    /// The file cannot be taken as a transfer list.
+    ManifestFile,
     /// A fault of the program.
     Internal,
     /// Too much at once.
@@ -77,7 +79,9 @@ impl Code {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Refused | Self::KeyReused | Self::Definition => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Refused | Self::KeyReused | Self::Definition | Self::ManifestFile => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Busy | Self::Unavailable | Self::StorageFull | Self::NotReady => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -104,6 +108,7 @@ impl Code {
             Self::Refused => "The act is refused",
             Self::KeyReused => "The idempotency key belongs to another request",
             Self::Definition => "The workflow file has faults",
+            Self::ManifestFile => "The file cannot be taken as a transfer list",
             Self::Internal => "The program made a mistake",
             Self::Busy => "The server is busy",
             Self::Unavailable => "The store cannot be used",
@@ -156,6 +161,9 @@ impl Code {
                 "The same key came before with another body. Use a new key for a new act, the old body for the old one."
             }
             Self::Definition => "Each member of `findings` has its place in the file. Nothing was stored.",
+            Self::ManifestFile => {
+                "Nothing was taken. The member `detail` says what is wrong with the file as a whole."
+            }
             Self::Internal => {
                 "Nothing is known to have been done. Tell the operator the value of `instance`."
             }

@@ -119,14 +119,18 @@ async fn a_refusal_lists_its_reasons_and_leaves_its_record() {
 }
 
 #[tokio::test]
-async fn an_unknown_command_is_a_refusal_and_not_a_fault() {
+async fn an_unknown_command_is_a_refusal_and_an_unknown_member_a_fault() {
     let server = Server::start().await;
     let case = server.fine("open-1").await;
     let answer = server.act("police-clerk", &case, "k", json!({"command": "sned-fine"})).await.expect(422);
     assert_eq!(answer.json()["refusals"][0]["code"], "unknown-command");
-    let answer =
-        server.act("police-clerk", &case, "k", json!({"command": "send-fine", "extra": 1})).await.expect(422);
-    assert_eq!(answer.json()["refusals"][0]["about"], "extra");
+    let body = json!({"command": "send-fine", "papres": []});
+    let answer = server.act("police-clerk", &case, "k", body).await.expect(400);
+    assert_eq!(answer.json()["fields"][0]["field"], "/papres");
+    assert_eq!(answer.json()["fields"][0]["nearest"], "papers");
+    // Known here, but not beside a command: that the law of the case says.
+    let body = json!({"command": "send-fine", "annul": 1});
+    server.act("police-clerk", &case, "k", body).await.expect(422);
 }
 
 #[tokio::test]

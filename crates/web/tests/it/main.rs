@@ -4,8 +4,14 @@
 mod auth;
 mod batch;
 mod cases;
+mod faults;
+#[path = "../../../engine/tests/it/engine/faulty.rs"]
+#[expect(dead_code, reason = "the engine's tests use the rest of it")]
+mod faulty;
+mod held;
 mod json;
 mod limits;
+mod manifests;
 mod matrix;
 mod openapi;
 mod problems;

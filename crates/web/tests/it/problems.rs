@@ -57,6 +57,7 @@ async fn every_code_has_a_help_page_and_nothing_else_has() {
         "refused",
         "key-reused",
         "definition",
+        "manifest-file",
         "internal",
         "busy",
         "unavailable",

@@ -15,10 +15,12 @@ use qadiya_engine::clock::ManualClock;
 use qadiya_engine::ids::SeededIds;
 use qadiya_engine::{Engine, Settings};
 use qadiya_ledger::key::Ed25519Signer;
-use qadiya_store::{MemoryStore, Registry as _, Store};
+use qadiya_store::Registry as _;
 use qadiya_web::{WebSettings, admin_router, router};
 use serde_json::Value;
 use tower::ServiceExt as _;
+
+use crate::faulty::FaultyStore;
 
 /// Where the clock of every test begins: an odd microsecond.
 pub(crate) const BEGIN: &str = "2026-03-02T06:00:00.000001Z";
@@ -36,7 +38,7 @@ pub(crate) fn repository(path: &str) -> PathBuf {
 
 pub(crate) struct Server {
     pub(crate) engine: Engine,
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: Arc<FaultyStore>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
     pub(crate) admin: Router,
@@ -87,22 +89,14 @@ impl Server {
     }
 
     pub(crate) async fn with(settings: WebSettings) -> Self {
-        Self::on(settings, |store| store).await
-    }
-
-    /// A server on a store that may be wrapped, for faults.
-    pub(crate) async fn on(
-        settings: WebSettings,
-        wrap: impl FnOnce(Arc<MemoryStore>) -> Arc<dyn Store>,
-    ) -> Self {
         let begin: Timestamp = BEGIN.parse().unwrap();
-        let store = Arc::new(MemoryStore::new(begin));
+        let store = Arc::new(FaultyStore::new(begin));
         store.put_setting("synthetic", "true").await.unwrap();
         let clock = Arc::new(ManualClock::new(begin));
         let signer = Arc::new(Ed25519Signer::from_seed(&[7; 32]));
         let on_fatal: qadiya_engine::OnFatal = Arc::new(|error| panic!("fatal: {error}"));
         let engine = Engine::start(
-            wrap(store.clone()),
+            store.clone(),
             clock.clone(),
             Arc::new(SeededIds::new(1)),
             signer,
