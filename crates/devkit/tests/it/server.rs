@@ -261,8 +261,7 @@ impl Store {
             rest.get(..end).unwrap().to_owned()
         });
         let base = format!("http://{}", addresses.next().unwrap());
-        let admin = format!("http://{}", addresses.next().unwrap());
-        Server { process, base, admin, client: client() }
+        Server { process, base, client: client() }
     }
 
     /// Starts workers only.
@@ -375,8 +374,6 @@ pub(crate) struct Server {
     pub(crate) process: Process,
     /// `http://` and the address of the API.
     pub(crate) base: String,
-    /// `http://` and the address of administration and metrics.
-    pub(crate) admin: String,
     client: reqwest::Client,
 }
 
@@ -455,7 +452,12 @@ impl Caller {
     }
 
     /// Writes under a key; an error when the connection broke before the whole answer was there.
-    pub(crate) async fn try_post(&self, path: &str, key: &str, body: &Value) -> Result<Answer, reqwest::Error> {
+    pub(crate) async fn try_post(
+        &self,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> Result<Answer, reqwest::Error> {
         let request = self.request(reqwest::Method::POST, path).header("idempotency-key", key);
         answer(request.header("content-type", "application/json").body(body.to_string())).await
     }
