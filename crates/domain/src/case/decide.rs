@@ -79,14 +79,14 @@ pub fn decide(
             engine_acts::step_clock(&mut draft, act, clock, *step, &mut reasons)
         }
         Act::ReportJob { queued, job, report } => {
-            engine_acts::report_job(&mut draft, act, *queued, job, report, &mut reasons);
+            engine_acts::report_job(&mut draft, *queued, job, report, &mut reasons);
         }
     }
     match Refusals::of(reasons) {
         Some(refusals) => Err(refusals),
         None => {
-            approval::overtake(&mut draft, case);
             perform::automatic(&mut draft);
+            approval::overtake(&mut draft, case);
             Ok(draft.events)
         }
     }
@@ -159,9 +159,9 @@ impl Draft<'_> {
             changes: entry.changes,
         };
         let before = self.case.clone();
-        let moved = before.clone().evolve(&event);
-        event.changes.extend(derive::changes(self.def, &before, moved, &event));
-        self.case = before.evolve(&event);
+        self.case.apply(&event, &event.changes);
+        let follows = derive::complete(self.def, &before, &mut self.case, &event);
+        event.changes.extend(follows);
         self.events.push(event);
         seq
     }

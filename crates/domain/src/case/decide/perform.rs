@@ -144,7 +144,7 @@ pub(super) fn test<'a>(
     let view = CaseView::with(def, case, perform, now);
     let branch = way(def, command, perform, &view, reasons);
     reasons.extend(form::test(def, case, command, branch, perform));
-    not_before(def, case, command, perform, now, reasons);
+    not_before(def, case, command, perform, draft.moment.happened(), reasons);
     papers(def, case, command, branch, perform, &doers.role, reasons);
     records(case, command, branch, perform, reasons);
     condition(def, command, &command.guard, &view, reasons);
@@ -158,13 +158,14 @@ pub(super) fn test<'a>(
     let configuration =
         Configuration { main: case.main.clone(), before: case.before.clone(), tracks: case.tracks.clone() };
     let after = with_facts(def, case, command, branch, perform);
-    let around = Around { def, case, after: &after, perform, now };
+    let around = Around { def, case, after: &after, perform, now, holds: true };
     let stops = command.stops_tracks || branch.stops_tracks;
     let step = match configuration::step(def, &configuration, branch, stops, &around) {
         Ok(step) => step,
         Err(holds) => {
             reasons.extend(holds.iter().map(|hold| held(def, command, hold)));
             // A fact that has happened moves on over tracks that should have been finished first.
+            let around = Around { holds: false, ..around };
             configuration::step(def, &configuration, branch, true, &around)
                 .ok()
                 .filter(|_| command.irregular)?
@@ -215,6 +216,12 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
         reasons.push(Refusal { basis, ..Refusal::new(code, command.name.as_str(), text) });
     };
     let main = case.main.as_ref();
+    let moves_a_record = matches!(&command.from, From::States(Machine::Track(track), _)
+        if def.tracks.get(track).is_some_and(|track| track.per.is_some()));
+    if let Some(no) = perform.instance.filter(|_| !moves_a_record) {
+        // Separation compares acts per instance: an act that names one without need would be compared with none.
+        refuse(RefusalCode::Instance, format!("{} moves no single record, and {no} is named", command.name));
+    }
     let is_final =
         main.and_then(|main| def.states.get(main)).is_some_and(|state| state.final_outcome.is_some());
     match &command.from {
@@ -228,7 +235,7 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
         _ if case.opened.is_none() => refuse(RefusalCode::State, "the case has not been opened".to_owned()),
         From::EveryState if is_final => {
             refuse(
-                RefusalCode::State,
+                RefusalCode::Ended,
                 format!("the case has ended ({})", main.map_or("", |main| main.as_str())),
             );
         }
@@ -237,7 +244,7 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
             if !main.is_some_and(|main| states.contains(main)) {
                 let at = main.map_or("nowhere", |main| main.as_str());
                 refuse(
-                    RefusalCode::State,
+                    if is_final { RefusalCode::Ended } else { RefusalCode::State },
                     format!("{} is possible at {}; the case is at {at}", command.name, list(states)),
                 );
             }
@@ -319,7 +326,7 @@ fn not_before(
     case: &Case,
     command: &Command,
     perform: &Perform,
-    now: Timestamp,
+    happened: Timestamp,
     reasons: &mut Vec<Refusal>,
 ) {
     let Some(wait) = &command.not_before else { return };
@@ -334,7 +341,7 @@ fn not_before(
     let after = clock::moment(case, calendar, &wait.rule, &wait.after, None);
     let opens = after.and_then(|after| clock::ends(calendar, after, &wait.wait, &wait.rule));
     let text = match opens {
-        Some(opens) if opens <= now => return,
+        Some(opens) if opens <= happened => return,
         Some(opens) => {
             format!("{} is possible from {opens} on, {} after what it waits for", command.name, wait.wait)
         }
@@ -554,7 +561,9 @@ fn people(
     }
     let latest = case.doings.iter().rev().find(|doing| {
         doing.did.command == act.command
-            && (doing.did.instance.is_none() || doing.did.instance == perform.instance)
+            && (doing.did.instance.is_none()
+                || perform.instance.is_none()
+                || doing.did.instance == perform.instance)
     });
     let Some(doing) = latest else { return Vec::new() };
     let mut people = doing.approvers.clone();
@@ -564,7 +573,8 @@ fn people(
     people
 }
 
-fn separation(
+/// Different people, same person: every rule of the file that names the command.
+pub(super) fn separation(
     def: &Definition,
     case: &Case,
     command: &Command,
@@ -684,6 +694,8 @@ struct Around<'a> {
     after: &'a Case,
     perform: &'a Perform,
     now: Timestamp,
+    /// Whether tracks per record that are not finished hold the move.
+    holds: bool,
 }
 
 impl Surroundings for Around<'_> {
@@ -692,10 +704,10 @@ impl Surroundings for Around<'_> {
     }
 
     fn has_unfinished_instance(&self, track: &Track) -> bool {
-        let instances = self.case.instances.get(&track.name).into_iter().flatten();
-        instances
-            .into_iter()
-            .any(|(_, instance)| !track.states.get(&instance.state).is_some_and(|state| state.is_final))
+        let mut instances = self.case.instances.get(&track.name).into_iter().flatten();
+        self.holds
+            && instances
+                .any(|(_, instance)| !track.states.get(&instance.state).is_some_and(|state| state.is_final))
     }
 }
 
@@ -752,9 +764,14 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
         step.main_entered.iter().filter_map(|state| def.states.get(state)).flat_map(|state| &state.jobs);
     let tracks =
         step.tracks_entered.iter().filter_map(|(track, state)| def.tracks.get(track)?.states.get(state));
-    let jobs = command.jobs.iter().chain(entered).chain(tracks.flat_map(|state| &state.jobs));
+    let moved = step.instance_to.iter();
+    let moved = moved.filter_map(|(track, state)| def.tracks.get(track)?.states.get(state));
+    let jobs = command.jobs.iter().chain(entered).chain(tracks.chain(moved).flat_map(|state| &state.jobs));
     for job in jobs {
-        changes.push(Change::JobQueued(JobQueued { job: job.clone(), queued: seq }));
+        let queued = Change::JobQueued(JobQueued { job: job.clone(), queued: seq });
+        if !changes.contains(&queued) {
+            changes.push(queued);
+        }
     }
     if let Some(opens) = &command.opens {
         let pending = SubcasePending { workflow: opens.workflow.clone(), relation: opens.relation.clone() };
