@@ -58,6 +58,7 @@ pub enum Act {
     /// Facts are corrected; both versions stay in the log.
     CorrectFacts {
         /// New values; `None` takes a value away.
+        #[serde(with = "crate::value::or_unset")]
         facts: BTreeMap<Name, Option<Given>>,
         /// Why.
         reason: Protected,

@@ -142,6 +142,12 @@ impl Bench {
             }
         }
         assert_eq!(clocks, self.case.clocks, "the clock rows follow the case");
+        let row = serde_json::to_vec(&self.case).unwrap();
+        assert_eq!(
+            serde_json::from_slice::<Case>(&row).unwrap(),
+            self.case,
+            "the row of the case holds all of it"
+        );
         Ok(self.last.iter().map(|event| event.kind).collect())
     }
 

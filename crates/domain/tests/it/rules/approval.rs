@@ -249,9 +249,10 @@ fn separation_compares_natural_persons_with_the_latest_doing() {
     bench.refused("judge mary", r#"{"command": "check"}"#, &[Separation]);
     bench.refused("prosecutor mary", r#"{"command": "check"}"#, &[Separation]);
     bench.refused("judge jane", r#"{"command": "follow"}"#, &[Separation]);
-    bench.does("prosecutor mary", r#"{"command": "follow"}"#);
     bench.does("judge luke", r#"{"command": "question"}"#);
     bench.does("judge mary", r#"{"command": "check"}"#);
+    bench.refused("prosecutor mary", r#"{"command": "follow"}"#, &[Separation]);
+    bench.does("prosecutor luke", r#"{"command": "follow"}"#);
     // A fact that has happened is not refused for separation: it is recorded with it.
     bench.does("judge luke", r#"{"command": "happened"}"#);
     let seq = bench.case.version;

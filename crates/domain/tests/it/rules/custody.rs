@@ -11,7 +11,7 @@ records:
     many: true
     fields: {period: {type: range}}
     covers: period
-    limit: {each: 15 days, total: least of [40 days, greatest days of charge * 1/4], beyond-needs: leave}
+    limit: {each: 15 days, total: 'least of [40 days, greatest days of charge * 1/4]', beyond-needs: leave}
   charge: {many: true, fields: {days: {type: number}}}
   leave:  {many: true, fields: {until: {type: date}}}
 states:
@@ -27,7 +27,7 @@ commands:
   found:   {from: waiting, stays: true, by: [guard], irregular: true, records: {order: required}}
   decide:  {from: free, to: decided, by: [judge]}
 deadlines:
-  authority:
+  cover:
     while: waiting
     until: authority
     warn: [{before: 1 days, tell: [judge]}]
@@ -57,12 +57,12 @@ fn who_is_held_without_an_order_is_shown_as_lapsed_and_the_ladder_begins_at_once
     let mut bench = Bench::opened(HELD);
     assert!(bench.case.held && bench.case.authority_has_lapsed(bench.now));
     assert_eq!(bench.case.office, Some(name("judge")));
-    assert_eq!(bench.due("authority").unwrap(), "2026-03-02T09:00:00Z");
+    assert_eq!(bench.due("cover").unwrap(), "2026-03-02T09:00:00Z");
     assert_eq!(bench.passes(1), [DeadlinePassed]);
     assert_eq!(bench.told(), ["guard"]);
     bench.does("judge jane", r#"{"command": "release"}"#);
     assert!(!bench.case.held && !bench.case.authority_has_lapsed(bench.now));
-    assert_eq!(bench.due("authority"), None);
+    assert_eq!(bench.due("cover"), None);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_lapse_is_computed_from_the_end_of_the_unbroken_cover_and_the_moment() {
     assert_eq!(bench.case.authority_until, Some(at("2026-03-12T00:00:00Z")));
     assert!(!bench.case.authority_has_lapsed(at("2026-03-11T23:59:59Z")));
     assert!(bench.case.authority_has_lapsed(at("2026-03-12T00:00:00Z")));
-    assert_eq!(bench.due("authority").unwrap(), "2026-03-12T00:00:00Z");
+    assert_eq!(bench.due("cover").unwrap(), "2026-03-12T00:00:00Z");
     assert_eq!(bench.until("2026-03-11T12:00:00Z"), [DeadlineWarned]);
     let version = bench.case.version;
     assert!(bench.case.authority_has_lapsed(at("2026-03-13T00:00:00Z")));

@@ -15,7 +15,7 @@ states: {waiting: {}, decided: {final: decided}}
 commands:
   open:   {id: OPN, from: new, to: waiting, by: [clerk], asks: {kind: required, note: optional}}
   hear:   {from: waiting, stays: true, by: [clerk], records: {statement: optional}}
-  decide: {from: waiting, by: [clerk], outcomes: {yes-way: {id: Y, to: decided}}}
+  decide: {from: waiting, by: [clerk], outcomes: {yes-way: {id: YW, to: decided}}}
 deadlines: {}
 ";
 
@@ -31,7 +31,7 @@ fn names_and_foreign_identifiers_are_both_understood() {
             r#"{{"command": "hear", "records": [{{"record": "statement", "fields": {{{STATEMENT}}}}}]}}"#
         ),
     );
-    bench.does("clerk olga", r#"{"command": "decide", "outcome": "Y"}"#);
+    bench.does("clerk olga", r#"{"command": "decide", "outcome": "YW"}"#);
     assert_eq!(bench.main(), "decided");
 }
 
@@ -128,7 +128,7 @@ fn a_record_has_a_value_or_an_allowed_answer_in_every_field() {
     bench.refused("clerk olga", &hear(STATEMENT).replace(r#""fields""#, r#""about": 1, "fields""#), &[Form]);
     bench.refused(
         "clerk olga",
-        &hear(STATEMENT).replace(r#""hear""#, r#""decide", "outcome": "Y""#),
+        &hear(STATEMENT).replace(r#""hear""#, r#""decide", "outcome": "YW""#),
         &[Form],
     );
 }
