@@ -7,6 +7,7 @@ mod bench;
 mod guards;
 mod language;
 mod pictures;
+mod properties;
 mod rules;
 mod schema;
 mod test_files;
