@@ -4,10 +4,12 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names the cases it looks for")]
 
 mod bench;
+mod golden;
 mod guards;
 mod language;
 mod pictures;
 mod properties;
+mod rehearsals;
 mod rules;
 mod schema;
 mod test_files;
