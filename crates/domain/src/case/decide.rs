@@ -55,7 +55,7 @@ pub fn decide(
     opening: Option<&Opening>,
 ) -> Result<Vec<Event>, Refusals> {
     let mut draft = Draft { def, case: case.clone(), events: Vec::new(), moment, opening };
-    let mut reasons = when(case, act, moment);
+    let mut reasons = when(def, case, act, moment);
     if !(case.version == 0 || case.opened.is_some()) {
         reasons.push(Refusal::new(RefusalCode::State, "case", "the case has events but was never opened"));
     }
@@ -93,7 +93,7 @@ pub fn decide(
 }
 
 /// The act claims a time: it cannot lie in the future, nor before the case for an act that is no fact.
-fn when(case: &Case, act: &Act, moment: &Moment) -> Vec<Refusal> {
+fn when(def: &Definition, case: &Case, act: &Act, moment: &Moment) -> Vec<Refusal> {
     let mut reasons = Vec::new();
     let Some(happened) = moment.happened else { return reasons };
     let limit = moment.now.checked_add(SKEW).unwrap_or(Timestamp::MAX);
@@ -102,7 +102,12 @@ fn when(case: &Case, act: &Act, moment: &Moment) -> Vec<Refusal> {
             format!("it is said to have happened at {happened}, which is later than now ({})", moment.now);
         reasons.push(Refusal::new(RefusalCode::Happened, "happened", text));
     }
-    if matches!(act, Act::Perform(_))
+    if let Act::Perform(perform) = act
+        && !perform
+            .command
+            .as_ref()
+            .and_then(|name| def.commands.get(name))
+            .is_some_and(|known| known.irregular)
         && let Some(opened) = case.opened_at
         && happened < opened
     {

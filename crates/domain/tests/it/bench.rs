@@ -22,24 +22,24 @@ use qadiya_ledger::{Hash, canonical};
 use uuid::Uuid;
 
 /// Monday.
-pub const START: &str = "2026-03-02T09:00:00Z";
+pub(crate) const START: &str = "2026-03-02T09:00:00Z";
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-pub fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub fn official(person: &str) -> OfficialId {
+pub(crate) fn official(person: &str) -> OfficialId {
     OfficialId(Uuid::new_v5(&Uuid::NAMESPACE_OID, person.as_bytes()))
 }
 
-fn calendar(_: &Name) -> Option<Arc<Calendar>> {
+fn calendar() -> Arc<Calendar> {
     let text = "calendar: court\nversion: 1\nzone: UTC\nweek: [mon, tue, wed, thu, fri]\ncovers: 2026 to 2030\n\
                 holidays: [2026-12-25]\n";
-    Some(Arc::new(Calendar::read(text.as_bytes()).unwrap()))
+    Arc::new(Calendar::read(text.as_bytes()).unwrap())
 }
 
 const HEAD: &str = "
@@ -52,9 +52,9 @@ time: {calendar: court, month-end: earlier, first-day: excluded, ends: end-of-da
 ";
 
 /// Reads a workflow without the checks that search; the head gives its name, roles, stages and clock rule.
-pub fn flow(body: &str) -> Arc<Definition> {
+pub(crate) fn flow(body: &str) -> Arc<Definition> {
     let text = format!("{HEAD}{body}");
-    match workflow::load(&Source { text: text.as_bytes(), calendars: &calendar }) {
+    match workflow::load(&Source { text: text.as_bytes(), calendars: &|_| Some(calendar()) }) {
         Ok(definition) => Arc::new(definition),
         Err(findings) => {
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -63,12 +63,12 @@ pub fn flow(body: &str) -> Arc<Definition> {
     }
 }
 
-pub fn json(text: &str) -> qadiya_ledger::Value {
+pub(crate) fn json(text: &str) -> qadiya_ledger::Value {
     canonical::parse_lenient(text.as_bytes()).unwrap_or_else(|fault| panic!("{fault}: {text}"))
 }
 
 /// `role person`, `system`, `service role` or `batch role person`.
-pub fn actor(who: &str) -> (Actor, bool) {
+pub(crate) fn actor(who: &str) -> (Actor, bool) {
     let words: Vec<&str> = who.split(' ').collect();
     match words.as_slice() {
         ["system"] => (Actor::System, false),
@@ -87,19 +87,19 @@ fn person_of(role: &str, person: &str) -> Actor {
     Actor::Official { official: official(person), role: name(role), appointment: None, token: None }
 }
 
-pub struct Bench {
-    pub def: Arc<Definition>,
-    pub case: Case,
-    pub log: Vec<Sealed>,
-    pub now: Timestamp,
+pub(crate) struct Bench {
+    pub(crate) def: Arc<Definition>,
+    pub(crate) case: Case,
+    pub(crate) log: Vec<Sealed>,
+    pub(crate) now: Timestamp,
     /// The events of the last act.
-    pub last: Vec<Event>,
+    pub(crate) last: Vec<Event>,
     /// When the next act is said to have happened.
-    pub happened: Option<Timestamp>,
+    pub(crate) happened: Option<Timestamp>,
 }
 
 impl Bench {
-    pub fn new(def: &Arc<Definition>) -> Self {
+    pub(crate) fn new(def: &Arc<Definition>) -> Self {
         Self {
             def: Arc::clone(def),
             case: Case::unopened(StreamId(Uuid::from_u128(7))),
@@ -111,13 +111,13 @@ impl Bench {
     }
 
     /// A bench on which the command `open` has been given by the clerk `olga`.
-    pub fn opened(body: &str) -> Self {
+    pub(crate) fn opened(body: &str) -> Self {
         let mut bench = Self::new(&flow(body));
         bench.does("clerk olga", r#"{"command": "open"}"#);
         bench
     }
 
-    pub fn submit(&mut self, who: &str, act: &Act) -> Result<Vec<EventKind>, Refusals> {
+    pub(crate) fn submit(&mut self, who: &str, act: &Act) -> Result<Vec<EventKind>, Refusals> {
         let (actor, batch) = actor(who);
         let moment = Moment { actor, now: self.now, happened: self.happened.take(), batch };
         let opening = Opening { reference: "S-1".to_owned(), alias: None, group: None, person: None };
@@ -151,19 +151,19 @@ impl Bench {
         Ok(self.last.iter().map(|event| event.kind).collect())
     }
 
-    pub fn tries(&mut self, who: &str, act: &str) -> Result<Vec<EventKind>, Refusals> {
+    pub(crate) fn tries(&mut self, who: &str, act: &str) -> Result<Vec<EventKind>, Refusals> {
         match read_act(&self.def, &json(act)) {
             Ok(act) => self.submit(who, &act),
             Err(refusals) => Err(refusals),
         }
     }
 
-    pub fn does(&mut self, who: &str, act: &str) -> Vec<EventKind> {
+    pub(crate) fn does(&mut self, who: &str, act: &str) -> Vec<EventKind> {
         self.tries(who, act).unwrap_or_else(|refusals| panic!("{who}: {act}: {refusals}"))
     }
 
     /// The act is refused for exactly these reasons.
-    pub fn refused(&mut self, who: &str, act: &str, codes: &[RefusalCode]) -> Refusals {
+    pub(crate) fn refused(&mut self, who: &str, act: &str, codes: &[RefusalCode]) -> Refusals {
         let case = self.case.clone();
         match self.tries(who, act) {
             Ok(kinds) => panic!("{who}: {act}: not refused but {kinds:?}"),
@@ -177,13 +177,13 @@ impl Bench {
     }
 
     /// The act happened at an earlier time.
-    pub fn earlier(&mut self, happened: &str) -> &mut Self {
+    pub(crate) fn earlier(&mut self, happened: &str) -> &mut Self {
         self.happened = Some(at(happened));
         self
     }
 
     /// Time passes; every clock that comes due steps at its instant.
-    pub fn until(&mut self, end: &str) -> Vec<EventKind> {
+    pub(crate) fn until(&mut self, end: &str) -> Vec<EventKind> {
         let end = at(end);
         let mut kinds = Vec::new();
         loop {
@@ -201,12 +201,12 @@ impl Bench {
         kinds
     }
 
-    pub fn passes(&mut self, hours: i64) -> Vec<EventKind> {
+    pub(crate) fn passes(&mut self, hours: i64) -> Vec<EventKind> {
         let end = self.now.checked_add(SignedDuration::from_hours(hours)).unwrap();
         self.until(&end.to_string())
     }
 
-    pub fn job(&mut self, job: &str, report: JobReport) -> Result<Vec<EventKind>, Refusals> {
+    pub(crate) fn job(&mut self, job: &str, report: JobReport) -> Result<Vec<EventKind>, Refusals> {
         let queued =
             self.case.jobs.iter().filter(|queued| *queued.job == *job).map(|queued| queued.queued).max();
         let act = Act::ReportJob { queued: queued.unwrap_or(1), job: name(job), report };
@@ -214,39 +214,39 @@ impl Bench {
     }
 
     /// The latest proposal, as its number and hash.
-    pub fn proposal(&self) -> (u64, Hash) {
+    pub(crate) fn proposal(&self) -> (u64, Hash) {
         let (number, proposal) = self.case.proposals.iter().next_back().expect("a proposal is open");
         (*number, proposal.hash)
     }
 
     /// The words of a signature under the latest proposal.
-    pub fn signature(&self) -> String {
+    pub(crate) fn signature(&self) -> String {
         let (number, hash) = self.proposal();
         format!(r#"{{"sign": {number}, "hash": "{hash}"}}"#)
     }
 
-    pub fn signs(&mut self, who: &str) -> Vec<EventKind> {
+    pub(crate) fn signs(&mut self, who: &str) -> Vec<EventKind> {
         let act = self.signature();
         self.does(who, &act)
     }
 
-    pub fn main(&self) -> &str {
+    pub(crate) fn main(&self) -> &str {
         self.case.main.as_ref().map_or("nowhere", |main| main.as_str())
     }
 
-    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &Change> {
         self.last.iter().flat_map(|event| &event.changes)
     }
 
-    pub fn told(&self) -> Vec<&str> {
+    pub(crate) fn told(&self) -> Vec<&str> {
         self.changes()
             .filter_map(|change| if let Change::Told(told) = change { Some(&told.roles) } else { None })
             .flatten()
-            .map(|role| role.as_str())
+            .map(Name::as_str)
             .collect()
     }
 
-    pub fn incidents(&self) -> Vec<&str> {
+    pub(crate) fn incidents(&self) -> Vec<&str> {
         self.changes()
             .filter_map(
                 |change| if let Change::Incident(found) = change { Some(found.what.as_str()) } else { None },
@@ -254,22 +254,22 @@ impl Bench {
             .collect()
     }
 
-    pub fn due(&self, deadline: &str) -> Option<String> {
+    pub(crate) fn due(&self, deadline: &str) -> Option<String> {
         let key = ClockKey::Deadline { name: name(deadline), subject: None };
         self.case.clocks.get(&key).map(|clock| clock.due.map_or("none".to_owned(), |due| due.to_string()))
     }
 
-    pub fn replay(&self, log: &[(Event, Hash)]) -> Result<Case, legality::Illegal> {
+    pub(crate) fn replay(&self, log: &[(Event, Hash)]) -> Result<Case, legality::Illegal> {
         let find = |hash| (self.def.hash == hash).then(|| Arc::clone(&self.def));
         legality::replay(&find, Case::unopened(self.case.id), log)
     }
 
-    pub fn events(&self) -> Vec<(Event, Hash)> {
+    pub(crate) fn events(&self) -> Vec<(Event, Hash)> {
         self.log.iter().map(|sealed| (sealed.event.clone(), sealed.hash)).collect()
     }
 
     /// Whatever was done is legal when it is decided again from the log, and gives the same case.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         match self.replay(&self.events()) {
             Ok(case) => assert_eq!(case, self.case),
             Err(illegal) => panic!("{illegal}"),

@@ -123,7 +123,7 @@ fn one_event_of_each_kind_has_exactly_the_bytes_it_always_had() {
             format!("{kind}.json"),
             format!("{}\n", String::from_utf8(sealed.bytes.clone()).unwrap()),
         );
-        hashes.push_str(&format!("{kind} {}\n", sealed.hash));
+        hashes.extend([&kind.to_string(), " ", &sealed.hash.to_string(), "\n"]);
     }
     made.insert("hashes.txt".to_owned(), hashes);
     let mut wrong = Vec::new();

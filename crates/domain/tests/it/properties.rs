@@ -86,7 +86,7 @@ fn leave(stops: bool) -> &'static str {
 
 impl Shape {
     fn definition(&self) -> Arc<Definition> {
-        let mut text = format!(
+        let mut text = vec![format!(
             "
 facts: {{ready: {{type: flag, starts: no, editable-by: [clerk]}}, kind: {{type: choice, of: [a, b, c]}}, note: {{type: text, editable-by: [guard]}}}}
 records:
@@ -115,12 +115,12 @@ commands:
             if self.track_if { "open-if: kind is a, " } else { "" },
             leave(self.track_stops),
             leave(self.per_stops)
-        );
+        )];
         if self.automatic {
-            text.push_str("  follow: {from: waiting, to: heard, by: [system], clerical: follows, when: ready is yes and kind is b, stops-tracks: true, sets: {ready: no}}\n");
+            text.push("  follow: {from: waiting, to: heard, by: [system], clerical: follows, when: ready is yes and kind is b, stops-tracks: true, sets: {ready: no}}\n".to_owned());
         }
         for (position, line) in self.commands.iter().enumerate() {
-            text.push_str(&format!("  c{position}: {{{}}}\n", line.words()));
+            text.push(format!("  c{position}: {{{}}}\n", line.words()));
         }
         let term = [
             "within: 10 days",
@@ -128,7 +128,7 @@ commands:
             "until: limit of order",
             "within: 48 hours, since: report",
         ][usize::from(self.clock % 4)];
-        text.push_str(&format!(
+        text.push(format!(
             "deadlines:
   first: {{while: [waiting, heard], {term}, {}warn: [{{before: 12 hours, tell: [clerk]}}], late: [{{after: 0 days, tell: [judge], do: enter}}, {{after: 3 days, tell: [guard]}}]}}
   second: {{while: charged, within: 5 working days, late: [{{after: 0 days, tell: [judge]}}], repeat: 2 days}}
@@ -142,14 +142,16 @@ corrections:
             let (one, other) = (one % self.commands.len(), other % self.commands.len());
             if one != other {
                 let word = if same { "same-person" } else { "different-people" };
-                text.push_str(&format!("separation: [{{{word}: [c{one}, c{other}.approval]}}]\n"));
+                text.push(format!("separation: [{{{word}: [c{one}, c{other}.approval]}}]\n"));
             }
         }
-        flow(&text.replace(".approval]", if self.apart_has_approval() { ".approval]" } else { "]" }))
+        flow(&text.concat().replace(".approval]", if self.apart_has_approval() { ".approval]" } else { "]" }))
     }
 
     fn apart_has_approval(&self) -> bool {
-        self.apart.is_some_and(|(_, other, _)| self.commands[other % self.commands.len()].approval % 3 != 0)
+        self.apart.is_some_and(|(_, other, _)| {
+            !self.commands[other % self.commands.len()].approval.is_multiple_of(3)
+        })
     }
 }
 
@@ -240,11 +242,13 @@ fn words(bench: &Bench, (kind, one, two, three, _): Try) -> (String, String) {
             let document = ["report", "deed"][usize::from(one % 2)];
             let words = format!(
                 r#"{{"file-paper": {{"document": "{document}", "reference": "{one}", "signed": {}}}}}"#,
-                two % 2 == 0
+                two.is_multiple_of(2)
             );
             (who(def, None, three), words)
         }
-        6 => (who(def, None, two), format!(r#"{{"edit-fact": "ready", "value": {}}}"#, one % 2 == 0)),
+        6 => {
+            (who(def, None, two), format!(r#"{{"edit-fact": "ready", "value": {}}}"#, one.is_multiple_of(2)))
+        }
         7 => (who(def, None, two), format!(r#"{{"edit-fact": "note", "value": "{PLANTED}"}}"#)),
         8 => (
             who(def, None, two),
@@ -273,7 +277,7 @@ fn words(bench: &Bench, (kind, one, two, three, _): Try) -> (String, String) {
 
 fn perform(bench: &Bench, command: &qadiya_domain::workflow::model::Command, dice: u8) -> String {
     let mut parts = vec![format!(r#""command": "{}""#, command.name)];
-    if dice % 3 != 0 && !command.asks.is_empty() {
+    if !dice.is_multiple_of(3) && !command.asks.is_empty() {
         let kind = ["a", "b", "c"][usize::from(dice % 3)];
         parts.push(format!(r#""answers": {{"kind": "{kind}", "note": "{PLANTED}"}}"#));
     }
@@ -282,7 +286,7 @@ fn perform(bench: &Bench, command: &qadiya_domain::workflow::model::Command, dic
     let filed: Vec<String> = command
         .records
         .iter()
-        .filter(|_| dice % 5 != 0)
+        .filter(|_| !dice.is_multiple_of(5))
         .map(|(record, _)| match record.as_str() {
             "order" => format!(
                 r#"{{"record": "order", "fields": {{"period": {{"from": "{day}T00:00:00Z", "until": "{end}T00:00:00Z"}}, "words": "{PLANTED}"}}}}"#
@@ -297,7 +301,7 @@ fn perform(bench: &Bench, command: &qadiya_domain::workflow::model::Command, dic
     if *command.name == *"judge-it" {
         parts.push(format!(r#""instance": {}"#, u32::from(dice % 4) + 1));
     }
-    if dice % 7 == 0 {
+    if dice.is_multiple_of(7) {
         parts.push(format!(r#""reason": "{PLANTED}""#));
     }
     format!("{{{}}}", parts.join(", "))
@@ -327,7 +331,7 @@ fn run(shape: &Shape, tries: &[Try]) -> (Bench, u32) {
             continue;
         }
         let (who, words) = words(&bench, attempt);
-        if hours % 11 == 0 {
+        if hours.is_multiple_of(11) {
             bench.happened = bench.now.checked_sub(SignedDuration::from_mins(i64::from(hours % 90))).ok();
         }
         match bench.tries(&who, &words) {
@@ -523,6 +527,8 @@ proptest! {
     }
 }
 
+static DEFINITION: std::sync::OnceLock<Arc<Definition>> = std::sync::OnceLock::new();
+
 fn trees() -> impl Strategy<Value = Tree> {
     let words = prop::sample::select(vec![
         "command",
@@ -596,7 +602,6 @@ proptest! {
             apart: None,
             automatic: false,
         };
-        static DEFINITION: std::sync::OnceLock<Arc<Definition>> = std::sync::OnceLock::new();
         let def = DEFINITION.get_or_init(|| shape.definition());
         // Often with a first word that means something.
         let mut tree = tree;

@@ -1,5 +1,7 @@
 //! Commands of the workflow file: every test of LANGUAGE 4.4, and what a command does.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::{Draft, Entry, MOST_AUTOMATIC, approval, form};
@@ -69,8 +71,11 @@ pub(super) fn propose_or_do(draft: &mut Draft<'_>, perform: &Perform, reasons: &
         draft.push(entry);
         return;
     }
-    let missing: Vec<Missing> =
+    let mut missing: Vec<Missing> =
         soft.iter().map(|reason| Missing { code: reason.code, what: reason.about.clone() }).collect();
+    if draft.case.opened_at.is_some_and(|opened| draft.moment.happened() < opened) {
+        missing.push(Missing { code: RefusalCode::Happened, what: "before-the-case".to_owned() });
+    }
     let mut entry = draft.entry(EventKind::Acted, &act);
     apply(draft, &ready, perform, &mut entry);
     if command.irregular {
@@ -186,6 +191,11 @@ fn who(
         let text = format!("{} may not give {}; it is for {}", doers.role, command.name, list(&command.by));
         let reason = Refusal::new(RefusalCode::Role, command.name.as_str(), text);
         reasons.push(Refusal { who: command.by.clone(), basis: command.basis.clone(), ..reason });
+    }
+    // The name of the engine is no capacity of people.
+    if doers.role == Name::system() && *doers.actor != Actor::System {
+        let text = "no person and no program acts as the engine";
+        reasons.push(Refusal::new(RefusalCode::Role, command.name.as_str(), text));
     }
     if command.is_decision() && (!doers.actor.may_decide() || batch) {
         let how = if batch { "a batch" } else { "a program" };
@@ -663,7 +673,18 @@ fn track_offices(def: &Definition, track: &Name) -> Vec<Name> {
 }
 
 /// The case with the facts a command answers and sets: what `open-if` of tracks is tested on.
-fn with_facts(def: &Definition, case: &Case, command: &Command, branch: &Branch, perform: &Perform) -> Case {
+fn with_facts<'a>(
+    def: &Definition,
+    case: &'a Case,
+    command: &Command,
+    branch: &Branch,
+    perform: &Perform,
+) -> Cow<'a, Case> {
+    if def.tracks.is_empty()
+        || (perform.answers.is_empty() && command.sets.is_empty() && branch.sets.is_empty())
+    {
+        return Cow::Borrowed(case);
+    }
     let mut after = case.clone();
     after.facts.extend(perform.answers.iter().map(|(fact, given)| (fact.clone(), given.clone())));
     for (fact, set) in command.sets.iter().chain(&branch.sets) {
@@ -676,7 +697,7 @@ fn with_facts(def: &Definition, case: &Case, command: &Command, branch: &Branch,
             }
         }
     }
-    after
+    Cow::Owned(after)
 }
 
 fn constant(def: &Definition, fact: &Name, value: &guard::Constant) -> Given {

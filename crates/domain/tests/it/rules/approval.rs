@@ -1,5 +1,6 @@
 //! Four eyes: proposals, signatures, dissent, and the ways in which a proposal ends; separation between acts.
 
+use qadiya_domain::case::Act;
 use qadiya_domain::case::RefusalCode::{
     Decision, Form, Guard, Proposal, ProposalChanged, Role, SamePerson, Separation, State,
 };
@@ -83,7 +84,6 @@ fn a_signer_signs_the_hash_of_the_very_proposal() {
     for act in ["enact", "lapse"] {
         bench.refused("judge mary", &format!(r#"{{"{act}": {number}}}"#), &[Form]);
     }
-    use qadiya_domain::case::Act;
     for act in [Act::Enact { proposal: number }, Act::Lapse { proposal: number }] {
         let refusals = bench.submit("system", &act).unwrap_err();
         assert!(refusals.has(Proposal), "{refusals}");

@@ -282,6 +282,31 @@ fn what_has_happened_is_recorded_over_unfinished_tracks_and_without_papers() {
 }
 
 #[test]
+fn a_fact_from_before_the_case_is_recorded_as_such() {
+    let mut bench = Bench::opened(TRACKS);
+    bench.does("clerk olga", r#"{"command": "confirm"}"#);
+    bench.earlier("2026-03-01T12:00:00Z").does("guard gus", r#"{"command": "released"}"#);
+    assert_eq!(bench.case.irregular[&3][0].code, Happened);
+    bench.earlier("2026-03-02T12:00:00Z").refused("guard gus", r#"{"command": "released"}"#, &[Happened]);
+}
+
+#[test]
+fn nobody_acts_in_the_name_of_the_engine() {
+    let mut bench = Bench::opened(
+        "
+states: {waiting: {}, decided: {final: decided}}
+commands:
+  open:   {from: new, to: waiting, by: [clerk]}
+  follow: {from: waiting, to: decided, by: [system], clerical: follows}
+deadlines: {}
+",
+    );
+    bench.refused("system olga", r#"{"command": "follow"}"#, &[Role]);
+    bench.refused("service system", r#"{"command": "follow"}"#, &[Role]);
+    bench.does("system", r#"{"command": "follow"}"#);
+}
+
+#[test]
 fn a_missing_paper_of_a_fact_is_made_good_when_it_is_filed() {
     let mut bench = Bench::opened(TRACKS);
     bench.does("clerk olga", r#"{"command": "confirm"}"#);
