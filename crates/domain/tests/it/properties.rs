@@ -446,7 +446,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(160))]
+    #![proptest_config(config(96))]
 
     #[test]
     fn whatever_is_tried_folds_replays_and_keeps_its_secrets(shape in shapes(), tries in tries()) {
@@ -589,7 +589,7 @@ fn trees() -> impl Strategy<Value = Tree> {
 }
 
 proptest! {
-    #![proptest_config(config(1_500))]
+    #![proptest_config(config(600))]
 
     #[test]
     fn no_request_makes_the_reader_panic_and_a_refusal_names_its_field(tree in trees(), form in 0_usize..8) {

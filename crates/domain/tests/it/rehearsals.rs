@@ -31,5 +31,5 @@ fn the_tests_of_the_shipped_workflows_pass() {
             }
         }
     }
-    assert!(tests > 10 && surprises.is_empty(), "of {tests} tests: {surprises:#?}");
+    assert!(tests >= 9 && surprises.is_empty(), "of {tests} tests: {surprises:#?}");
 }
