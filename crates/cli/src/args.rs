@@ -21,7 +21,14 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Global {
     /// Where cases are kept: the path of an SQLite file, or a postgres:// address
-    #[arg(long, short = 's', env = "QADIYA_STORE", default_value = "qadiya.db", global = true, value_name = "PATH|URL")]
+    #[arg(
+        long,
+        short = 's',
+        env = "QADIYA_STORE",
+        default_value = "qadiya.db",
+        global = true,
+        value_name = "PATH|URL"
+    )]
     pub(crate) store: String,
     /// The file with the signing key; beside an SQLite file its name with .key is taken
     #[arg(long, env = "QADIYA_KEY_FILE", global = true, value_name = "FILE")]
@@ -68,16 +75,12 @@ pub(crate) enum Command {
     Case(Case),
     /// Verify a store: chains, log, signatures, and that every entry was legal
     Verify,
-    /// Export the log as XES or OCEL 2.0
-    Export(Export),
     /// Look for faults of the installation and of the data, each with the next step
     Doctor,
     /// Name officials and appoint them
     Official(Official),
     /// Issue, list and revoke API tokens
     Token(Token),
-    /// Move everything to another store and verify it there
-    Move(Move),
     /// Print a schema: of workflow files, or the OpenAPI document
     Schema(Schema),
     /// Print completions for a shell

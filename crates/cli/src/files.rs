@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use qadiya_domain::calendar::Calendar;
 use qadiya_domain::name::Name;
-use qadiya_domain::workflow::{Definition, Finding};
 use qadiya_domain::workflow::read::{Source, read as read_workflow};
+use qadiya_domain::workflow::{Definition, Finding};
 
 use crate::exit::Failure;
 
@@ -96,7 +96,9 @@ impl WorkflowFile {
     /// The calendars of a definition with their bytes, for publishing.
     pub(crate) fn calendars_of(&self, definition: &Definition) -> Vec<(Name, Vec<u8>)> {
         let named = definition.calendars.keys();
-        named.filter_map(|name| self.calendars.get(name).map(|(bytes, _)| (name.clone(), bytes.clone()))).collect()
+        named
+            .filter_map(|name| self.calendars.get(name).map(|(bytes, _)| (name.clone(), bytes.clone())))
+            .collect()
     }
 }
 
@@ -113,10 +115,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn calendar(path: &Path, bytes: Vec<u8>) -> Result<(Name, Vec<u8>, Arc<Calendar>), Failure> {
-    let told = |faults: String| Failure::new(format!("the calendar {} is not well-formed:\n{faults}", path.display()));
-    let read = Calendar::read(&bytes).map_err(|faults| {
-        told(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })?;
+    let told = |faults: String| {
+        Failure::new(format!("the calendar {} is not well-formed:\n{faults}", path.display()))
+    };
+    let read = Calendar::read(&bytes)
+        .map_err(|faults| told(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     let name = Name::new(read.name()).map_err(|fault| told(fault.to_string()))?;
     Ok((name, bytes, Arc::new(read)))
 }

@@ -3,12 +3,13 @@
 //! It must not know how a case is decided or stored: each command here opens a store, starts an engine and asks it.
 
 mod args;
+mod ask;
 mod commands;
 mod exit;
 mod files;
 mod output;
+mod session;
 mod shutdown;
-mod store;
 mod telemetry;
 
 use clap::Parser;
@@ -21,7 +22,9 @@ fn main() -> std::process::ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return exit::report(&exit::Failure::new("the program could not start its threads").because(&error));
+            return exit::report(
+                &exit::Failure::new("the program could not start its threads").because(&error),
+            );
         }
     };
     match runtime.block_on(commands::run(args)) {

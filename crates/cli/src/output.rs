@@ -19,7 +19,11 @@ impl Output {
     ///
     /// # Errors
     /// When the stream is closed.
-    pub(crate) fn print<T: Serialize>(self, document: &T, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    pub(crate) fn print<T: Serialize>(
+        self,
+        document: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
         if self.json {
             let json = serde_json::to_string_pretty(document)
                 .map_err(|error| Failure::new("the answer could not be written as JSON").because(&error))?;
@@ -33,7 +37,10 @@ impl Output {
     ///
     /// # Errors
     /// When the stream is closed.
-    #[expect(clippy::unused_self, reason = "printing goes through one object, so that a test can find every place")]
+    #[expect(
+        clippy::unused_self,
+        reason = "printing goes through one object, so that a test can find every place"
+    )]
     pub(crate) fn line(self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{text}").map_err(|error| Failure::new("the output stream is closed").because(&error))
@@ -60,14 +67,12 @@ impl Output {
     }
 }
 
-/// Prints rows as a plain table.
+/// Rows as a plain table: columns as wide as their widest cell.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
     table.set_header(head);
     for row in rows {
         table.add_row(row);
     }
-    let text = table.to_string();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    table.to_string()
 }

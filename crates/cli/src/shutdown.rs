@@ -11,7 +11,8 @@ use crate::exit::Failure;
 /// # Errors
 /// When signals cannot be listened to.
 pub(crate) fn on_signal(tasks: &TaskTracker) -> Result<CancellationToken, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::new("signals cannot be listened to").because(&error));
+    let listen =
+        |kind| signal(kind).map_err(|error| Failure::new("signals cannot be listened to").because(&error));
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let token = CancellationToken::new();

@@ -2,6 +2,7 @@
 
 pub mod architecture;
 pub mod ci;
+pub mod convert;
 pub mod needs;
 pub mod postgres;
 pub mod prepare;
@@ -77,6 +78,15 @@ pub enum DevError {
     Stale {
         /// The files that changed.
         files: String,
+    },
+    /// A foreign definition cannot be converted.
+    #[error("{} was not converted", path.display())]
+    Convert {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<crate::convert::ConvertError>,
     },
     /// Some steps of a run failed.
     #[error("{0} of the steps failed: the summary above names them")]

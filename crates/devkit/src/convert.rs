@@ -25,7 +25,8 @@ pub struct Converted {
     pub yaml: String,
     /// The values of the file before printing.
     pub document: Node,
-    /// Names of the states that the source calls final, in its order; empty for a case type, which has none.
+    /// Names of the states that the source calls final, in its order; empty for a case type, which has none. The file
+    /// has them as its only stage, `accepting`.
     pub accepting: Vec<String>,
     /// Foreign identifiers and the names they got.
     pub names: NameMaps,
@@ -129,19 +130,18 @@ pub fn from_machine(json: &str) -> Result<Converted, ConvertError> {
     machine::convert(json)
 }
 
-/// What the line of accepting states in the head of a file starts with.
-const ACCEPTING: &str = "# accepting: [";
-
-/// The states in which a replay may end, as the head of a converted machine names them. A state that is final in the
-/// source but has a way out is no final state of the language, so it stands there. None where the head has no such line.
-pub fn accepting(workflow_text: &str) -> Option<Vec<String>> {
-    workflow_text
-        .lines()
-        .take_while(|line| line.starts_with('#'))
-        .find_map(|line| line.strip_prefix(ACCEPTING)?.trim_end().strip_suffix(']'))
-        .map(|names| {
-            names.split(',').map(str::trim).filter(|each| !each.is_empty()).map(str::to_owned).collect()
-        })
+/// Converts either shape, told apart by its content: a state machine has `transitions`, everything else is read as a
+/// case type.
+///
+/// # Errors
+/// As [`from_ccd`] and [`from_machine`].
+pub fn from_json(json: &str) -> Result<Converted, ConvertError> {
+    #[derive(serde::Deserialize)]
+    struct Shape {
+        transitions: Option<serde::de::IgnoredAny>,
+    }
+    let shape: Shape = read("a definition", json)?;
+    if shape.transitions.is_some() { from_machine(json) } else { from_ccd(json) }
 }
 
 /// Reads JSON of a shape; a byte order mark before it is no fault.
@@ -203,6 +203,7 @@ fn labels(title: Option<&str>, id: &str) -> Vec<(String, Node)> {
 fn document(
     workflow: &str,
     title: &str,
+    stages: Vec<(String, Node)>,
     roles: Vec<(String, Node)>,
     facts: Vec<(String, Node)>,
     states: Vec<(String, Node)>,
@@ -212,7 +213,7 @@ fn document(
         ("workflow".to_owned(), Node::word(workflow)),
         ("version".to_owned(), Node::Number(1)),
         ("title".to_owned(), Node::text(title)),
-        ("stages".to_owned(), Node::Block(Vec::new())),
+        ("stages".to_owned(), Node::Block(stages)),
         ("roles".to_owned(), Node::Block(roles)),
     ];
     if !facts.is_empty() {

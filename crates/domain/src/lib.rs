@@ -18,6 +18,7 @@ pub mod ids;
 pub mod manifest;
 pub mod moment;
 pub mod name;
+pub mod numbered;
 pub mod registry;
 pub mod value;
 pub mod workflow;

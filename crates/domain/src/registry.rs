@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use qadiya_ledger::Hash;
+use qadiya_ledger::canonical::{self, CanonicalError};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
@@ -235,6 +236,7 @@ pub struct Person {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publications {
     /// Published versions.
+    #[serde(with = "crate::numbered")]
     pub versions: BTreeMap<u32, DefinitionHash>,
     /// The active one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -250,6 +252,213 @@ pub struct Installation {
     pub key: String,
     /// Only synthetic people live here.
     pub synthetic: bool,
+}
+
+/// The folded state of a stream that is not a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entity {
+    /// An official.
+    Official(Official),
+    /// A transfer list.
+    Manifest(Manifest),
+    /// A detained person.
+    Person(Person),
+    /// The publications of a workflow.
+    Publications(Publications),
+    /// The installation.
+    Installation(Installation),
+}
+
+/// A stream of a kind that has no deeds yet, or the stream of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("streams about a {0} are not folded by the registry")]
+pub struct NotFolded(pub StreamKind);
+
+impl Entity {
+    /// The state before the first deed.
+    ///
+    /// # Errors
+    /// [`NotFolded`] for a case, and for places, which have no deeds yet.
+    pub fn empty(kind: StreamKind) -> Result<Self, NotFolded> {
+        match kind {
+            StreamKind::Official => Ok(Self::Official(Official::default())),
+            StreamKind::Manifest => Ok(Self::Manifest(Manifest::default())),
+            StreamKind::Person => Ok(Self::Person(Person::default())),
+            StreamKind::Definition => Ok(Self::Publications(Publications::default())),
+            StreamKind::System => Ok(Self::Installation(Installation::default())),
+            StreamKind::Case | StreamKind::Facility | StreamKind::Office => Err(NotFolded(kind)),
+        }
+    }
+
+    /// Folds a deed; a deed of another kind of stream changes nothing.
+    #[must_use]
+    pub fn evolve(self, deed: &Deed) -> Self {
+        match self {
+            Self::Official(state) => Self::Official(state.evolve(deed)),
+            Self::Manifest(state) => Self::Manifest(state.evolve(deed)),
+            Self::Person(state) => Self::Person(state.evolve(deed)),
+            Self::Publications(state) => Self::Publications(state.evolve(deed)),
+            Self::Installation(state) => Self::Installation(state.evolve(deed)),
+        }
+    }
+
+    /// The stored form: canonical JSON of the state.
+    ///
+    /// # Errors
+    /// When a text in it is not in the normal form that canonical JSON asks for.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CanonicalError> {
+        match self {
+            Self::Official(state) => canonical::encode(state),
+            Self::Manifest(state) => canonical::encode(state),
+            Self::Person(state) => canonical::encode(state),
+            Self::Publications(state) => canonical::encode(state),
+            Self::Installation(state) => canonical::encode(state),
+        }
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// Why the bytes are not the state of such a stream.
+    pub fn from_bytes(kind: StreamKind, bytes: &[u8]) -> Result<Self, UnreadableEntity> {
+        Ok(match Self::empty(kind)? {
+            Self::Official(_) => Self::Official(canonical::decode(bytes)?),
+            Self::Manifest(_) => Self::Manifest(canonical::decode(bytes)?),
+            Self::Person(_) => Self::Person(canonical::decode(bytes)?),
+            Self::Publications(_) => Self::Publications(canonical::decode(bytes)?),
+            Self::Installation(_) => Self::Installation(canonical::decode(bytes)?),
+        })
+    }
+
+    /// The official, if it is one.
+    pub fn official(&self) -> Option<&Official> {
+        if let Self::Official(state) = self { Some(state) } else { None }
+    }
+
+    /// The transfer list, if it is one.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        if let Self::Manifest(state) = self { Some(state) } else { None }
+    }
+
+    /// The person, if it is one.
+    pub fn person(&self) -> Option<&Person> {
+        if let Self::Person(state) = self { Some(state) } else { None }
+    }
+
+    /// The publications, if it is a workflow.
+    pub fn publications(&self) -> Option<&Publications> {
+        if let Self::Publications(state) = self { Some(state) } else { None }
+    }
+
+    /// The installation, if it is one.
+    pub fn installation(&self) -> Option<&Installation> {
+        if let Self::Installation(state) = self { Some(state) } else { None }
+    }
+
+    /// The same without projections of secret values, which no log can give again: what a replay must equal.
+    #[must_use]
+    pub fn without_projections(self) -> Self {
+        match self {
+            Self::Person(state) => Self::Person(Person { agreement: BTreeMap::new(), ..state }),
+            other @ (Self::Official(_)
+            | Self::Manifest(_)
+            | Self::Publications(_)
+            | Self::Installation(_)) => other,
+        }
+    }
+}
+
+/// Why the stored state of a stream cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableEntity {
+    /// The kind of stream has no folded state.
+    #[error("reading the state of a stream")]
+    Kind(#[from] NotFolded),
+    /// The bytes are something else.
+    #[error("reading the state of a stream: the bytes are no such state")]
+    Bytes(#[from] CanonicalError),
+}
+
+impl Deed {
+    /// The protected parts of a deed, each with its path in the event.
+    pub fn protected_mut(&mut self) -> Vec<(String, &mut Protected)> {
+        fn parts<'a>(head: &str, claim: &'a mut IdentityClaim) -> Vec<(String, &'a mut Protected)> {
+            claim.attributes.iter_mut().map(|(name, part)| (format!("{head}/{name}"), part)).collect()
+        }
+        match self {
+            Self::PersonRegistered { claim, .. } => parts("/claim/attributes", claim),
+            Self::ClaimAttached(claim) => parts("/attributes", claim),
+            Self::OfficialNamed { .. }
+            | Self::Appointed(_)
+            | Self::AppointmentEnded { .. }
+            | Self::TokenIssued(_)
+            | Self::TokenRevoked { .. }
+            | Self::ManifestOpened { .. }
+            | Self::ManifestImported { .. }
+            | Self::ManifestClosed
+            | Self::DefinitionPublished { .. }
+            | Self::DefinitionActivated { .. }
+            | Self::Installed { .. }
+            | Self::MovedFrom { .. } => Vec::new(),
+        }
+    }
+}
+
+impl Manifest {
+    /// Folds a deed; deeds of other kinds of stream change nothing.
+    #[must_use]
+    pub fn evolve(mut self, deed: &Deed) -> Self {
+        if let Deed::ManifestOpened { title, file } = deed {
+            self.title.clone_from(title);
+            self.file = Some(*file);
+        } else if let Deed::ManifestImported { verdicts } = deed {
+            self.verdicts = Some(verdicts.clone());
+        } else if *deed == Deed::ManifestClosed {
+            self.closed = true;
+        }
+        self
+    }
+}
+
+impl Person {
+    /// Folds a deed; deeds of other kinds of stream change nothing. The agreement is not folded: it is a projection of
+    /// secret values, which the writer sets.
+    #[must_use]
+    pub fn evolve(mut self, deed: &Deed) -> Self {
+        if let Deed::PersonRegistered { serial, .. } = deed {
+            self.serial.clone_from(serial);
+            self.claims = 1;
+        } else if matches!(deed, Deed::ClaimAttached(_)) {
+            self.claims = self.claims.saturating_add(1);
+        }
+        self
+    }
+}
+
+impl Publications {
+    /// Folds a deed; deeds of other kinds of stream change nothing.
+    #[must_use]
+    pub fn evolve(mut self, deed: &Deed) -> Self {
+        if let Deed::DefinitionPublished { definition, version, .. } = deed {
+            self.versions.insert(*version, *definition);
+        } else if let Deed::DefinitionActivated { definition } = deed {
+            self.active = Some(*definition);
+        }
+        self
+    }
+}
+
+impl Installation {
+    /// Folds a deed; deeds of other kinds of stream change nothing.
+    #[must_use]
+    pub fn evolve(mut self, deed: &Deed) -> Self {
+        if let Deed::Installed { origin, key, synthetic } = deed {
+            self.origin.clone_from(origin);
+            self.key.clone_from(key);
+            self.synthetic = *synthetic;
+        }
+        self
+    }
 }
 
 impl Official {

@@ -41,7 +41,9 @@ pub(crate) async fn run(args: &Check, out: Output) -> Result<Exit, Failure> {
     for path in &args.files {
         reports.push(one(path, args.no_tests)?);
     }
-    let bad = reports.iter().any(|report| report.standing != "proved" || report.tests.iter().any(|test| !test.passed));
+    let bad = reports
+        .iter()
+        .any(|report| report.standing != "proved" || report.tests.iter().any(|test| !test.passed));
     out.print(&reports, || reports.iter().map(text).collect::<Vec<_>>().join("\n\n"))?;
     Ok(if bad { Exit::Findings } else { Exit::Done })
 }
@@ -85,8 +87,9 @@ fn run_tests(path: &Path, definition: &Definition) -> Result<Vec<TestReport>, Fa
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let entries = std::fs::read_dir(&folder)
-        .map_err(|error| Failure::new(format!("the folder {} cannot be listed", folder.display())).because(&error))?;
+    let entries = std::fs::read_dir(&folder).map_err(|error| {
+        Failure::new(format!("the folder {} cannot be listed", folder.display())).because(&error)
+    })?;
     let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
     paths.sort();
     let mut reports = Vec::new();
@@ -99,7 +102,12 @@ fn run_tests(path: &Path, definition: &Definition) -> Result<Vec<TestReport>, Fa
             Err(findings) => {
                 let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
                 let why = Some(told.join("; "));
-                reports.push(TestReport { file: path.clone(), test: "the file itself".to_owned(), passed: false, why });
+                reports.push(TestReport {
+                    file: path.clone(),
+                    test: "the file itself".to_owned(),
+                    passed: false,
+                    why,
+                });
             }
         }
     }
@@ -123,10 +131,12 @@ fn text(report: &Report) -> String {
             Some(why) => lines.push(format!("test FAILED: {}\n    {}:{why}", test.test, test.file.display())),
         }
     }
-    let count = |severity| report.findings.iter().filter(|finding| finding.check.severity() == severity).count();
-    let open = report.findings.iter().filter(|finding| {
-        finding.check.severity() == Severity::Warning && finding.accepted.is_none()
-    });
+    let count =
+        |severity| report.findings.iter().filter(|finding| finding.check.severity() == severity).count();
+    let open = report
+        .findings
+        .iter()
+        .filter(|finding| finding.check.severity() == Severity::Warning && finding.accepted.is_none());
     lines.push(format!(
         "{name}: {} ({} errors, {} open warnings, {} tests) in {} ms",
         match report.standing {

@@ -14,7 +14,9 @@ pub(crate) fn draw(args: &Draw, out: Output) -> Result<Exit, Failure> {
         DrawForm::Mermaid => draw::mermaid(&definition),
         DrawForm::Dot => draw::dot(&definition),
     };
-    out.print(&serde_json::json!({"form": format!("{:?}", args.form).to_lowercase(), "text": text}), || text.clone())?;
+    out.print(&serde_json::json!({"form": format!("{:?}", args.form).to_lowercase(), "text": text}), || {
+        text.clone()
+    })?;
     Ok(Exit::Done)
 }
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use qadiya_devkit::chores::{DevError, Repository, ci, postgres, prepare, schema, test, tidy};
+use qadiya_devkit::chores::{DevError, Repository, ci, convert, postgres, prepare, schema, test, tidy};
 
 /// Developer commands of Qadiya.
 #[derive(Debug, Parser)]
@@ -49,6 +49,14 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Make a workflow file from a CCD case type or a state machine (JSON), told apart by its content.
+    Convert {
+        /// The JSON file.
+        file: std::path::PathBuf,
+        /// Where the workflow file goes; standard output when not given.
+        #[arg(short, long)]
+        output: Option<std::path::PathBuf>,
+    },
     /// Hold a throw-away cluster until standard input ends (used by the other commands).
     #[command(hide = true)]
     KeepPostgres,
@@ -81,6 +89,7 @@ fn work(chore: Chore) -> Result<(), DevError> {
         Chore::Postgres => postgres::hold(),
         Chore::Tidy => tidy::tidy(&Repository::here()?),
         Chore::Schema { check } => schema::schema(&Repository::here()?, check),
+        Chore::Convert { file, output } => convert::convert(&file, output.as_deref()),
         Chore::KeepPostgres => qadiya_devkit::postgres::keep()
             .map_err(|source| DevError::Start { program: "keep-postgres".to_owned(), source }),
     }

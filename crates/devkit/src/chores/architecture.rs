@@ -13,7 +13,7 @@ const PICTURE: [(&str, &[&str]); 10] = [
     ("store-postgres", &["store", "domain", "ledger"]),
     ("engine", &["store", "domain", "ledger"]),
     ("worker", &["engine", "store", "domain"]),
-    ("web", &["engine", "domain"]),
+    ("web", &["engine", "domain", "ledger"]),
     ("cli", &["web", "worker", "engine", "store-sqlite", "store-postgres", "store", "domain", "ledger"]),
     ("devkit", &[]),
 ];

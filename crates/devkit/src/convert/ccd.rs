@@ -151,6 +151,7 @@ pub(super) fn convert(json: &str) -> Result<Converted, ConvertError> {
     let tree = document(
         &names.workflow,
         if source.name.trim().is_empty() { &source.id } else { &source.name },
+        Vec::new(),
         role_lines,
         values.iter().map(|(field, values)| writer.fact(field, values)).collect(),
         states.iter().map(|state| writer.state(state)).collect(),

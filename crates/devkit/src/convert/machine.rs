@@ -6,14 +6,16 @@ use serde::Deserialize;
 
 use super::yaml::{Node, quoted};
 use super::{
-    ACCEPTING, ConvertError, Converted, Fault, Finding, Mending, NameMaps, document, labels, names,
-    null_is_empty, place, print, push_new, read,
+    ConvertError, Converted, Fault, Finding, Mending, NameMaps, document, labels, names, null_is_empty,
+    place, print, push_new, read,
 };
 
 const WHAT: &str = "a state machine";
 const NO_DEADLINE: &str = "the source machine names no time limit";
 const OPENING_REASON: &str = "opens the case so that the recorded events can be replayed";
 const REPLAYER: &str = "replayer";
+/// The stage of the states in which a replay may end.
+const ACCEPTING: &str = "accepting";
 
 #[derive(Debug, Deserialize)]
 struct Machine {
@@ -105,8 +107,8 @@ pub(super) fn convert(json: &str) -> Result<Converted, ConvertError> {
         Node::Line(vec![("title".to_owned(), Node::text("Replays a recorded log"))]),
     )];
     let title = if machine.name.trim().is_empty() { maps.workflow.as_str() } else { machine.name.as_str() };
-    let tree = document(&maps.workflow, title, roles, Vec::new(), states, commands);
-    let mut yaml = print(&head(&machine, &accepting), &tidy.findings, &tree);
+    let tree = document(&maps.workflow, title, stages(&accepting), roles, Vec::new(), states, commands);
+    let mut yaml = print(&head(&machine), &tidy.findings, &tree);
     yaml.shrink_to_fit();
     Ok(Converted { yaml, document: tree, accepting, names: maps, findings: tidy.findings })
 }
@@ -233,8 +235,21 @@ fn workflow_name(name: &str) -> String {
     names::assign("machine", &ids, &[]).remove(name).unwrap_or_else(|| "machine".to_owned())
 }
 
-fn head(machine: &Machine, accepting: &[String]) -> Vec<String> {
-    let accepting_line = format!("{}{}]", ACCEPTING.trim_start_matches("# "), accepting.join(", "));
+/// Where a replay may end, as the only public stage: a state that is final in the source but has a way out is no final
+/// state of the language. A machine that accepts nowhere has no stage.
+fn stages(accepting: &[String]) -> Vec<(String, Node)> {
+    if accepting.is_empty() {
+        return Vec::new();
+    }
+    let places: Vec<String> = accepting.iter().map(|state| format!("at {state}")).collect();
+    let stage = vec![
+        ("title".to_owned(), Node::text("A replay may end here")),
+        ("when".to_owned(), Node::word(places.join(" or "))),
+    ];
+    vec![(ACCEPTING.to_owned(), Node::Block(stage))]
+}
+
+fn head(machine: &Machine) -> Vec<String> {
     vec![
         "Converted from a state machine of an event log, for replay; not written by hand.".to_owned(),
         format!("machine: {}", quoted(&machine.name)),
@@ -245,7 +260,8 @@ fn head(machine: &Machine, accepting: &[String]) -> Vec<String> {
             machine.transitions.len(),
             machine.finals.len(),
         ),
-        "A final state with a way out is no final state here; a replay may end in these:".to_owned(),
-        accepting_line,
+        format!(
+            "A final state with a way out is no final state here; the stage `{ACCEPTING}` names where a replay may end."
+        ),
     ]
 }

@@ -109,12 +109,7 @@ fn log(name: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Replays on the converted file: where the case ends (foreign identifier), whether it may end there, what was refused.
-fn replay(
-    file: &Value,
-    accepting: &[String],
-    opening: &str,
-    events: &[String],
-) -> (String, bool, Vec<usize>) {
+fn replay(file: &Value, opening: &str, events: &[String]) -> (String, bool, Vec<usize>) {
     let mut case = target::Case::default();
     let nothing = BTreeMap::new();
     let opened = target::run(file, &mut case, &file["commands"][opening], "replayer", &nothing);
@@ -127,7 +122,7 @@ fn replay(
         }
     }
     let state = case.state.unwrap();
-    (target::id_of_state(file, &state), accepting.contains(&state), refused)
+    (target::id_of_state(file, &state), target::in_stage(file, "accepting", &state), refused)
 }
 
 #[test]
@@ -137,8 +132,7 @@ fn the_three_replays_give_the_expected_lines_on_the_machine_and_on_the_converted
         let machine: Value = serde_json::from_str(&json).unwrap();
         let converted = convert::from_machine(&json).unwrap();
         let file = converted.document.to_json();
-        let accepting = convert::accepting(&converted.yaml).unwrap();
-        assert_eq!(accepting, converted.accepting);
+        assert_eq!(converted.accepting.len(), machine["final"].as_array().unwrap().len());
         let opening = converted.names.opening.clone().unwrap();
         let cases = log(log_name);
         let lines = replay_expected::read(&data(&format!("logs/{expected_name}.expected.csv"))).unwrap();
@@ -154,7 +148,7 @@ fn the_three_replays_give_the_expected_lines_on_the_machine_and_on_the_converted
                 line.case_id
             );
             assert_eq!(
-                replay(&file, &accepting, &opening, events),
+                replay(&file, &opening, events),
                 (state, is_final, refused.clone()),
                 "{expected_name} {}",
                 line.case_id
@@ -352,16 +346,15 @@ fn text_of_another_shape_is_refused_with_line_and_column() {
 }
 
 #[test]
-fn accepting_states_are_read_from_the_head_only() {
-    assert_eq!(
-        convert::accepting("# a\n# accepting: [x, y-2]\nworkflow: w\n"),
-        Some(vec!["x".to_owned(), "y-2".to_owned()])
-    );
-    assert_eq!(convert::accepting("# accepting: []\n"), Some(Vec::new()));
-    assert_eq!(convert::accepting("workflow: w\n# accepting: [x]\n"), None);
+fn a_machine_that_accepts_nowhere_has_no_stage() {
+    let json = json!({
+        "name": "m", "initial": "a", "final": [], "states": ["a"], "events": ["e"],
+        "transitions": [{"from": "a", "event": "e", "to": "a"}],
+    });
+    let converted = convert::from_machine(&json.to_string()).unwrap();
+    assert_eq!(converted.document.to_json()["stages"], json!({}));
 }
 
-/// Names of the form of the grammar, each with an identifier of its own, and no name that is another's identifier.
 fn assert_good_names(things: &Value) {
     let Some(things) = things.as_object() else { return };
     let mut ids = BTreeMap::new();
@@ -398,7 +391,7 @@ proptest! {
         let converted = convert::from_ccd(&json.to_string()).unwrap();
         let file = converted.document.to_json();
         prop_assert_eq!(&parsed(&converted.yaml), &file);
-        prop_assert_eq!(convert::accepting(&converted.yaml), None);
+        prop_assert_eq!(&file["stages"], &json!({}));
         for state in file["states"].as_object().unwrap().values() {
             let actors = state["acts-by"].as_array().unwrap();
             prop_assert!(!actors.is_empty());
@@ -448,14 +441,12 @@ proptest! {
                 prop_assert_eq!(&parsed(&converted.yaml), &file);
                 assert_good_names(&file["states"]);
                 assert_good_names(&file["commands"]);
-                let accepting = convert::accepting(&converted.yaml).unwrap();
-                prop_assert_eq!(&accepting, &converted.accepting);
                 let names = json["events"].as_array().unwrap();
                 let events: Vec<String> = walk.iter().map(|each| each.get(names).as_str().unwrap().to_owned()).collect();
                 let (state, refused) = source::replay(&json, &events);
                 let is_final = json["final"].as_array().unwrap().iter().any(|each| each == state.as_str());
                 let opening = converted.names.opening.clone().unwrap();
-                prop_assert_eq!(replay(&file, &accepting, &opening, &events), (state, is_final, refused));
+                prop_assert_eq!(replay(&file, &opening, &events), (state, is_final, refused));
             }
         }
     }

@@ -41,13 +41,13 @@ pub struct Case {
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub tracks: BTreeMap<Name, Name>,
     /// States of open instances of tracks per record: track → record → state and time of entry.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    #[serde(with = "crate::numbered::inner", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub instances: BTreeMap<Name, BTreeMap<RecordNo, Instance>>,
     /// Facts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub facts: BTreeMap<Name, Given>,
     /// Records by number.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    #[serde(with = "crate::numbered", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub records: BTreeMap<RecordNo, RecordState>,
     /// Papers by kind, in order of filing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
@@ -57,7 +57,7 @@ pub struct Case {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub doings: Vec<Doing>,
     /// Open proposals, by the event that opened them.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    #[serde(with = "crate::numbered", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub proposals: BTreeMap<Seq, Proposal>,
     /// Running clocks.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
@@ -84,13 +84,13 @@ pub struct Case {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outcome: Option<Name>,
     /// Facts recorded although something was missing, by their event, until they are regularised.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    #[serde(with = "crate::numbered", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub irregular: BTreeMap<Seq, Vec<Missing>>,
     /// Jobs that have not come back.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub jobs: BTreeSet<JobQueued>,
     /// Open incidents, by their event.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    #[serde(with = "crate::numbered", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub incidents: BTreeMap<Seq, Vec<Incident>>,
     /// Cases to be opened beside this one.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

@@ -12,4 +12,5 @@ mod properties;
 mod rehearsals;
 mod rules;
 mod schema;
+mod searches;
 mod test_files;

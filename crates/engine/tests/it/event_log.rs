@@ -1,11 +1,4 @@
 //! Event logs: the real ones of the data folder, hostile ones, and our own read back.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests stop the test where it went wrong"
-)]
 
 mod hostile;
 mod objects;

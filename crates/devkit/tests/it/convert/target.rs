@@ -20,6 +20,13 @@ pub(super) fn id_of_state(file: &Value, name: &str) -> String {
     file["states"][name]["id"].as_str().unwrap().to_owned()
 }
 
+/// Whether a stage of the file holds at a state; a stage that is not there holds nowhere.
+pub(super) fn in_stage(file: &Value, stage: &str, state: &str) -> bool {
+    let when = &file["stages"][stage]["when"];
+    let facts = BTreeMap::new();
+    !when.is_null() && Reader { file, state: Some(state), facts: &facts }.is_true(when)
+}
+
 fn lists(list: &Value, name: &str) -> bool {
     list.as_array().is_some_and(|names| names.iter().any(|each| each == name))
 }

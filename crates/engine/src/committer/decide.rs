@@ -1,0 +1,535 @@
+//! One round of a committer: load what is missing, then decide each command in order on the folded state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use qadiya_domain::case::Case;
+use qadiya_domain::case::refusal::Refusals;
+use qadiya_domain::case::seal::Sealed;
+use qadiya_domain::ids::{DefinitionHash, OfficialId, StreamId};
+use qadiya_domain::name::Name;
+use qadiya_domain::workflow::Definition;
+use qadiya_store::StoreError;
+use qadiya_store::access::{AccessOutcome, AccessRecord};
+use qadiya_store::append::{NewRequest, Settles};
+use qadiya_store::read::{KnownRequest, Loaded, RequestRef};
+use uuid::Uuid;
+
+use super::cache::{Held, HeldEntity};
+use super::capacity::{Capacities, capacities, choose};
+use super::entity::EntityWork;
+use super::queue::{Command, Slot, Work};
+use super::{Committer, Next};
+use crate::authorize::{Sight, appointment_refusal, sight};
+use crate::error::EngineError;
+use crate::law::{self, Opening};
+use crate::reference;
+use crate::registry_write::{Recorded, RegistryError};
+use crate::submit::{Accepted, ActInput, ActorChoice, Answer, AnswerEvent, SubmitError, Target};
+
+/// Under whom the keys of the engine's own acts are kept.
+pub(crate) const SYSTEM_SCOPE: OfficialId = OfficialId(Uuid::nil());
+
+/// What a round has worked out and not yet written.
+#[derive(Default)]
+pub(super) struct Round {
+    pub(super) streams: BTreeMap<StreamId, Working>,
+    pub(super) access: Vec<AccessRecord>,
+    /// One for each slot, in order.
+    pub(super) steps: Vec<Step>,
+    /// Streams of which something waits for the next round: nothing may overtake it.
+    pub(super) deferred: BTreeSet<StreamId>,
+}
+
+/// What is to be written to a stream.
+pub(super) enum Working {
+    Case(Box<CaseWork>),
+    Entity(Box<EntityWork>),
+}
+
+/// What is to be written to a case.
+pub(super) struct CaseWork {
+    pub(super) before: Arc<Case>,
+    pub(super) after: Case,
+    pub(super) definition: Arc<Definition>,
+    pub(super) sealed: Vec<Sealed>,
+    pub(super) request: Option<NewRequest>,
+    pub(super) settles: Option<Settles>,
+    pub(super) opens_under: Option<(Name, DefinitionHash)>,
+    pub(super) principal: Option<OfficialId>,
+    pub(super) at: Timestamp,
+}
+
+/// What became of a slot in a round.
+pub(super) enum Step {
+    /// It is answered once the access record is durable.
+    Answer(Reply),
+    /// It is answered once its events are durable.
+    Written(Written),
+    /// It waits for the next round.
+    Later,
+}
+
+/// An answer without anything written but the access record.
+pub(super) enum Reply {
+    Command(Result<Accepted, SubmitError>),
+    Registry(Result<Recorded, RegistryError>),
+    Access,
+    Damaged(EngineError),
+}
+
+/// An answer that waits for the commit; `first` is the position of its first event among those of its stream.
+pub(super) enum Written {
+    Command { stream: StreamId, first: usize, accepted: Accepted },
+    Registry { stream: StreamId, first: usize, recorded: Recorded },
+}
+
+/// What was read for a round.
+pub(super) struct Known {
+    held: BTreeMap<StreamId, Result<Option<Held>, EngineError>>,
+    requests: Vec<Option<KnownRequest>>,
+    definitions: BTreeMap<DefinitionHash, Result<Arc<Definition>, EngineError>>,
+    active: BTreeMap<Name, Result<Arc<Definition>, EngineError>>,
+}
+
+impl Known {
+    pub(super) fn held(&self, stream: StreamId) -> Result<Option<Held>, EngineError> {
+        self.held.get(&stream).cloned().unwrap_or(Ok(None))
+    }
+}
+
+impl Committer {
+    /// One round: read, decide, write, answer.
+    pub(super) async fn round(&mut self, slots: Vec<Slot>) -> Next {
+        let known = match self.read(&slots).await {
+            Ok(known) => known,
+            Err(error) => {
+                for slot in slots {
+                    slot.work.fail(error.clone());
+                }
+                return Next::Again(Vec::new());
+            }
+        };
+        let mut round = Round::default();
+        for (position, slot) in slots.iter().enumerate() {
+            let step = self.decide(&mut round, &known, position, slot);
+            if let (Step::Later, Some(stream)) = (&step, slot.work.stream()) {
+                round.deferred.insert(stream);
+            }
+            round.steps.push(step);
+        }
+        self.write(slots, round).await
+    }
+
+    /// Reads the streams that are not in the cache, the keys, and the definitions.
+    async fn read(&mut self, slots: &[Slot]) -> Result<Known, StoreError> {
+        let store = Arc::clone(&self.shared.store);
+        let wanted: BTreeSet<StreamId> = slots.iter().filter_map(|slot| slot.work.stream()).collect();
+        let mut held = BTreeMap::new();
+        let mut missing = Vec::new();
+        for stream in wanted {
+            match self.cache.get(stream) {
+                Some(found) => drop(held.insert(stream, Ok(Some(found)))),
+                None => missing.push(stream),
+            }
+        }
+        if !missing.is_empty() {
+            let rows = store.load_many(&missing).await?;
+            for (stream, row) in missing.into_iter().zip(rows) {
+                let found = unfold(stream, row);
+                if let Ok(Some(found)) = &found {
+                    self.cache.put(stream, found.clone());
+                }
+                held.insert(stream, found);
+            }
+        }
+        let mut asked = Vec::new();
+        for (position, slot) in slots.iter().enumerate() {
+            // A stream that does not exist has no keys: they are bound in the transaction that opens it.
+            if let Work::Command(command) = &slot.work
+                && let Some(key) = &command.submission.key
+                && !matches!(held.get(&command.stream), Some(Ok(None)))
+            {
+                let reference =
+                    RequestRef { stream: command.stream, principal: scope(command), key: key.clone() };
+                asked.push((position, reference));
+            }
+        }
+        let mut requests = vec![None; slots.len()];
+        if !asked.is_empty() {
+            let references: Vec<RequestRef> = asked.iter().map(|(_, reference)| reference.clone()).collect();
+            for ((position, _), found) in asked.iter().zip(store.requests(&references).await?) {
+                if let Some(place) = requests.get_mut(*position) {
+                    *place = found;
+                }
+            }
+        }
+        let mut definitions = BTreeMap::new();
+        let mut active = BTreeMap::new();
+        for found in held.values() {
+            if let Ok(Some(Held::Case(case))) = found
+                && let Some(opened) = &case.opened
+                && !definitions.contains_key(&opened.definition)
+            {
+                definitions.insert(opened.definition, self.shared.library.get(opened.definition).await);
+            }
+        }
+        for slot in slots {
+            if let Work::Command(command) = &slot.work
+                && let Target::New { workflow, .. } = &command.submission.target
+                && !active.contains_key(workflow)
+            {
+                active.insert(workflow.clone(), self.shared.library.active(workflow).await);
+            }
+        }
+        Ok(Known { held, requests, definitions, active })
+    }
+
+    fn decide(&self, round: &mut Round, known: &Known, position: usize, slot: &Slot) -> Step {
+        if let Some(stream) = slot.work.stream()
+            && round.deferred.contains(&stream)
+        {
+            return Step::Later;
+        }
+        match &slot.work {
+            Work::Access(access) => {
+                round.access.push(access.record.clone());
+                Step::Answer(Reply::Access)
+            }
+            Work::Registry(registry) => self.decide_registry(round, known, &registry.write),
+            Work::Command(command) => {
+                let bound = known.requests.get(position).and_then(Option::as_ref);
+                self.decide_command(round, known, command, slot.number, bound)
+            }
+        }
+    }
+
+    fn decide_command(
+        &self,
+        round: &mut Round,
+        known: &Known,
+        command: &Command,
+        number: u32,
+        bound: Option<&KnownRequest>,
+    ) -> Step {
+        let submission = &command.submission;
+        let stream = command.stream;
+        // A request key and a lease belong to the first events of their append, so such a command opens one.
+        let busy = round.streams.contains_key(&stream);
+        if busy && (submission.key.is_some() || submission.settles.is_some()) {
+            return Step::Later;
+        }
+        let now = qadiya_domain::moment::micros(submission.at.unwrap_or_else(|| self.shared.clock.now()));
+        let mut audit = Audit { command, stream, now, capacity: None };
+        // Asked before anything is looked up, so that the answer says nothing about any case.
+        if let ActorChoice::ByPrincipal { principal, .. } = &submission.actor
+            && !principal.holds_any(now)
+        {
+            if principal.usable().next().is_some() {
+                return audit.refuse(round, appointment_refusal(principal));
+            }
+            let error = SubmitError::Forbidden("you hold no capacity".to_owned());
+            return audit.answer(round, AccessOutcome::Denied, Vec::new(), Err(error));
+        }
+        let (before, definition) = match case_of(round, known, command) {
+            Ok(found) => found,
+            Err(error) => return Step::Answer(Reply::Damaged(error)),
+        };
+        let Some(definition) = definition else {
+            let missing = match &submission.target {
+                Target::New { workflow, .. } => {
+                    let why = format!("no version of the workflow {workflow} is active");
+                    (AccessOutcome::Refused, SubmitError::Malformed(why))
+                }
+                Target::Case(_) | Target::Named(_) => (AccessOutcome::Absent, SubmitError::NotFound),
+            };
+            return audit.answer(round, missing.0, Vec::new(), Err(missing.1));
+        };
+        if let ActorChoice::ByPrincipal { principal, .. } = &submission.actor
+            && before.opened.is_some()
+            && sight(principal, None, &definition, now) == Sight::Nothing
+        {
+            return audit.answer(round, AccessOutcome::Denied, Vec::new(), Err(SubmitError::NotFound));
+        }
+        if let Some(bound) = bound {
+            let answer = if bound.asked == command.asked {
+                replay(stream, bound, &self.shared)
+            } else {
+                Err(SubmitError::KeyReused)
+            };
+            let outcome = if answer.is_ok() { AccessOutcome::Shown } else { AccessOutcome::Refused };
+            return audit.answer(round, outcome, Vec::new(), answer);
+        }
+        if matches!(submission.target, Target::New { .. }) && before.opened.is_some() {
+            // The stream follows from the key, and the key is not bound to it: it was made for something else.
+            return audit.answer(round, AccessOutcome::Refused, Vec::new(), Err(SubmitError::KeyReused));
+        }
+        if let Some(seen) = submission.seen
+            && seen != before.version
+        {
+            let conflict = SubmitError::Conflict { found: before.version, changed: Vec::new() };
+            return audit.answer(round, AccessOutcome::Refused, Vec::new(), Err(conflict));
+        }
+        let act = match &submission.act {
+            ActInput::Typed(act) => act.clone(),
+            ActInput::Raw(raw) => match law::read_act(&definition, raw) {
+                Ok(act) => act,
+                Err(refusals) => return audit.refuse(round, refusals),
+            },
+        };
+        let actors = match capacities(&submission.actor, &act, &definition, now) {
+            Capacities::Try(actors) => actors,
+            Capacities::Refused(refusals) => return audit.refuse(round, refusals),
+            Capacities::Forbidden(why) => {
+                let unseen = before.opened.is_some()
+                    && matches!(&submission.actor, ActorChoice::ByPrincipal { principal, .. }
+                        if sight(principal, None, &definition, now) == Sight::Nothing);
+                let error = if unseen { SubmitError::NotFound } else { SubmitError::Forbidden(why) };
+                return audit.answer(round, AccessOutcome::Denied, Vec::new(), Err(error));
+            }
+        };
+        let opening = opening(submission, stream, number);
+        let (actor, events) =
+            match choose(&definition, &before, &act, actors, opening.as_ref(), submission, now) {
+                Ok(decided) => decided,
+                Err((actor, refusals)) => {
+                    audit.capacity = actor.map(|actor| actor.role().to_string());
+                    return audit.refuse(round, refusals);
+                }
+            };
+        audit.capacity = Some(actor.role().to_string());
+        let (sealed, after) = match law::seal(&before, events, self.shared.ids.as_ref()) {
+            Ok(done) => done,
+            Err(error) => return Step::Answer(Reply::Damaged(error)),
+        };
+        let answer = match answer(&after, &sealed) {
+            Ok(answer) => answer,
+            Err(error) => return Step::Answer(Reply::Damaged(error)),
+        };
+        let accepted = Accepted {
+            stream,
+            reference: after.opened.as_ref().map(|opened| opened.reference.clone()).unwrap_or_default(),
+            version: after.version,
+            answer: answer.clone(),
+            receipt: None,
+            replayed: false,
+        };
+        let request = submission.key.as_ref().map(|key| NewRequest {
+            principal: scope(command),
+            key: key.clone(),
+            asked: command.asked,
+            answer,
+        });
+        let opens_under = opening.is_some().then(|| (definition.workflow.clone(), definition.hash));
+        let first = match round.streams.get_mut(&stream) {
+            Some(Working::Case(work)) => {
+                let first = work.sealed.len();
+                work.sealed.extend(sealed);
+                work.after = after;
+                work.at = now;
+                first
+            }
+            Some(Working::Entity(_)) => {
+                let detail = "it is a case and another record at once".to_owned();
+                return Step::Answer(Reply::Damaged(EngineError::Integrity { stream, detail }));
+            }
+            None => {
+                let work = CaseWork {
+                    before: Arc::new(before),
+                    after,
+                    definition,
+                    sealed,
+                    request,
+                    settles: submission.settles.clone(),
+                    opens_under,
+                    principal: actor.official(),
+                    at: now,
+                };
+                round.streams.insert(stream, Working::Case(Box::new(work)));
+                0
+            }
+        };
+        round.access.extend(audit.record(AccessOutcome::Acted, Vec::new()));
+        Step::Written(Written::Command { stream, first, accepted })
+    }
+}
+
+/// The case as it stands in this batch, and its definition; no definition where there is no such case.
+fn case_of(
+    round: &Round,
+    known: &Known,
+    command: &Command,
+) -> Result<(Case, Option<Arc<Definition>>), EngineError> {
+    let stream = command.stream;
+    if let Some(Working::Case(work)) = round.streams.get(&stream) {
+        return Ok((work.after.clone(), Some(Arc::clone(&work.definition))));
+    }
+    match known.held(stream)? {
+        Some(Held::Case(case)) => {
+            let opened = case.opened.as_ref().ok_or_else(|| EngineError::Integrity {
+                stream,
+                detail: "its state has no opening".to_owned(),
+            })?;
+            let definition = known.definitions.get(&opened.definition).cloned();
+            let definition = definition.ok_or_else(|| EngineError::Definition {
+                hash: opened.definition,
+                detail: "it was not loaded".to_owned(),
+            })??;
+            Ok((Case::clone(&case), Some(definition)))
+        }
+        Some(Held::Entity(_)) => Ok((Case::unopened(stream), None)),
+        None => match &command.submission.target {
+            Target::New { workflow, .. } => match known.active.get(workflow) {
+                Some(Ok(definition)) => Ok((Case::unopened(stream), Some(Arc::clone(definition)))),
+                Some(Err(EngineError::NotActive(_))) | None => Ok((Case::unopened(stream), None)),
+                Some(Err(error)) => Err(error.clone()),
+            },
+            Target::Case(_) | Target::Named(_) => Ok((Case::unopened(stream), None)),
+        },
+    }
+}
+
+/// What the access log is told about a command.
+struct Audit<'a> {
+    command: &'a Command,
+    stream: StreamId,
+    now: Timestamp,
+    capacity: Option<String>,
+}
+
+impl Audit<'_> {
+    fn record(&self, outcome: AccessOutcome, refusals: Vec<String>) -> Option<AccessRecord> {
+        let context = self.command.submission.access.as_ref()?;
+        let (official, asked) = match &self.command.submission.actor {
+            ActorChoice::ByPrincipal { principal, role } => {
+                (Some(principal.official), role.as_ref().map(ToString::to_string))
+            }
+            ActorChoice::System => (None, Some(Name::system().to_string())),
+        };
+        Some(AccessRecord {
+            id: context.request,
+            at: self.now,
+            official,
+            capacity: self.capacity.clone().or(asked),
+            purpose: context.purpose.clone(),
+            query: context.route.clone(),
+            streams: vec![self.stream],
+            outcome,
+            refusals,
+        })
+    }
+
+    fn answer(
+        &self,
+        round: &mut Round,
+        outcome: AccessOutcome,
+        refusals: Vec<String>,
+        answer: Result<Accepted, SubmitError>,
+    ) -> Step {
+        round.access.extend(self.record(outcome, refusals));
+        Step::Answer(Reply::Command(answer))
+    }
+
+    fn refuse(&self, round: &mut Round, refusals: Refusals) -> Step {
+        let mut codes: Vec<String> = refusals.iter().map(|refusal| refusal.code.to_string()).collect();
+        codes.dedup();
+        self.answer(round, AccessOutcome::Refused, codes, Err(SubmitError::Refused(refusals)))
+    }
+}
+
+/// Under whom the key of a command is kept.
+fn scope(command: &Command) -> OfficialId {
+    match &command.submission.actor {
+        ActorChoice::ByPrincipal { principal, .. } => principal.scope(),
+        ActorChoice::System => SYSTEM_SCOPE,
+    }
+}
+
+/// Reads a stored row.
+fn unfold(stream: StreamId, row: Loaded) -> Result<Option<Held>, EngineError> {
+    let damaged = |detail: String| EngineError::Integrity { stream, detail };
+    match row {
+        Loaded::Absent => Ok(None),
+        Loaded::Case(row) => {
+            let case: Case = qadiya_ledger::canonical::decode(&row.state)
+                .map_err(|error| damaged(format!("its state: {error}")))?;
+            if (case.id, case.version, case.head) != (stream, row.version, row.head) {
+                return Err(damaged(format!(
+                    "its row is at version {} and its state at version {}",
+                    row.version, case.version
+                )));
+            }
+            Ok(Some(Held::Case(Arc::new(case))))
+        }
+        Loaded::Entity(row) => {
+            let entity = qadiya_domain::registry::Entity::from_bytes(row.kind, &row.state)
+                .map_err(|error| damaged(error.to_string()))?;
+            let held = HeldEntity {
+                kind: row.kind,
+                parent: row.parent,
+                version: row.version,
+                head: row.head,
+                entity,
+            };
+            Ok(Some(Held::Entity(Arc::new(held))))
+        }
+    }
+}
+
+/// The answer that is stored with the key.
+fn answer(after: &Case, sealed: &[Sealed]) -> Result<Vec<u8>, EngineError> {
+    let damaged = |detail: String| EngineError::Integrity { stream: after.id, detail };
+    let opened = after.opened.as_ref().ok_or_else(|| damaged("nothing has opened it".to_owned()))?;
+    let answer = Answer {
+        stream: after.id,
+        reference: opened.reference.clone(),
+        version: after.version,
+        stage: after.stage.clone(),
+        state: after.main.clone(),
+        events: sealed
+            .iter()
+            .map(|sealed| AnswerEvent {
+                seq: sealed.event.seq,
+                kind: sealed.event.kind.to_string(),
+                hash: sealed.hash,
+            })
+            .collect(),
+    };
+    qadiya_ledger::canonical::encode(&answer).map_err(|error| damaged(error.to_string()))
+}
+
+/// The answer of a request that was accepted before, with its receipt made again.
+fn replay(stream: StreamId, bound: &KnownRequest, shared: &crate::Shared) -> Result<Accepted, SubmitError> {
+    let damaged = |detail: String| SubmitError::Integrity(EngineError::Integrity { stream, detail });
+    let answer: Answer = qadiya_ledger::canonical::decode(&bound.answer)
+        .map_err(|error| damaged(format!("a stored answer: {error}")))?;
+    let receipt = match &bound.seal {
+        Some((seal, leaf)) => Some(
+            super::settle::receipt_again(shared, seal, *leaf)
+                .map_err(|detail| damaged(format!("a receipt: {detail}")))?,
+        ),
+        None => None,
+    };
+    Ok(Accepted {
+        stream,
+        reference: answer.reference,
+        version: answer.version,
+        answer: bound.answer.clone(),
+        receipt,
+        replayed: true,
+    })
+}
+
+/// The opening of a new case.
+fn opening(submission: &crate::submit::Submission, stream: StreamId, number: u32) -> Option<Opening> {
+    match &submission.target {
+        Target::New { workflow: _, alias, group, person } => Some(Opening {
+            reference: reference::of(stream, number),
+            alias: alias.clone(),
+            group: *group,
+            person: *person,
+        }),
+        Target::Case(_) | Target::Named(_) => None,
+    }
+}

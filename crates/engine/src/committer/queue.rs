@@ -1,0 +1,113 @@
+//! What waits for a committer, and how each piece of work is answered.
+
+use qadiya_domain::ids::StreamId;
+use qadiya_ledger::Hash;
+use qadiya_store::StoreError;
+use qadiya_store::access::AccessRecord;
+use tokio::sync::oneshot;
+
+use crate::error::EngineError;
+use crate::registry_write::{Recorded, RegistryError, RegistryWrite};
+use crate::submit::{Accepted, Submission, SubmitError};
+
+/// Work for a committer.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A command on a case.
+    Command(Box<Command>),
+    /// A write to another stream.
+    Registry(Box<Registry>),
+    /// An access record.
+    Access(Box<Access>),
+}
+
+/// A command, with the stream it goes to.
+#[derive(Debug)]
+pub(crate) struct Command {
+    pub(crate) submission: Submission,
+    pub(crate) stream: StreamId,
+    /// What was asked, as it is bound to the key.
+    pub(crate) asked: Hash,
+    pub(crate) reply: oneshot::Sender<Result<Accepted, SubmitError>>,
+}
+
+/// A write to a stream that is not a case.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    pub(crate) write: RegistryWrite,
+    pub(crate) reply: oneshot::Sender<Result<Recorded, RegistryError>>,
+}
+
+/// An access record that must be durable before an answer is given.
+#[derive(Debug)]
+pub(crate) struct Access {
+    pub(crate) record: AccessRecord,
+    pub(crate) reply: oneshot::Sender<Result<(), EngineError>>,
+}
+
+/// Work in a batch.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) work: Work,
+    /// How often it lost or was rolled back.
+    pub(crate) tries: u32,
+    /// How many case numbers were taken already.
+    pub(crate) number: u32,
+}
+
+impl Slot {
+    pub(crate) fn new(work: Work) -> Self {
+        Self { work, tries: 0, number: 0 }
+    }
+}
+
+impl Work {
+    /// The stream it changes, if any.
+    pub(crate) fn stream(&self) -> Option<StreamId> {
+        match self {
+            Self::Command(command) => Some(command.stream),
+            Self::Registry(registry) => Some(registry.write.stream),
+            Self::Access(_) => None,
+        }
+    }
+
+    /// Answers that the store failed. Who asked may be gone; then nobody needs the answer.
+    pub(crate) fn fail(self, error: StoreError) {
+        match self {
+            Self::Command(command) => drop(command.reply.send(Err(SubmitError::Store(error)))),
+            Self::Registry(registry) => drop(registry.reply.send(Err(RegistryError::Store(error)))),
+            Self::Access(access) => drop(access.reply.send(Err(EngineError::Store(error)))),
+        }
+    }
+
+    /// Answers that something stored is damaged.
+    pub(crate) fn damaged(self, error: EngineError) {
+        match self {
+            Self::Command(command) => drop(command.reply.send(Err(error.into()))),
+            Self::Registry(registry) => drop(registry.reply.send(Err(error.into()))),
+            Self::Access(access) => drop(access.reply.send(Err(error))),
+        }
+    }
+
+    /// Answers that nothing is taken any more.
+    pub(crate) fn stop(self) {
+        self.damaged(EngineError::Stopped);
+    }
+}
+
+impl From<EngineError> for RegistryError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => Self::Store(error),
+            EngineError::Busy | EngineError::Stopped => Self::Busy,
+            EngineError::Randomness(_)
+            | EngineError::Broken(_)
+            | EngineError::Origin { .. }
+            | EngineError::OtherLog { .. }
+            | EngineError::Definition { .. }
+            | EngineError::NotActive(_)
+            | EngineError::Integrity { .. }
+            | EngineError::Log(_) => Self::Integrity(error),
+        }
+    }
+}

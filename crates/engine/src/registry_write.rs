@@ -1,0 +1,210 @@
+//! Writing to streams that are not cases: officials, persons, manifests, definitions, the installation. They go through
+//! the same committers as commands, so they share batches, seals and the log.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use qadiya_domain::actor::Actor;
+use qadiya_domain::ids::{Seq, StreamId, StreamKind};
+use qadiya_domain::registry::{Deed, Entity};
+use qadiya_ledger::Hash;
+use qadiya_ledger::receipt::Receipt;
+use qadiya_store::StoreError;
+use qadiya_store::append::Lookup;
+use qadiya_store::read::Loaded;
+use tokio::sync::oneshot;
+
+use crate::Engine;
+use crate::committer::queue::{Registry, Work};
+use crate::error::EngineError;
+
+/// Says what deeds follow on the state of a stream, or why none may. It is asked again when the stream has moved.
+pub type Decide = Arc<dyn Fn(&Entity) -> Result<Vec<Deed>, String> + Send + Sync>;
+
+/// What is to be written to one stream.
+#[derive(Clone)]
+pub struct RegistryWrite {
+    /// The stream.
+    pub stream: StreamId,
+    /// What it is about.
+    pub kind: StreamKind,
+    /// The stream it belongs to (a person: its manifest), set when it is opened.
+    pub parent: Option<StreamId>,
+    /// Who.
+    pub actor: Actor,
+    /// What follows. No deeds: nothing is written, and that is a success.
+    pub decide: Decide,
+    /// Keys by which the stream is found from now on.
+    pub lookups: Vec<Lookup>,
+    /// Keys that lead to it no more.
+    pub forgets: Vec<Lookup>,
+    /// Folded spellings and birth year of a person, to be kept beside its state; `None` leaves them.
+    pub agreement: Option<BTreeMap<String, String>>,
+    /// The instant of a virtual clock; `None`: the engine's clock.
+    pub at: Option<Timestamp>,
+}
+
+impl fmt::Debug for RegistryWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryWrite")
+            .field("stream", &self.stream)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RegistryWrite {
+    /// A write that does nothing yet.
+    pub fn new(stream: StreamId, kind: StreamKind, actor: Actor) -> Self {
+        Self {
+            stream,
+            kind,
+            parent: None,
+            actor,
+            decide: Arc::new(|_| Ok(Vec::new())),
+            lookups: Vec::new(),
+            forgets: Vec::new(),
+            agreement: None,
+            at: None,
+        }
+    }
+
+    /// With these deeds, whatever the state.
+    #[must_use]
+    pub fn doing(self, deeds: Vec<Deed>) -> Self {
+        self.deciding(move |_| Ok(deeds.clone()))
+    }
+
+    /// With the deeds that follow on the state.
+    #[must_use]
+    pub fn deciding(
+        mut self,
+        decide: impl Fn(&Entity) -> Result<Vec<Deed>, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.decide = Arc::new(decide);
+        self
+    }
+
+    /// With a key by which the stream is found.
+    #[must_use]
+    pub fn found_by(mut self, space: &str, key: impl Into<String>) -> Self {
+        self.lookups.push(Lookup { space: space.to_owned(), key: key.into() });
+        self
+    }
+}
+
+/// A write that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its version now.
+    pub version: Seq,
+    /// The hash of its last event.
+    pub head: Hash,
+    /// Its state now.
+    pub entity: Entity,
+    /// The signed word for the first event; `None` when nothing was written.
+    pub receipt: Option<Receipt>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RegistryError {
+    /// What was asked does not follow on the state of the stream.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// A key leads to another stream already.
+    #[error("the {} {:?} belongs to another record", .0.space, .0.key)]
+    KeyTaken(Lookup),
+    /// The stream changed under every try.
+    #[error("the record changed under every try; look at it again")]
+    Conflict,
+    /// The queue is full.
+    #[error("the engine is busy; try again in a moment")]
+    Busy,
+    /// The store cannot take it now.
+    #[error("the store failed")]
+    Store(#[source] StoreError),
+    /// Something stored is damaged.
+    #[error("the record cannot be worked on")]
+    Integrity(#[source] EngineError),
+}
+
+/// A stream that is not a case, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntity {
+    /// The stream.
+    pub stream: StreamId,
+    /// What it is about.
+    pub kind: StreamKind,
+    /// Its version.
+    pub version: Seq,
+    /// Its state.
+    pub entity: Entity,
+}
+
+impl Engine {
+    /// A stream that is not a case; `None` when there is none.
+    pub async fn entity(&self, stream: StreamId) -> Result<Option<StoredEntity>, EngineError> {
+        let found = self.on_store(move |store| async move { store.load_many(&[stream]).await }).await?;
+        match found.into_iter().next() {
+            Some(Loaded::Entity(row)) => {
+                let entity = Entity::from_bytes(row.kind, &row.state)
+                    .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
+                Ok(Some(StoredEntity { stream, kind: row.kind, version: row.version, entity }))
+            }
+            Some(Loaded::Case(_) | Loaded::Absent) | None => Ok(None),
+        }
+    }
+
+    /// Writes to one stream that is not a case, and answers once it is durable.
+    ///
+    /// # Errors
+    /// [`RegistryError::Refused`] with the words of [`RegistryWrite::decide`]; otherwise what the store or another
+    /// writer did.
+    pub async fn record(&self, write: RegistryWrite) -> Result<Recorded, RegistryError> {
+        let (reply, answer) = oneshot::channel();
+        let stream = write.stream;
+        let work = Work::Registry(Box::new(Registry { write, reply }));
+        self.committers.give(stream, work).map_err(EngineError::from)?;
+        answer.await.unwrap_or(Err(RegistryError::Busy))
+    }
+
+    /// Writes to many streams, all in flight together; the answers come in the order of the writes.
+    pub async fn record_many(&self, writes: Vec<RegistryWrite>) -> Vec<Result<Recorded, RegistryError>> {
+        let tasks: Vec<_> = writes
+            .into_iter()
+            .map(|write| {
+                let engine = self.clone();
+                self.shared.tracker.spawn(async move { engine.record(write).await })
+            })
+            .collect();
+        let mut answers = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            answers.push(task.await.unwrap_or(Err(RegistryError::Busy)));
+        }
+        answers
+    }
+
+    /// Makes the installation known to its own log, once: the name of the log, its key, and whether only synthetic
+    /// people live here.
+    pub async fn install(&self, synthetic: bool) -> Result<(), RegistryError> {
+        let mark = if synthetic { "true" } else { "false" };
+        self.on_store(move |store| async move { store.put_setting(crate::library::SYNTHETIC, mark).await })
+            .await?;
+        let deed = Deed::Installed {
+            origin: self.origin().to_string(),
+            key: self.public_key().to_string(),
+            synthetic,
+        };
+        let stream = StreamId(crate::ids::derived(&["system"]));
+        let write = RegistryWrite::new(stream, StreamKind::System, Actor::System).deciding(move |entity| {
+            let known = entity.installation().is_some_and(|held| !held.origin.is_empty());
+            Ok(if known { Vec::new() } else { vec![deed.clone()] })
+        });
+        self.record(write).await.map(drop)
+    }
+}

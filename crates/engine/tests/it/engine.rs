@@ -1,0 +1,8 @@
+//! The engine on the store in memory, with faults in front of it.
+
+mod access;
+mod committer;
+mod faulty;
+mod fixtures;
+mod log;
+mod rights;

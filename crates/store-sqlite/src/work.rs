@@ -1,0 +1,546 @@
+//! Leases, jobs, operations, health. The clock of leases is SQLite's own, in whole milliseconds; it stands still within
+//! a statement.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use qadiya_domain::ids::{JobId, OfficialId, StreamId};
+use qadiya_store::append::NewJob;
+use qadiya_store::error::StoreError;
+use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, WorkStore};
+use serde::Serialize;
+use sqlx::{Connection as _, SqliteConnection};
+use uuid::Uuid;
+
+use crate::errors::Fault;
+use crate::open::{Done, SqliteStore, faults};
+use crate::rows::{Reading, blob, json, key_of, micros, signed, span};
+
+/// A job as JSON for `json_each`.
+#[derive(Serialize)]
+pub(crate) struct JobText<'a> {
+    i: String,
+    s: String,
+    n: u64,
+    name: &'a str,
+    q: &'a str,
+    payload: String,
+    p: Option<String>,
+    at: i64,
+}
+
+impl<'a> JobText<'a> {
+    pub(crate) fn of(stream: StreamId, job: &'a NewJob) -> Self {
+        Self {
+            i: hex::encode(job.id.0.as_bytes()),
+            s: hex::encode(stream.0.as_bytes()),
+            n: job.seq,
+            name: &job.name,
+            q: &job.queue,
+            payload: hex::encode(&job.payload),
+            p: job.principal.map(|principal| hex::encode(principal.0.as_bytes())),
+            at: micros(job.run_at),
+        }
+    }
+}
+
+/// Queues jobs; those whose id is known are left as they are.
+pub(crate) async fn queue(connection: &mut SqliteConnection, jobs: &str) -> Result<(), Fault> {
+    sqlx::query!(
+        "INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, fault, incident, owner,
+                          epoch, until)
+         SELECT unhex(value ->> 'i'), unhex(value ->> 's'), value ->> 'n', value ->> 'name', value ->> 'q',
+                unhex(value ->> 'payload'), unhex(value ->> 'p'), 0, value ->> 'at', NULL, 0, NULL, 0, 0
+         FROM json_each($1) WHERE true ORDER BY key ON CONFLICT DO NOTHING",
+        jobs
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What a settled try leaves in its row.
+struct Left {
+    run_at: Option<i64>,
+    fault: Option<String>,
+    untried: i64,
+    incident: i64,
+}
+
+#[async_trait]
+impl WorkStore for SqliteStore {
+    async fn claim_clocks(
+        &self,
+        now: Timestamp,
+        owner: Uuid,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<DueClock>, StoreError> {
+        let (now, owner, lease, limit) = (micros(now), blob(owner), span(lease), i64::from(limit));
+        self.write("claiming clocks", move |connection| {
+            Box::pin(async move {
+                let rows = sqlx::query!(
+                    r#"UPDATE deadline SET owner = $1, epoch = epoch + 1,
+                              until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $2
+                       WHERE (stream, key) IN (
+                         SELECT stream, key FROM deadline
+                         WHERE next <= $3 AND until <= CAST(unixepoch('subsec') * 1000000 AS INTEGER)
+                         ORDER BY next, stream, key LIMIT $4)
+                       RETURNING stream AS "stream!: Vec<u8>", key AS "key!: String", step AS "step!: i64",
+                                 next AS "next!: i64", epoch AS "epoch!: i64""#,
+                    owner,
+                    lease,
+                    now,
+                    limit
+                )
+                .fetch_all(connection)
+                .await?;
+                let mut claimed = Vec::new();
+                for row in rows {
+                    let key = format!("{}/{}", key_of(&row.stream), row.key);
+                    let read = Reading { table: "deadline", row: &key };
+                    claimed.push(DueClock {
+                        stream: StreamId(read.id("stream", &row.stream)?),
+                        step: read.number("step", row.step)?,
+                        due: read.instant("next", row.next)?,
+                        epoch: read.number("epoch", row.epoch)?,
+                        key: row.key,
+                    });
+                }
+                // RETURNING has no order of its own.
+                claimed.sort_by(|a, b| (a.due, a.stream, &a.key).cmp(&(b.due, b.stream, &b.key)));
+                Ok(claimed)
+            })
+        })
+        .await
+    }
+
+    async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError> {
+        let (stream, key, epoch) = (blob(stream.0), key.to_owned(), signed(epoch));
+        self.write("giving a clock back", move |connection| {
+            Box::pin(async move {
+                let given = sqlx::query!(
+                    "UPDATE deadline SET owner = NULL, until = 0 WHERE stream = $1 AND key = $2 AND epoch = $3",
+                    stream,
+                    key,
+                    epoch
+                )
+                .execute(connection)
+                .await?;
+                Ok(given.rows_affected() > 0)
+            })
+        })
+        .await
+    }
+
+    async fn claim_jobs(
+        &self,
+        now: Timestamp,
+        queues: &[String],
+        owner: Uuid,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<DueJob>, StoreError> {
+        let (now, owner, lease, limit) = (micros(now), blob(owner), span(lease), i64::from(limit));
+        let queues = json(queues)?;
+        self.write("claiming jobs", move |connection| {
+            Box::pin(async move {
+                let rows = sqlx::query!(
+                    r#"UPDATE job SET owner = $1, epoch = epoch + 1, attempt = attempt + 1,
+                              until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $2
+                       WHERE id IN (
+                         SELECT id FROM job
+                         WHERE incident = 0 AND run_at <= $3
+                           AND until <= CAST(unixepoch('subsec') * 1000000 AS INTEGER)
+                           AND queue IN (SELECT value FROM json_each($4))
+                         ORDER BY run_at, id LIMIT $5)
+                       RETURNING id AS "id!: Vec<u8>", stream AS "stream!: Vec<u8>", seq AS "seq!: i64",
+                                 name AS "name!: String", queue AS "queue!: String", payload AS "payload!: Vec<u8>",
+                                 principal AS "principal?: Vec<u8>", attempt AS "attempt!: i64",
+                                 run_at AS "run_at!: i64", epoch AS "epoch!: i64""#,
+                    owner,
+                    lease,
+                    now,
+                    queues,
+                    limit
+                )
+                .fetch_all(connection)
+                .await?;
+                let mut claimed = Vec::new();
+                for row in rows {
+                    let key = key_of(&row.id);
+                    let read = Reading { table: "job", row: &key };
+                    let job = DueJob {
+                        id: JobId(read.id("id", &row.id)?),
+                        stream: StreamId(read.id("stream", &row.stream)?),
+                        seq: read.number("seq", row.seq)?,
+                        principal: read.id_if("principal", row.principal.as_deref())?.map(OfficialId),
+                        attempt: read.number("attempt", row.attempt)?,
+                        epoch: read.number("epoch", row.epoch)?,
+                        name: row.name,
+                        queue: row.queue,
+                        payload: row.payload,
+                    };
+                    claimed.push((row.run_at, job));
+                }
+                // RETURNING has no order of its own.
+                claimed.sort_by_key(|(run_at, job)| (*run_at, job.id));
+                Ok(claimed.into_iter().map(|(_, job)| job).collect())
+            })
+        })
+        .await
+    }
+
+    async fn extend_job(&self, id: JobId, epoch: u64, lease: Duration) -> Result<bool, StoreError> {
+        let (id, epoch, lease) = (blob(id.0), signed(epoch), span(lease));
+        self.write("extending a lease", move |connection| {
+            Box::pin(async move {
+                let extended = sqlx::query!(
+                    "UPDATE job SET until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $3
+                     WHERE id = $1 AND epoch = $2 AND incident = 0",
+                    id,
+                    epoch,
+                    lease
+                )
+                .execute(connection)
+                .await?;
+                Ok(extended.rows_affected() > 0)
+            })
+        })
+        .await
+    }
+
+    async fn settle_job(&self, id: JobId, epoch: u64, how: &Settle) -> Result<bool, StoreError> {
+        let (id, epoch) = (blob(id.0), signed(epoch));
+        let left = match how {
+            Settle::Done => None,
+            Settle::Again { run_at, fault } => Some(Left {
+                run_at: Some(micros(*run_at)),
+                fault: Some(fault.clone()),
+                untried: 0,
+                incident: 0,
+            }),
+            Settle::HandBack => Some(Left { run_at: None, fault: None, untried: 1, incident: 0 }),
+            Settle::Incident { fault } => {
+                Some(Left { run_at: None, fault: Some(fault.clone()), untried: 0, incident: 1 })
+            }
+        };
+        let settled = self
+            .write("settling a job", move |connection| {
+                Box::pin(async move {
+                    let settled = match left {
+                        None => {
+                            sqlx::query!(
+                                "DELETE FROM job WHERE id = $1 AND epoch = $2 AND incident = 0",
+                                id,
+                                epoch
+                            )
+                            .execute(connection)
+                            .await?
+                        }
+                        Some(left) => {
+                            sqlx::query!(
+                                "UPDATE job SET owner = NULL, until = 0, run_at = coalesce($3, run_at),
+                                        fault = coalesce($4, fault), attempt = max(attempt - $5, 0), incident = $6
+                                 WHERE id = $1 AND epoch = $2 AND incident = 0",
+                                id,
+                                epoch,
+                                left.run_at,
+                                left.fault,
+                                left.untried,
+                                left.incident
+                            )
+                            .execute(connection)
+                            .await?
+                        }
+                    };
+                    Ok(settled.rows_affected() > 0)
+                })
+            })
+            .await?;
+        self.0.wake.all();
+        Ok(settled)
+    }
+
+    async fn queue_jobs(&self, stream: StreamId, jobs: &[NewJob]) -> Result<(), StoreError> {
+        let jobs: Vec<JobText<'_>> = jobs.iter().map(|job| JobText::of(stream, job)).collect();
+        let jobs = json(&jobs)?;
+        self.write("queueing jobs", move |connection| {
+            Box::pin(async move { queue(connection, &jobs).await })
+        })
+        .await?;
+        self.0.wake.all();
+        Ok(())
+    }
+
+    async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError> {
+        let (id, run_at) = (blob(id.0), micros(run_at));
+        let retried = self
+            .write("retrying an incident", move |connection| {
+                Box::pin(async move {
+                    let retried = sqlx::query!(
+                        "UPDATE job SET incident = 0, attempt = 0, run_at = $2 WHERE id = $1 AND incident = 1",
+                        id,
+                        run_at
+                    )
+                    .execute(connection)
+                    .await?;
+                    Ok(retried.rows_affected() > 0)
+                })
+            })
+            .await?;
+        self.0.wake.all();
+        Ok(retried)
+    }
+
+    async fn jobs(
+        &self,
+        incidents: bool,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobRow>, StoreError> {
+        // Every id is greater than no bytes at all.
+        let after = after.map(|after| blob(after.0)).unwrap_or_default();
+        let limit = i64::from(limit);
+        self.read("listing jobs", move |connection| {
+            Box::pin(async move {
+                struct Columns {
+                    id: Vec<u8>,
+                    stream: Vec<u8>,
+                    name: String,
+                    queue: String,
+                    attempt: i64,
+                    run_at: i64,
+                    fault: Option<String>,
+                    incident: i64,
+                }
+                let rows = if incidents {
+                    sqlx::query_as!(
+                        Columns,
+                        "SELECT id, stream, name, queue, attempt, run_at, fault, incident FROM job
+                         WHERE incident = 1 AND id > $1 ORDER BY id LIMIT $2",
+                        after,
+                        limit
+                    )
+                    .fetch_all(connection)
+                    .await?
+                } else {
+                    sqlx::query_as!(
+                        Columns,
+                        "SELECT id, stream, name, queue, attempt, run_at, fault, incident FROM job
+                         WHERE id > $1 ORDER BY id LIMIT $2",
+                        after,
+                        limit
+                    )
+                    .fetch_all(connection)
+                    .await?
+                };
+                let mut jobs = Vec::new();
+                for row in rows {
+                    let key = key_of(&row.id);
+                    let read = Reading { table: "job", row: &key };
+                    jobs.push(JobRow {
+                        id: JobId(read.id("id", &row.id)?),
+                        stream: StreamId(read.id("stream", &row.stream)?),
+                        attempt: read.number("attempt", row.attempt)?,
+                        run_at: read.instant("run_at", row.run_at)?,
+                        incident: read.flag("incident", row.incident)?,
+                        name: row.name,
+                        queue: row.queue,
+                        fault: row.fault,
+                    });
+                }
+                Ok(jobs)
+            })
+        })
+        .await
+    }
+
+    async fn heartbeat(&self, worker: Uuid) -> Result<(), StoreError> {
+        let worker = blob(worker);
+        self.write("saying that a worker lives", move |connection| {
+            Box::pin(async move {
+                sqlx::query!(
+                    "INSERT INTO worker (id, seen) VALUES ($1, CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+                     ON CONFLICT (id) DO UPDATE SET seen = excluded.seen",
+                    worker
+                )
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn sweep(&self, silent: Duration) -> Result<u64, StoreError> {
+        let silent = span(silent);
+        let freed = self
+            .transaction("sweeping dead workers", move |connection| {
+                Box::pin(async move {
+                    let dead = sqlx::query_scalar!(
+                        r#"DELETE FROM worker WHERE seen + $1 < CAST(unixepoch('subsec') * 1000000 AS INTEGER)
+                           RETURNING hex(id) AS "id!: String""#,
+                        silent
+                    )
+                    .fetch_all(&mut *connection)
+                    .await?;
+                    if dead.is_empty() {
+                        return Ok(Done::Undo(0));
+                    }
+                    let dead = json(&dead)?;
+                    let clocks = sqlx::query!(
+                        "UPDATE deadline SET owner = NULL, until = 0
+                         WHERE until > CAST(unixepoch('subsec') * 1000000 AS INTEGER)
+                           AND owner IN (SELECT unhex(value) FROM json_each($1))",
+                        dead
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    let jobs = sqlx::query!(
+                        "UPDATE job SET owner = NULL, until = 0
+                         WHERE until > CAST(unixepoch('subsec') * 1000000 AS INTEGER)
+                           AND owner IN (SELECT unhex(value) FROM json_each($1))",
+                        dead
+                    )
+                    .execute(&mut *connection)
+                    .await?;
+                    Ok(Done::Keep(clocks.rows_affected() + jobs.rows_affected()))
+                })
+            })
+            .await?;
+        self.0.wake.all();
+        Ok(freed)
+    }
+
+    async fn wait_for_work(&self, at_most: Duration) {
+        self.0.wake.wait(at_most).await;
+    }
+
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+        let jobs = json(&[JobText::of(StreamId(operation.id), job)])?;
+        let operation = operation.clone();
+        self.transaction("starting an operation", move |connection| {
+            Box::pin(async move {
+                let (id, principal) = (blob(operation.id), blob(operation.principal.0));
+                let (percent, created, updated) =
+                    (i64::from(operation.percent), micros(operation.created), micros(operation.updated));
+                sqlx::query!(
+                    "INSERT INTO operation (id, principal, kind, request, percent, result, created, updated)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+                    id,
+                    principal,
+                    operation.kind,
+                    operation.request,
+                    percent,
+                    operation.result,
+                    created,
+                    updated
+                )
+                .execute(&mut *connection)
+                .await?;
+                queue(connection, &jobs).await?;
+                Ok(Done::Keep(()))
+            })
+        })
+        .await?;
+        self.0.wake.all();
+        Ok(())
+    }
+
+    async fn update_operation(
+        &self,
+        id: Uuid,
+        percent: u8,
+        result: Option<&[u8]>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (id, percent, result, at) =
+            (blob(id), i64::from(percent), result.map(<[u8]>::to_vec), micros(at));
+        self.write("updating an operation", move |connection| {
+            Box::pin(async move {
+                sqlx::query!(
+                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4 WHERE id = $1",
+                    id,
+                    percent,
+                    result,
+                    at
+                )
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn operation(&self, id: Uuid) -> Result<Option<Operation>, StoreError> {
+        self.read("reading an operation", move |connection| {
+            Box::pin(async move {
+                let key = blob(id);
+                let row = sqlx::query!(
+                    "SELECT principal, kind, request, percent, result, created, updated FROM operation WHERE id = $1",
+                    key
+                )
+                .fetch_optional(connection)
+                .await?;
+                let Some(row) = row else { return Ok(None) };
+                let read = Reading { table: "operation", row: &id };
+                Ok(Some(Operation {
+                    id,
+                    principal: OfficialId(read.id("principal", &row.principal)?),
+                    kind: row.kind,
+                    request: row.request,
+                    percent: read.number("percent", row.percent)?,
+                    result: row.result,
+                    created: read.instant("created", row.created)?,
+                    updated: read.instant("updated", row.updated)?,
+                }))
+            })
+        })
+        .await
+    }
+
+    async fn health(&self, now: Timestamp) -> Result<Health, StoreError> {
+        let now = micros(now);
+        let mut health = self
+            .read("looking at the store's health", move |connection| {
+                Box::pin(async move {
+                    let mut snapshot = connection.begin().await?;
+                    let faults = faults(&mut snapshot).await?;
+                    let row = sqlx::query!(
+                        r#"SELECT sqlite_version() AS "version!: String",
+                             CAST(unixepoch('subsec') * 1000000 AS INTEGER) AS "clock!: i64",
+                             (SELECT max(seen) FROM worker) AS "seen?: i64",
+                             (SELECT count(*) FROM deadline WHERE next <= $1
+                                AND until <= CAST(unixepoch('subsec') * 1000000 AS INTEGER)) AS "overdue!: i64",
+                             (SELECT count(*) FROM job WHERE incident = 0) AS "jobs!: i64",
+                             (SELECT count(*) FROM job WHERE incident = 1) AS "incidents!: i64",
+                             (SELECT count(*) FROM log_pending) AS "pending!: i64",
+                             (SELECT coalesce(max(idx) + 1, 0) FROM log_entry) AS "entries!: i64""#,
+                        now
+                    )
+                    .fetch_one(&mut *snapshot)
+                    .await?;
+                    snapshot.rollback().await?;
+                    let read = Reading { table: "worker", row: &"the latest" };
+                    let counted = Reading { table: "(counts)", row: &"health" };
+                    Ok(Health {
+                        database: format!("SQLite {}", row.version),
+                        clock: read.instant("(clock)", row.clock)?,
+                        last_heartbeat: read.instant_if("seen", row.seen)?,
+                        overdue: counted.number("overdue", row.overdue)?,
+                        jobs: counted.number("jobs", row.jobs)?,
+                        incidents: counted.number("incidents", row.incidents)?,
+                        pending: counted.number("pending", row.pending)?,
+                        entries: counted.number("entries", row.entries)?,
+                        faults,
+                    })
+                })
+            })
+            .await?;
+        health.faults.extend(self.disk_fault());
+        Ok(health)
+    }
+}

@@ -1,0 +1,243 @@
+//! Workflow files: publishing, activating, reading.
+
+use axum::extract::State;
+use axum::response::Response;
+use qadiya_domain::ids::DefinitionHash;
+use qadiya_domain::name::Name;
+use qadiya_engine::query::WorkflowVersion;
+use qadiya_ledger::Hash;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::answer;
+use crate::app::App;
+use crate::auth::Asker;
+use crate::extract::{Body, Params, PathParts};
+use crate::json::{Fields, step};
+use crate::problem::{Code, FieldFault, FindingWire, Problem, ReadProblems, WriteProblems};
+use crate::wire::{at, text};
+
+/// A workflow file to publish, with the calendars it names.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PublishInput {
+    /// The text of the file.
+    #[schema(min_length = 1)]
+    pub file: String,
+    /// The texts of the calendars it names, by name.
+    #[schema(nullable = false)]
+    pub calendars: Option<std::collections::BTreeMap<String, String>>,
+}
+
+/// A published file.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Published)]
+pub struct PublishedWire {
+    /// The workflow.
+    pub workflow: String,
+    /// Its version.
+    pub version: u32,
+    /// The hash of the definition.
+    pub definition: String,
+    /// Whether it may run real cases; otherwise it is a trial.
+    pub proved: bool,
+    /// What the checks found.
+    pub findings: Vec<FindingWire>,
+}
+
+/// Published versions of all workflows.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Workflows {
+    /// By workflow and version.
+    pub items: Vec<WorkflowVersionWire>,
+}
+
+/// A published version.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WorkflowVersion)]
+pub struct WorkflowVersionWire {
+    /// The workflow.
+    pub workflow: String,
+    /// Its version.
+    pub version: u32,
+    /// The hash of the definition.
+    pub definition: String,
+    /// Whether it may run real cases.
+    pub proved: bool,
+    /// Whether new cases are opened under it.
+    pub active: bool,
+    /// When it was stored.
+    #[schema(format = DateTime)]
+    pub stored: String,
+}
+
+/// A workflow as people may read it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Workflow {
+    /// The workflow.
+    pub workflow: String,
+    /// As people read it.
+    pub title: String,
+    /// The active version.
+    pub version: u32,
+    /// The hash of the active definition.
+    pub definition: String,
+    /// Whether it may run real cases.
+    pub proved: bool,
+    /// Public stages in order.
+    pub stages: Vec<String>,
+    /// Capacities.
+    pub roles: Vec<String>,
+    /// Commands.
+    pub commands: Vec<String>,
+    /// What the checks found.
+    pub findings: Vec<FindingWire>,
+    /// The file itself.
+    pub file: String,
+}
+
+/// Which version becomes the active one.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActivateInput {
+    /// The hash of the definition.
+    #[schema(min_length = 64, max_length = 64, pattern = "^[0-9a-f]{64}$")]
+    pub definition: String,
+}
+
+/// The active version.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Activated {
+    /// The workflow.
+    pub workflow: String,
+    /// The hash of the definition that new cases are opened under.
+    pub definition: String,
+}
+
+impl From<WorkflowVersion> for WorkflowVersionWire {
+    fn from(version: WorkflowVersion) -> Self {
+        Self {
+            workflow: text(version.workflow),
+            version: version.version,
+            definition: text(version.hash),
+            proved: version.proved,
+            active: version.active,
+            stored: at(version.stored),
+        }
+    }
+}
+
+/// Lists published versions.
+#[utoipa::path(
+    get, path = "/workflows", tag = "workflows", operation_id = "list_workflows",
+    responses((status = 200, description = "Published versions.", body = Workflows), ReadProblems),
+)]
+pub async fn list(State(app): State<App>, _asker: Asker, params: Params) -> Result<Response, Problem> {
+    params.end()?;
+    let versions = app.engine.workflows().await?;
+    Ok(answer::ok(Workflows { items: versions.into_iter().map(WorkflowVersionWire::from).collect() }))
+}
+
+/// Reads the active version of a workflow, with its file.
+#[utoipa::path(
+    get, path = "/workflows/{name}", tag = "workflows", operation_id = "read_workflow",
+    params(("name" = String, Path, description = "The workflow", min_length = 1, max_length = 200)),
+    responses((status = 200, description = "The active version.", body = Workflow), ReadProblems),
+)]
+pub async fn show(
+    State(app): State<App>,
+    _asker: Asker,
+    path: PathParts,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.end()?;
+    let name = path.name("name")?;
+    let (definition, file) = app.engine.active_file(&name).await?;
+    Ok(answer::ok(Workflow {
+        workflow: text(&definition.workflow),
+        title: definition.title.clone(),
+        version: definition.version,
+        definition: text(definition.hash),
+        proved: definition.is_proved(),
+        stages: definition.stages.iter().map(|stage| text(&stage.name)).collect(),
+        roles: definition.roles.iter().map(|role| text(&role.name)).collect(),
+        commands: definition.commands.iter().map(|command| text(&command.name)).collect(),
+        findings: definition.findings.iter().map(FindingWire::from).collect(),
+        file: String::from_utf8_lossy(&file).into_owned(),
+    }))
+}
+
+/// Checks a workflow file and stores it. What the checks found is in the answer; a file with open findings is a trial.
+/// Publishing the same file again changes nothing.
+#[utoipa::path(
+    post, path = "/workflows", tag = "workflows", operation_id = "publish_workflow",
+    request_body = PublishInput,
+    responses((status = 200, description = "Stored.", body = PublishedWire), WriteProblems),
+)]
+pub async fn publish(State(app): State<App>, asker: Asker, Body(body): Body) -> Result<Response, Problem> {
+    let by = asker.administrator(&app)?;
+    let mut fields = Fields::of(body, "")?;
+    // A file is longer than a field, and has lines: it is taken as it came.
+    let file = match fields.raw("file") {
+        Some(qadiya_ledger::Value::Text(file)) => Some(file),
+        Some(_) => fields.fault("file", "expected a text"),
+        None => fields.fault("file", "is missing"),
+    };
+    let calendars = fields.raw("calendars");
+    let file = fields.end(file)?;
+    let calendars = calendars.as_ref().map_or_else(|| Ok(Vec::new()), read_calendars)?;
+    let published = app.engine.publish(&by, file.as_bytes(), &calendars).await?;
+    Ok(answer::ok(PublishedWire {
+        workflow: text(published.workflow),
+        version: published.version,
+        definition: text(published.hash),
+        proved: published.proved,
+        findings: published.findings.iter().map(FindingWire::from).collect(),
+    }))
+}
+
+fn read_calendars(value: &qadiya_ledger::Value) -> Result<Vec<(Name, Vec<u8>)>, Problem> {
+    let Some(members) = value.as_map() else {
+        return Err(Problem::field(Code::Field, "/calendars", "expected an object of texts"));
+    };
+    let mut calendars = Vec::new();
+    let mut faults = Vec::new();
+    for (name, text) in members {
+        match (Name::new(name), text.as_text()) {
+            (Ok(name), Some(text)) => calendars.push((name, text.as_bytes().to_vec())),
+            _ => faults.push(FieldFault {
+                field: step("/calendars", name),
+                message: "expected the name of a calendar and its text".to_owned(),
+                nearest: None,
+            }),
+        }
+    }
+    if faults.is_empty() { Ok(calendars) } else { Err(Problem::new(Code::Field).with_fields(faults)) }
+}
+
+/// Makes a published version the active one: new cases are opened under it, running ones keep theirs.
+#[utoipa::path(
+    post, path = "/workflows/{name}/activate", tag = "workflows", operation_id = "activate_workflow",
+    params(("name" = String, Path, description = "The workflow", min_length = 1, max_length = 200)),
+    request_body = ActivateInput,
+    responses((status = 200, description = "Active.", body = Activated), WriteProblems),
+)]
+pub async fn activate(
+    State(app): State<App>,
+    asker: Asker,
+    path: PathParts,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let by = asker.administrator(&app)?;
+    let name = path.name("name")?;
+    let mut fields = Fields::of(body, "")?;
+    let hash = fields.text("definition");
+    let hash = match fields.need("definition", hash).map(|hash| hash.parse::<Hash>()) {
+        Some(Ok(hash)) => Some(DefinitionHash(hash)),
+        Some(Err(_)) => fields.fault("definition", "expected 64 lower-case hexadecimal digits"),
+        None => None,
+    };
+    let hash = fields.end(hash)?;
+    app.engine.activate(&by, &name, hash).await?;
+    Ok(answer::ok(Activated { workflow: text(name), definition: text(hash) }))
+}

@@ -1,0 +1,213 @@
+//! What the engine answers instead of the thing asked for, as problems. The cause goes to the log, not to the client.
+
+use qadiya_engine::error::EngineError;
+use qadiya_engine::intake::{CloseError, ImportError, RefusedRowsError};
+use qadiya_engine::library::{ActivateError, PublishError};
+use qadiya_engine::manifest_file::FileRefusal;
+use qadiya_engine::officials::OfficialError;
+use qadiya_engine::operations::OperationError;
+use qadiya_engine::query::QueryError;
+use qadiya_engine::registry_write::RegistryError;
+use qadiya_engine::submit::SubmitError;
+
+use crate::problem::{Code, FindingWire, Problem};
+
+/// Logs the chain of causes once, here, where it is handled, and answers the code.
+fn hidden(code: Code, error: &(dyn std::error::Error + 'static)) -> Problem {
+    let mut chain = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        chain.push_str(": ");
+        chain.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    if code == Code::Internal {
+        tracing::error!(error = chain, "a request failed");
+    } else {
+        tracing::warn!(error = chain, "a request could not be served");
+    }
+    Problem::new(code)
+}
+
+/// Full disks are named, everything else of the store is "unavailable".
+fn store(error: &(dyn std::error::Error + 'static)) -> Problem {
+    let full = error.to_string().contains("the disk is full");
+    hidden(if full { Code::StorageFull } else { Code::Unavailable }, error)
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match &error {
+            QueryError::NotFound => Self::new(Code::NotFound),
+            QueryError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why.clone()),
+            QueryError::Malformed(why) => Self::new(Code::Parameter).with_detail(why.clone()),
+            QueryError::Unavailable(cause) => store(cause),
+            QueryError::Busy => Self::new(Code::Busy),
+            QueryError::Integrity(_) => hidden(Code::Internal, &error),
+            QueryError::Refused(refusals) => Self::refused(refusals),
+        }
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        match &error {
+            SubmitError::Refused(refusals) => Self::refused(refusals),
+            SubmitError::Conflict { found, changed } => {
+                let changed = changed.iter().map(|event| format!("{}: {}", event.seq, event.kind)).collect();
+                Self::new(Code::Conflict).with_found(*found, changed)
+            }
+            SubmitError::KeyReused => Self::new(Code::KeyReused),
+            SubmitError::NotFound => Self::new(Code::NotFound),
+            SubmitError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why.clone()),
+            SubmitError::Malformed(why) => Self::new(Code::Field).with_detail(why.clone()),
+            SubmitError::AliasTaken(_) => {
+                Self::new(Code::Conflict).with_detail("another case is known under this alias")
+            }
+            SubmitError::LeaseLost => Self::new(Code::Conflict),
+            SubmitError::Busy | SubmitError::Stopped => Self::new(Code::Busy),
+            SubmitError::Store(cause) => store(cause),
+            SubmitError::Integrity(_) => hidden(Code::Internal, &error),
+        }
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match &error {
+            EngineError::Store(cause) => store(cause),
+            EngineError::NotActive(_) => Self::new(Code::NotFound),
+            EngineError::Busy | EngineError::Stopped => Self::new(Code::Busy),
+            EngineError::Randomness(_)
+            | EngineError::Origin { .. }
+            | EngineError::OtherLog { .. }
+            | EngineError::Definition { .. }
+            | EngineError::Integrity { .. }
+            | EngineError::Broken(_)
+            | EngineError::Log(_) => hidden(Code::Internal, &error),
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        match &error {
+            RegistryError::Refused(why) => Self::new(Code::Refused).with_detail(why.clone()),
+            RegistryError::KeyTaken(_) => Self::new(Code::Conflict),
+            RegistryError::Conflict => Self::new(Code::Conflict),
+            RegistryError::Busy => Self::new(Code::Busy),
+            RegistryError::Store(cause) => store(cause),
+            RegistryError::Integrity(_) => hidden(Code::Internal, &error),
+        }
+    }
+}
+
+impl From<OfficialError> for Problem {
+    fn from(error: OfficialError) -> Self {
+        match error {
+            OfficialError::Nameless => Self::field(Code::Field, "/name", "is empty"),
+            OfficialError::Backwards => Self::field(Code::Field, "/until", "is not after the beginning"),
+            OfficialError::Unknown(_) => Self::new(Code::NotFound),
+            OfficialError::Registry(error) => error.into(),
+            OfficialError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<PublishError> for Problem {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Faults(findings) => {
+                Self::new(Code::Definition).with_findings(findings.iter().map(FindingWire::from).collect())
+            }
+            PublishError::Calendar { name, detail } => {
+                Self::new(Code::Definition).with_detail(format!("the calendar {name}: {detail}"))
+            }
+            PublishError::VersionTaken { workflow, version } => {
+                Self::new(Code::Conflict).with_detail(format!(
+                    "version {version} of {workflow} was published with other contents; raise the version"
+                ))
+            }
+            PublishError::Registry(error) => error.into(),
+            PublishError::Store(error) => store(&error),
+        }
+    }
+}
+
+impl From<ActivateError> for Problem {
+    fn from(error: ActivateError) -> Self {
+        match error {
+            ActivateError::Unknown { .. } => Self::new(Code::NotFound),
+            ActivateError::Trial(hash) => Self::new(Code::Refused).with_detail(format!(
+                "the definition {hash} is not proved: it may run synthetic cases only, and this installation holds real ones"
+            )),
+            ActivateError::Registry(error) => error.into(),
+            ActivateError::Store(error) => store(&error),
+        }
+    }
+}
+
+impl From<OperationError> for Problem {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::NotFound => Self::new(Code::NotFound),
+            OperationError::RightsEnded => {
+                Self::new(Code::Forbidden).with_detail("the rights this operation was begun with have ended")
+            }
+            OperationError::Store(error) => store(&error),
+            OperationError::Engine(error) => error.into(),
+            damaged @ OperationError::Damaged { .. } => hidden(Code::Internal, &damaged),
+        }
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Read(_) => Self::new(Code::ManifestFile).with_detail("the file could not be read"),
+            // The line itself may be a person's: the header is what is missing.
+            ImportError::File(FileRefusal::NoHeader { .. }) => Self::new(Code::ManifestFile).with_detail(
+                "the first line names no column of a manifest, separated by comma, semicolon or tab",
+            ),
+            ImportError::File(refusal) => Self::new(Code::ManifestFile).with_detail(refusal.to_string()),
+            ImportError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why),
+            workflow @ ImportError::Workflow { .. } => {
+                Self::new(Code::Refused).with_detail(workflow.to_string())
+            }
+            ImportError::Submit { record, source } => Self::from(source).with_detail(format!(
+                "record {record} could not be written; send the same file again, it goes on there"
+            )),
+            ImportError::Registry { source, .. } => Self::from(source)
+                .with_detail("the list could not be written; send the same file again, it goes on there"),
+            name @ ImportError::Name(_) => hidden(Code::Internal, &name),
+            ImportError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<CloseError> for Problem {
+    fn from(error: CloseError) -> Self {
+        match error {
+            CloseError::Unknown => Self::new(Code::NotFound),
+            CloseError::NotImported | CloseError::Open(_) => {
+                Self::new(Code::Refused).with_detail(error.to_string())
+            }
+            CloseError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why),
+            CloseError::Registry(error) => error.into(),
+            CloseError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<RefusedRowsError> for Problem {
+    fn from(error: RefusedRowsError) -> Self {
+        match error {
+            RefusedRowsError::Unknown => Self::new(Code::NotFound),
+            RefusedRowsError::Forbidden(why) => Self::new(Code::Forbidden).with_detail(why),
+            RefusedRowsError::Engine(error) => error.into(),
+            output @ (RefusedRowsError::Write(_) | RefusedRowsError::Output(_)) => {
+                hidden(Code::Internal, &output)
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Jobs: claimed, tried, settled. A job result that moves a case goes through the one door with the job's lease
+//! attached; one that moves none is settled in the queue. The last failed try becomes an incident, never silence.
+
+mod call;
+pub mod notice;
+mod operation;
+
+use std::time::Duration;
+
+use qadiya_engine::Engine;
+use qadiya_store::work::{DueJob, Settle};
+use uuid::Uuid;
+
+use crate::error::{WorkerError, store};
+use crate::run::WorkerSettings;
+
+/// The queue of work asked for with 202.
+pub const OPERATIONS: &str = "operations";
+
+/// How a try ended, for the queue.
+pub(crate) enum Ended {
+    /// The engine has settled the row together with the case.
+    WithCase,
+    /// The row is to be settled alone.
+    Alone(Settle),
+}
+
+/// Claims jobs of the queues this worker serves.
+pub(crate) async fn claim(
+    engine: &Engine,
+    owner: Uuid,
+    settings: &WorkerSettings,
+    limit: u32,
+) -> Result<Vec<DueJob>, WorkerError> {
+    let now = engine.clock().now();
+    let queues = settings.queues();
+    engine
+        .store()
+        .claim_jobs(now, &queues, owner, settings.lease, limit)
+        .await
+        .map_err(store("claim due jobs"))
+}
+
+/// Tries one job while its lease is kept alive.
+pub(crate) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &DueJob) {
+    let work = attempt(engine, settings, job);
+    let beat = keep_alive(engine, job, settings.lease);
+    let ended = tokio::select! {
+        ended = work => ended,
+        () = beat => {
+            // The lease is lost: another worker has the job, and the epoch keeps this one from writing.
+            tracing::warn!(job.id = %job.id, job.name, "the lease of a job was lost");
+            return;
+        }
+    };
+    if let Ended::Alone(how) = ended {
+        match engine.store().settle_job(job.id, job.epoch, &how).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(job.id = %job.id, job.name, "a job was settled by another worker"),
+            Err(fault) => {
+                tracing::warn!(job.id = %job.id, job.name, %fault, "a job could not be settled; its lease runs out")
+            }
+        }
+    }
+}
+
+async fn attempt(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> Ended {
+    if job.queue == OPERATIONS {
+        operation::perform(engine, job).await
+    } else if job.queue == qadiya_engine::NOTICE_QUEUE {
+        notice::perform(engine, settings, job).await
+    } else {
+        call::perform(engine, settings, job).await
+    }
+}
+
+/// Lengthens the lease at a third of it, for as long as the work runs; returns when the lease is lost.
+async fn keep_alive(engine: &Engine, job: &DueJob, lease: Duration) {
+    let third = (lease / 3).max(Duration::from_millis(1));
+    loop {
+        tokio::time::sleep(third).await;
+        match engine.store().extend_job(job.id, job.epoch, lease).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(fault) => {
+                tracing::warn!(job.id = %job.id, %fault, "the lease of a job could not be lengthened")
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Jobs of workflow files that call somebody outside.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use qadiya_domain::case::Act;
+use qadiya_domain::case::act::JobReport;
+use qadiya_domain::name::Name;
+use qadiya_domain::value::Value;
+use qadiya_domain::workflow::Definition;
+use qadiya_domain::workflow::model::Job;
+use qadiya_engine::Engine;
+use qadiya_engine::submit::{ActInput, ActorChoice, Submission, SubmitError, Target};
+use qadiya_store::append::Settles;
+use qadiya_store::read::{CaseRow, Loaded};
+use qadiya_store::work::{DueJob, Settle};
+
+use super::Ended;
+use crate::channels::{Delivery, Message};
+use crate::retry::{FIRST_WAIT, Retry};
+use crate::run::WorkerSettings;
+
+pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> Ended {
+    let prepared = match prepare(engine, settings, job).await {
+        Ok(prepared) => prepared,
+        Err(fault) => return later(engine, job, PREPARE, fault),
+    };
+    match prepared.channel.deliver(&job.id.to_string(), &prepared.message(job), prepared.within).await {
+        Delivery::Done(reply) => {
+            let report = JobReport::Done { code: reply.code, fields: reply.fields };
+            report_to_case(engine, job, &prepared, report, None).await
+        }
+        Delivery::Failed(fault) => match prepared.retry.next(job.attempt, job.id.0, engine.clock().now()) {
+            Some(run_at) => Ended::Alone(Settle::Again { run_at, fault }),
+            None => {
+                let report = JobReport::Failed { attempts: job.attempt, fault: fault.clone() };
+                report_to_case(engine, job, &prepared, report, Some(fault)).await
+            }
+        },
+    }
+}
+
+/// What could not even be prepared (the store is away, a channel is not configured) is tried again without end, since
+/// nothing was sent and nobody outside is to blame; health shows how long the queue is.
+const PREPARE: Retry =
+    Retry { times: u32::MAX, first_wait: FIRST_WAIT, doubles_to: FIRST_WAIT.saturating_mul(20) };
+
+fn later(engine: &Engine, job: &DueJob, retry: Retry, fault: String) -> Ended {
+    Ended::Alone(match retry.next(job.attempt, job.id.0, engine.clock().now()) {
+        Some(run_at) => Settle::Again { run_at, fault },
+        None => Settle::Incident { fault },
+    })
+}
+
+struct Prepared<'a> {
+    name: Name,
+    channel: &'a crate::channels::Channel,
+    within: Duration,
+    retry: Retry,
+    reference: String,
+    facts: BTreeMap<String, serde_json::Value>,
+}
+
+impl Prepared<'_> {
+    fn message(&self, job: &DueJob) -> Message<'_> {
+        Message { id: job.id.to_string(), case: &self.reference, job: &self.name, facts: self.facts.clone() }
+    }
+}
+
+async fn prepare<'a>(
+    engine: &Engine,
+    settings: &'a WorkerSettings,
+    job: &DueJob,
+) -> Result<Prepared<'a>, String> {
+    let loaded = engine.store().load_many(&[job.stream]).await.map_err(|_| "store-unavailable".to_owned())?;
+    let Some(Loaded::Case(row)) = loaded.into_iter().next() else {
+        return Err("no-such-case".to_owned());
+    };
+    let definition = engine.definition(row.definition).await.map_err(|_| "no-definition".to_owned())?;
+    let declared = definition.jobs.get(&job.name).ok_or("no-such-job")?;
+    let call = declared.call.as_ref().ok_or("no-call")?;
+    let channel = settings.channels.get(&call.channel).ok_or("channel-not-configured")?;
+    Ok(Prepared {
+        name: declared.name.clone(),
+        channel,
+        within: elapsed(&declared.attempt_limit),
+        retry: Retry {
+            times: declared.retry_times,
+            first_wait: declared.first_wait.as_ref().map_or(FIRST_WAIT, elapsed),
+            doubles_to: declared.doubles_to.as_ref().map_or(FIRST_WAIT.saturating_mul(20), elapsed),
+        },
+        reference: row.reference.clone(),
+        facts: open_facts(&definition, declared, &row)?,
+    })
+}
+
+/// The facts under `sends` that stand open in the case. Protected ones never leave by this door.
+fn open_facts(
+    definition: &Definition,
+    job: &Job,
+    row: &CaseRow,
+) -> Result<BTreeMap<String, serde_json::Value>, String> {
+    let case: qadiya_domain::case::Case =
+        serde_json::from_slice(&row.state).map_err(|_| "unreadable-case".to_owned())?;
+    let sends = job.call.iter().flat_map(|call| &call.sends);
+    let open = sends.filter(|name| definition.facts.get(name).is_some_and(|fact| !fact.is_protected()));
+    Ok(open
+        .filter_map(|name| {
+            case.facts.get(name).and_then(|given| given.value()).map(|value| (name.to_string(), plain(value)))
+        })
+        .collect())
+}
+
+fn plain(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Flag(flag) => (*flag).into(),
+        Value::Choice(name) => name.as_str().into(),
+        Value::Number(number) => (*number).into(),
+        Value::Date(date) => date.to_string().into(),
+        Value::Instant(at) => qadiya_domain::moment::text(*at).into(),
+        Value::Place(text) | Value::Reference(text) => text.as_str().into(),
+        Value::Official(official) => official.to_string().into(),
+        Value::Range(range) => {
+            let text = qadiya_domain::moment::text;
+            serde_json::json!({"from": text(range.from), "until": text(range.until)})
+        }
+        Value::Money(money) => serde_json::json!({"minor": money.minor, "currency": money.currency}),
+        // Text and persons are protected whatever their class says.
+        Value::Text(_) | Value::Person(_) => serde_json::Value::Null,
+    }
+}
+
+/// Spans of jobs are elapsed time; civil days count as 24 hours here, since no legal limit hangs on them.
+fn elapsed(span: &qadiya_domain::calendar::Span) -> Duration {
+    use qadiya_domain::calendar::Unit;
+    let seconds: u64 = match span.unit {
+        Unit::Seconds => 1,
+        Unit::Minutes => 60,
+        Unit::Hours => 3_600,
+        Unit::Days | Unit::WorkingDays => 86_400,
+        Unit::Weeks => 604_800,
+        Unit::Months => 2_592_000,
+        Unit::Years => 31_536_000,
+    };
+    Duration::from_secs(seconds.saturating_mul(u64::from(span.count)))
+}
+
+async fn report_to_case(
+    engine: &Engine,
+    job: &DueJob,
+    prepared: &Prepared<'_>,
+    report: JobReport,
+    incident: Option<String>,
+) -> Ended {
+    let act = ActInput::Typed(Act::ReportJob { queued: job.seq, job: prepared.name.clone(), report });
+    let submission = Submission {
+        key: Some(format!("job/{}", job.id)),
+        settles: Some(Settles::Job { id: job.id, epoch: job.epoch, incident: incident.clone() }),
+        ..Submission::new(ActorChoice::System, Target::Case(job.stream), act)
+    };
+    match engine.submit(submission).await {
+        Ok(_) | Err(SubmitError::LeaseLost) => Ended::WithCase,
+        // The case no longer waits for this job: nothing is left to move, and the queue must not keep the row.
+        Err(SubmitError::Refused(refusals)) => {
+            tracing::info!(case.id = %job.stream, job.name, %refusals, "a job came back to a case that no longer waits for it");
+            Ended::Alone(match incident {
+                Some(fault) => Settle::Incident { fault },
+                None => Settle::Done,
+            })
+        }
+        Err(fault) => {
+            tracing::warn!(case.id = %job.stream, job.name, %fault, "the answer of a job could not be written");
+            later(engine, job, PREPARE, "answer-not-written".to_owned())
+        }
+    }
+}
