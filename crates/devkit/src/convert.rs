@@ -136,8 +136,12 @@ pub fn from_machine(json: &str) -> Result<Converted, ConvertError> {
 /// # Errors
 /// As [`from_ccd`] and [`from_machine`].
 pub fn from_json(json: &str) -> Result<Converted, ConvertError> {
-    let shape: Result<BTreeMap<String, serde::de::IgnoredAny>, ConvertError> = read("a definition", json);
-    if shape?.contains_key("transitions") { from_machine(json) } else { from_ccd(json) }
+    #[derive(serde::Deserialize)]
+    struct Shape {
+        transitions: Option<serde::de::IgnoredAny>,
+    }
+    let shape: Shape = read("a definition", json)?;
+    if shape.transitions.is_some() { from_machine(json) } else { from_ccd(json) }
 }
 
 /// Reads JSON of a shape; a byte order mark before it is no fault.

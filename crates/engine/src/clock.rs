@@ -54,3 +54,27 @@ impl Clock for ManualClock {
         Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
     }
 }
+
+/// A clock that runs at the pace of another one, from an instant of its own: the demo goes on in the time in which its
+/// officials have acted.
+#[derive(Debug)]
+pub struct ShiftedClock<C> {
+    pace: C,
+    began: Timestamp,
+    from: Timestamp,
+}
+
+impl<C: Clock> ShiftedClock<C> {
+    /// A clock that shows `from` now.
+    pub fn new(pace: C, from: Timestamp) -> Self {
+        let began = pace.now();
+        Self { pace, began, from }
+    }
+}
+
+impl<C: Clock> Clock for ShiftedClock<C> {
+    fn now(&self) -> Timestamp {
+        let passed = self.pace.now().duration_since(self.began);
+        moment::micros(self.from.checked_add(passed).unwrap_or(self.from))
+    }
+}

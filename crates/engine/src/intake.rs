@@ -30,6 +30,7 @@ use qadiya_domain::name::{BadName, Name};
 use qadiya_domain::registry::Deed;
 use qadiya_ledger::Hash;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::Engine;
 use crate::committer::SYSTEM_SCOPE;
@@ -37,7 +38,7 @@ use crate::error::EngineError;
 use crate::ids::derived;
 use crate::manifest_file::{self, FileRefusal};
 use crate::registry_write::{RegistryError, RegistryWrite};
-use crate::submit::{ActorChoice, SubmitError};
+use crate::submit::{AccessContext, ActorChoice, SubmitError};
 pub use desk::{CloseError, ManifestView, RefusedRowsError};
 use judge::Holder;
 pub use report::{FindingLine, ImportReport, RecordLine};
@@ -64,6 +65,9 @@ pub struct ImportOptions {
     pub today: Date,
     /// The workflow of the cases.
     pub workflow: Name,
+    /// What the access log records: an import shows whose serial is known, and in which case. `None`: an import by the
+    /// operator at the machine.
+    pub access: Option<AccessContext>,
 }
 
 impl ImportOptions {
@@ -72,7 +76,7 @@ impl ImportOptions {
     /// # Errors
     /// Never: the name is one.
     pub fn dry_run(today: Date) -> Result<Self, BadName> {
-        Ok(Self { dry_run: true, today, workflow: Name::new(DETAINEE_CASE)? })
+        Ok(Self { dry_run: true, today, workflow: Name::new(DETAINEE_CASE)?, access: None })
     }
 
     /// The same, and written.
@@ -139,6 +143,9 @@ struct Import<'a> {
     manifest: StreamId,
     options: &'a ImportOptions,
     intake_record: Name,
+    /// The id of the first access record.
+    request: Uuid,
+    chunks: u64,
     /// How often each record stood in the file so far: 36 bytes for each record.
     twins: HashMap<[u8; 32], u32>,
     /// Who holds which serial, from this chunk; of a dry run, from the whole file.
@@ -177,6 +184,10 @@ impl Engine {
             ActorChoice::System => SYSTEM_SCOPE,
         };
         let manifest = manifest_stream(&file);
+        let request = match &options.access {
+            Some(context) => context.request,
+            None => self.ids().id(self.clock().now()).map_err(EngineError::from)?,
+        };
         let mut import = Import {
             engine: self,
             by,
@@ -186,6 +197,8 @@ impl Engine {
             manifest,
             options,
             intake_record,
+            request,
+            chunks: 0,
             twins: HashMap::new(),
             holders: HashMap::new(),
             rows: HashSet::new(),
@@ -295,7 +308,7 @@ fn fingerprint(bytes: &mut (impl Read + Seek)) -> Result<(Hash, u64), std::io::E
         };
         let part = block.get(..read).unwrap_or_default();
         digest.update(part);
-        let ends = part.iter().filter(|byte| **byte == b'\n').count();
+        let ends = part.split(|byte| *byte == b'\n').skip(1).count();
         lines = lines.saturating_add(u64::try_from(ends).unwrap_or(u64::MAX));
     }
     bytes.rewind()?;

@@ -13,6 +13,7 @@ pub mod clock;
 mod committer;
 pub mod error;
 pub mod event_log;
+pub mod export;
 pub mod ids;
 pub mod intake;
 mod law;

@@ -244,12 +244,12 @@ fn begin<'a>(log: &'a EventLog, definition: &Definition) -> Vec<Running<'a>> {
 
 /// What a trace says, under which definition: by it a case is known when the log comes again.
 fn digest(trace: &Trace, definition: &Definition) -> Hash {
-    let mut text = format!("qadiya/replay/v1\n{}\n{}:{}", definition.hash, trace.id.len(), trace.id);
-    for event in &trace.events {
+    let mut lines = vec![format!("qadiya/replay/v1\n{}\n{}:{}", definition.hash, trace.id.len(), trace.id)];
+    lines.extend(trace.events.iter().map(|event| {
         let at = event.at.map(qadiya_domain::moment::text).unwrap_or_default();
-        text.push_str(&format!("\n{}:{} {at}", event.activity.len(), event.activity));
-    }
-    Hash::of(text.as_bytes())
+        format!("{}:{} {at}", event.activity.len(), event.activity)
+    }));
+    Hash::of(lines.join("\n").as_bytes())
 }
 
 impl Running<'_> {

@@ -54,7 +54,7 @@ pub(crate) fn meaning(during: &'static str, error: &sqlx::Error) -> StoreError {
             table: "(the table read)",
             column: "(the column named)",
             row: during.to_owned(),
-            detail: format!("column {index} cannot be read as its type"),
+            detail: format!("column {index} of the answer, counted from 0, cannot be read as its type"),
         },
         other => StoreError::Other { during, detail: other.to_string() },
     }
@@ -65,9 +65,9 @@ fn by_code(during: &'static str, error: &dyn DatabaseError) -> StoreError {
     by_number(during, code, error.message())
 }
 
-/// SQLITE_IOERR_SHMSIZE: the shared index of the log cannot grow. Nothing durable lies in it, and what stops it from
+/// `SQLITE_IOERR_SHMSIZE`: the shared index of the log cannot grow. Nothing durable lies in it, and what stops it from
 /// growing is a full disk.
-const IOERR_SHMSIZE: i32 = 10 | (19 << 8);
+const IOERR_SHMSIZE: i32 = 4874;
 
 /// By extended result code (sqlite.org/rescode.html); the low byte is the primary code.
 fn by_number(during: &'static str, code: i32, message: &str) -> StoreError {

@@ -138,7 +138,11 @@ impl SqliteStore {
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
-                .after_release(|connection, _| Box::pin(is_clean(connection)))
+                // A connection comes back without a transaction, or not at all: closing it rolls back what was open.
+                .after_release(|connection, _| {
+                    let clean = !connection.is_in_transaction();
+                    Box::pin(async move { Ok(clean) })
+                })
                 .connect_lazy_with(connect_options(options).read_only(read_only))
         };
         Ok(Self(Arc::new(Shared {
@@ -208,7 +212,7 @@ impl SqliteStore {
         let percent = disk.f_bavail.saturating_mul(100).checked_div(disk.f_blocks)?;
         (percent < LEAST_FREE_PERCENT).then(|| {
             format!(
-                "the disk of {} is {percent} % free; free space or move the database",
+                "the disk of {} is {percent}% free; free space or move the database",
                 self.0.path.display()
             )
         })
@@ -244,11 +248,6 @@ pub(crate) fn joined<T>(
     ended.unwrap_or_else(|_| {
         Err(StoreError::Unknown { during, detail: "the task that did the work broke off".to_owned() })
     })
-}
-
-/// A connection comes back to the pool without a transaction, or not at all: closing it rolls back what was left open.
-async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    Ok(!connection.is_in_transaction())
 }
 
 /// What every connection is set to.
@@ -356,7 +355,7 @@ pub(crate) fn refuse_network(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The kind of the network file system that a folder lies on, from the text of `/proc/self/mountinfo`
-/// (proc_pid_mountinfo(5): mount point in the fifth field, kind after the lone hyphen).
+/// (`proc_pid_mountinfo(5)`: mount point in the fifth field, kind after the lone hyphen).
 fn network_mount(mounts: &str, folder: &Path) -> Option<String> {
     let mut best: Option<(usize, String)> = None;
     for line in mounts.lines() {

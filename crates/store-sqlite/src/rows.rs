@@ -18,7 +18,7 @@ pub(crate) fn micros(at: Timestamp) -> i64 {
 }
 
 /// The longest lease, so that the end of a lease stays an instant.
-const LONGEST: Duration = Duration::from_secs(3_600 * 24 * 365 * 100);
+const LONGEST: Duration = Duration::from_hours(24 * 365 * 100);
 
 /// A span in microseconds.
 pub(crate) fn span(span: Duration) -> i64 {

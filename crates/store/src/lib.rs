@@ -1,5 +1,7 @@
 //! The port: what the program asks of durable storage, in whole transactions, and the conformance suite that says what
-//! the answers mean. This crate knows no database.
+//! the answers mean.
+//!
+//! What this crate must not know: a database, SQL, rules of a court, who may do what.
 //!
 //! A store never decides and never reads a business clock. Every method is one whole transaction; no transaction object
 //! crosses the port. Futures of a store are never cancelled half-way: callers run them in tasks of their own

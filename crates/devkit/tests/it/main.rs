@@ -5,6 +5,7 @@
 mod architecture;
 mod convert;
 mod postgres;
+mod searched;
 mod tidy;
 
 use std::path::Path;

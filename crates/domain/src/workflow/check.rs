@@ -17,7 +17,7 @@ use crate::workflow::read::finding;
 /// Runs every check, adds what it finds to [`Definition::findings`], marks accepted warnings and sorts by place.
 pub fn check(definition: &mut Definition) {
     let mut findings = without_search(definition);
-    findings.extend(search::findings(definition));
+    findings.extend(search::findings(definition, search::LIMIT));
     accept(definition, &mut findings);
     findings.sort();
     findings.dedup();

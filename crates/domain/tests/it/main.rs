@@ -11,4 +11,5 @@ mod guards;
 mod language;
 mod pictures;
 mod schema;
+mod searches;
 mod test_files;

@@ -82,7 +82,7 @@ impl Import<'_> {
     pub(super) fn setting_aside(&self, record: &Judged, conflict: bool) -> Result<Submission, BadName> {
         let target = Target::New {
             workflow: self.intake_record.clone(),
-            alias: Some(self.aside_alias(record)),
+            alias: Some(aside_alias(record)),
             group: Some(self.manifest),
             person: None,
         };
@@ -114,12 +114,6 @@ impl Import<'_> {
             perform.answers.insert(Name::new("conflict")?, Given::Is(Value::Flag(true)));
         }
         Ok(self.submission(target, perform, aside_key(record)))
-    }
-
-    /// By this name the record is known when somebody else sends it again.
-    pub(super) fn aside_alias(&self, record: &Judged) -> String {
-        let row: String = record.key.chars().take(32).collect();
-        format!("row-{row}-{}", record.twin)
     }
 
     fn submission(&self, target: Target, perform: Perform, key: String) -> Submission {
@@ -179,6 +173,12 @@ impl Import<'_> {
 /// The key under which a record is put aside: one for each of several records with the same cells.
 pub(super) fn aside_key(record: &Judged) -> String {
     format!("import/{}/{}", record.key, record.twin)
+}
+
+/// By this name the record is known when somebody else sends it again.
+fn aside_alias(record: &Judged) -> String {
+    let row: String = record.key.chars().take(32).collect();
+    format!("row-{row}-{}", record.twin)
 }
 
 /// Where a claim comes from: batch and record.

@@ -48,8 +48,8 @@ pub(super) enum Plan {
     Attach { case: StreamId, person: PersonId },
     /// It is there already.
     Known { case: StreamId },
-    /// It is put aside.
-    Aside { conflict: bool },
+    /// It is put aside; in dispute with the case that holds its serial.
+    Aside { dispute: Option<StreamId> },
 }
 
 impl Judged {
@@ -91,7 +91,7 @@ impl Import<'_> {
         let twin = *twins;
         *twins = twins.saturating_add(1);
         let key = self.engine.row_key(checked.batch_id.as_deref().unwrap_or_default(), &digest);
-        Judged { raw, checked, key, twin, plan: Plan::Aside { conflict: false } }
+        Judged { raw, checked, key, twin, plan: Plan::Aside { dispute: None } }
     }
 
     /// Asks the store once for all serials and records of a chunk.
@@ -194,7 +194,7 @@ impl Import<'_> {
                 let (number, line) = (record.raw.record, record.raw.line);
                 let finding = holder_finding(number, line, serial, &holder.called, &differences);
                 record.checked.findings.push(finding);
-                record.plan = Plan::Aside { conflict: true };
+                record.plan = Plan::Aside { dispute: Some(holder.case) };
             }
         }
     }

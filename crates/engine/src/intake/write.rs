@@ -1,9 +1,10 @@
 //! Writing a chunk: cases first, then persons.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use qadiya_domain::ids::StreamId;
 use qadiya_domain::manifest::{RawRecord, Row, Verdict};
+use qadiya_store::access::{AccessOutcome, AccessRecord};
 use qadiya_store::read::Loaded;
 
 use super::acts::aside_key;
@@ -11,6 +12,7 @@ use super::judge::{Judged, Plan};
 use super::report::{FindingLine, RecordLine};
 use super::{Import, ImportError};
 use crate::Engine;
+use crate::ids::derived;
 use crate::submit::{Accepted, Submission, SubmitError};
 
 /// What became of the records of a chunk, by their place in it.
@@ -40,11 +42,41 @@ impl Import<'_> {
         let judged = self.judge(raws).await?;
         let done =
             if self.options.dry_run { self.foresee(&judged).await? } else { self.write(&judged).await? };
+        self.note_access(&judged, &done).await?;
         for (place, record) in judged.iter().enumerate() {
             let line = line(place, record, &done);
             self.report.add(line);
         }
         Ok(())
+    }
+
+    /// Records which cases the report of this chunk shows, before it does.
+    async fn note_access(&mut self, judged: &[Judged], done: &Done) -> Result<(), ImportError> {
+        let holders = judged.iter().filter_map(|record| match record.plan {
+            Plan::Aside { dispute } => dispute,
+            Plan::Open { .. } | Plan::Attach { .. } | Plan::Known { .. } => None,
+        });
+        let streams: BTreeSet<StreamId> = done.cases.values().copied().chain(holders).collect();
+        let id = if self.chunks == 0 {
+            self.request
+        } else {
+            derived(&["access", &self.request.to_string(), &self.chunks.to_string()])
+        };
+        self.chunks = self.chunks.saturating_add(1);
+        let context = self.options.access.as_ref();
+        let record = AccessRecord {
+            id,
+            at: self.engine.clock().now(),
+            official: self.actor.official(),
+            capacity: Some(self.actor.role().to_string()),
+            purpose: context.and_then(|context| context.purpose.clone()),
+            query: context
+                .map_or_else(|| "import of a transfer list".to_owned(), |context| context.route.clone()),
+            streams: streams.into_iter().collect(),
+            outcome: if self.options.dry_run { AccessOutcome::Shown } else { AccessOutcome::Acted },
+            refusals: Vec::new(),
+        };
+        Ok(self.engine.record_access(record).await?)
     }
 
     /// What a dry run can say of records that are there already.
@@ -122,9 +154,9 @@ impl Import<'_> {
                 (Plan::Open { case, person }, Some(row)) => {
                     Step { place, case, submission: self.opening(record, row, person)? }
                 }
-                (Plan::Aside { conflict }, _) => {
+                (Plan::Aside { dispute }, _) => {
                     let case = self.aside_stream(record);
-                    Step { place, case, submission: self.setting_aside(record, conflict)? }
+                    Step { place, case, submission: self.setting_aside(record, dispute.is_some())? }
                 }
                 (Plan::Open { .. } | Plan::Attach { .. } | Plan::Known { .. }, _) => continue,
             };

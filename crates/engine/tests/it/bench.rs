@@ -86,7 +86,7 @@ impl Bench {
     }
 
     /// Reads a workflow file without storing it.
-    pub(crate) fn read(&self, text: &str) -> Definition {
+    pub(crate) fn read(text: &str) -> Definition {
         let calendars: BTreeMap<Name, Arc<Calendar>> = Self::calendars()
             .into_iter()
             .map(|(name, bytes)| (name, Arc::new(Calendar::read(&bytes).unwrap())))

@@ -4,6 +4,7 @@
 mod bench;
 mod engine;
 mod event_log;
+mod export;
 mod intake;
 mod manifest;
 mod replay;

@@ -8,6 +8,7 @@ use qadiya_domain::ids::StreamId;
 use qadiya_engine::event_log::{EventLog, LogEvent, LogSource, ReadOptions, Trace};
 use qadiya_engine::replay::{ReplayError, ReplayReport};
 use qadiya_store::CaseStore;
+use tokio_util::task::TaskTracker;
 
 use crate::bench::{self, Bench};
 
@@ -97,7 +98,8 @@ async fn two_machines_replay_one_log_in_one_store() {
     let first = replay(&bench, &machine("roadtraffic-discovered"), &log).await;
     let second = replay(&bench, &machine("roadtraffic-first40"), &log).await;
     assert_eq!((first.clean(), second.clean()), (100, 92));
-    assert_eq!(replay(&bench, &machine("roadtraffic-first40"), &log).await, second);
+    let again = replay(&bench, &machine("roadtraffic-first40"), &log).await;
+    assert_eq!(lines(&again), lines(&second));
     bench.engine.stop().await;
 }
 
@@ -114,7 +116,7 @@ async fn a_replay_that_was_broken_off_goes_on_where_it_stood() {
     let engine = broken.engine.clone();
     let half = log.clone();
     let (told, mut seen) = tokio::sync::mpsc::unbounded_channel();
-    let task = tokio::spawn(async move {
+    let task = TaskTracker::new().spawn(async move {
         let progress = move |done: u64, _: u64| told.send(done).unwrap_or_default();
         engine.replay(&by, &half, &definition.workflow, &progress).await
     });
@@ -133,22 +135,18 @@ async fn the_road_log_runs_on_the_law_written_by_hand() {
     let log = log("roadtraffic100traces");
     let text = std::fs::read_to_string(bench::root().join("workflows/road-fine.v1.yaml")).unwrap();
     let report = replay(&bench, &text, &log).await;
-    assert_eq!(report.cases.len(), 100);
-    for case in &report.cases {
-        assert_eq!(case.accepted + case.refused(), case.events, "{}", case.case_id);
-        assert!(!case.end_state.is_empty());
-    }
     let accepted: usize = report.cases.iter().map(|case| case.accepted).sum();
-    let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for refusal in report.cases.iter().flat_map(|case| &case.refusals) {
-        *reasons.entry((refusal.activity.clone(), refusal.reasons.clone())).or_default() += 1;
-    }
-    println!("{accepted} of {} accepted, {} clean: {reasons:#?}", log.event_count(), report.clean());
-    let mut ends: BTreeMap<(String, bool), usize> = BTreeMap::new();
+    assert_eq!((report.cases.len(), accepted), (100, 390), "the law refuses nothing that happened");
+    let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
     for case in &report.cases {
-        *ends.entry((case.end_state.clone(), case.refused() == 0)).or_default() += 1;
+        assert_eq!(case.is_final, case.end_state == "in-collection", "{}", case.case_id);
+        *ends.entry(&case.end_state).or_default() += 1;
     }
-    println!("{ends:#?}");
+    // The log says that a fine was paid, not that it was paid in full: nobody settles these cases, so they stay open.
+    let expected =
+        [("created", 22), ("in-collection", 36), ("notified", 20), ("prefecture-decided", 1), ("sent", 21)];
+    assert_eq!(ends, BTreeMap::from(expected));
+    assert_eq!(report.clean(), 36);
     bench.engine.stop().await;
 }
 
@@ -200,7 +198,7 @@ async fn an_activity_can_mean_a_title_or_an_outcome_and_what_means_nothing_is_re
 #[tokio::test]
 async fn nobody_replays_where_real_people_may_live() {
     let bench = Bench::start_as(false).await;
-    let definition = bench.read(&machine("running-example"));
+    let definition = Bench::read(&machine("running-example"));
     let error = bench.engine.replayer(&definition).await.unwrap_err();
     assert!(matches!(error, ReplayError::NotSynthetic), "{error}");
     bench.engine.stop().await;

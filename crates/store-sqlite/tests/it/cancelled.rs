@@ -1,6 +1,5 @@
 //! A caller that goes away (a closed tab, a timeout) never leaves half a transaction behind (DESIGN D9).
 
-use std::future::Future as _;
 use std::task::{Context, Waker};
 
 use qadiya_store::append::BatchOutcome;
@@ -10,11 +9,13 @@ use qadiya_store_sqlite::SqliteStore;
 
 use crate::place::fresh;
 
+/// Each round drops the future after one more look at it.
+const ROUNDS: u128 = 60;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_whose_caller_goes_away_is_whole_and_the_next_write_is_fine() {
     let (_folder, options) = fresh().await;
     let store = SqliteStore::open(&options).await.unwrap();
-    const ROUNDS: u128 = 60;
     for polls in 0..ROUNDS {
         let mut opens = open_case(case(polls + 1));
         opens.jobs = vec![job(polls + 1, "q", 1)];

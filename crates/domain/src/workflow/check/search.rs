@@ -1,9 +1,195 @@
-//! The checks that search over configurations.
+//! The checks of LANGUAGE 4.6 that need search: E-reach, E-dead, E-complete, E-proper, W-exit, E-route, E-stage,
+//! E-irregular, E-held, W-escape and E-auto.
+//!
+//! A **configuration** is the main state, the state remembered for `back`, the state of each single track, and what
+//! guards can tell of the rest:
+//!
+//! - a fact: the regions of its values between which the guards of the file tell a difference, and *not known*;
+//! - `DOCUMENT is filed`, `DEADLINE has passed`, `days since …`, `authority has lapsed`: a bit each. A deadline may pass
+//!   at any moment while it runs and counts as not passed only after a restart;
+//! - records: none or some in each cell, a cell being a valuation of the conditions in `has ( … )` with a state of the
+//!   record's own tracks;
+//! - a sum: the regions between its limits; each filing may bring it to any of them.
+//!
+//! **Moves** are commands with every answer, outcome and filing; edits of facts; papers; time; annulments. Approvals,
+//! papers and minimum waits are taken as given, separation is left to E-people. Corrections of facts are no moves.
+//! A fact that has happened (`irregular`) is not held back by guards or tracks. Automatic commands come before anything
+//! else.
+//!
+//! **What is sound.** Where no guard reads records, sums or annulled facts, the search is exact. Otherwise more is
+//! reached here than in truth: filing under `no RECORD`, a move of one record that leaves others of its cell behind,
+//! and an annulment that may give back any earlier value are all followed. So *never reached*, *never open* and *never
+//! lowers* hold in truth; a story about records may have to be read with care, and says so. To end a case, only moves
+//! of the last record of a cell are counted, no annulment, and no filing of a record with a ceiling unless the record
+//! that lifts the ceiling is there.
+//!
+//! **Slices.** If the whole is too large, each question is asked of its cone: the variables it depends on, see `slices`.
+//! What is too large even so is not proved, and says so.
 
-use crate::workflow::finding::Finding;
+mod atoms;
+mod cut;
+mod graph;
+mod model;
+mod moves;
+mod slices;
+mod space;
+mod step;
+mod story;
+mod verdicts;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::model::Definition;
+use crate::workflow::read::finding;
+use graph::{Graph, TooMany};
+use model::{Model, What};
+use slices::{Cones, Item};
+use space::{Packing, Test, Var};
+use verdicts::{Watched, judge, watched};
 
-/// What the searches find.
-pub fn findings(_definition: &Definition) -> Vec<Finding> {
-    Vec::new()
+/// The most configurations that are searched for one question.
+pub const LIMIT: usize = 1_000_000;
+
+/// What the searches find. At most `limit` configurations are met for one question, and four times as many for all;
+/// what would need more is one finding of I-not-proved, and nothing else is said about it.
+pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
+    let model = Model::of(def);
+    if let Some(why) = &model.too_large {
+        return vec![not_proved(def, format!("not proved: {why}"))];
+    }
+    let watched = watched(def);
+    let tests: Vec<Test> = watched.iter().map(|watched| model.test(watched.guard)).collect();
+    let tests: Vec<&Test> = tests.iter().collect();
+    let cones = Cones::of(&model, &tests);
+    let search = Search { model: &model, cones: &cones, watched: &watched, tests: &tests };
+    let whole: BTreeSet<Var> = (0..model.vars.len()).collect();
+    let mut out = Vec::new();
+    let all: Vec<Item> = cones.items.iter().map(|(item, _)| *item).collect();
+    // A file of usual size is searched as a whole; only a large one is cut.
+    let first = if cones.items.iter().any(|(item, cone)| *item == Item::Main && *cone == whole) {
+        limit
+    } else {
+        limit / 2
+    };
+    if search.run(&whole, &all, first, &mut out).is_err() {
+        search.by_slices(limit, &mut out);
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+struct Search<'s> {
+    model: &'s Model<'s>,
+    cones: &'s Cones,
+    watched: &'s [Watched<'s>],
+    tests: &'s [&'s Test],
+}
+
+impl Search<'_> {
+    /// Searches one slice and answers the questions; the number of configurations, or what there is too much of.
+    fn run(
+        &self,
+        kept: &BTreeSet<Var>,
+        items: &[Item],
+        limit: usize,
+        out: &mut Vec<Finding>,
+    ) -> Result<usize, TooMany> {
+        let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany::Configurations)?;
+        let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit)?;
+        for item in items {
+            judge(&graph, *item, self.watched, out);
+        }
+        Ok(graph.keys.len())
+    }
+
+    fn by_slices(&self, limit: usize, out: &mut Vec<Finding>) {
+        let mut slices: BTreeMap<(usize, &BTreeSet<Var>), Vec<Item>> = BTreeMap::new();
+        for (item, cone) in &self.cones.items {
+            slices.entry((cone.len(), cone)).or_default().push(*item);
+        }
+        let mut budget = limit.saturating_mul(4);
+        let mut failed: Option<(&BTreeSet<Var>, TooMany)> = None;
+        for ((_, cone), items) in &slices {
+            // Every cone holds the main line, and a cone that holds one that failed fails too.
+            if failed.is_some_and(|(failed, _)| failed.is_subset(cone)) {
+                continue;
+            }
+            match self.run(cone, items, limit.min(budget), out) {
+                Ok(met) => budget = budget.saturating_sub(met),
+                Err(why) => {
+                    failed.get_or_insert((cone, why));
+                    budget = budget.saturating_sub(limit);
+                }
+            }
+        }
+        if let Some((cone, why)) = failed {
+            let multiplies = self.multiplies(cone);
+            let command = match why {
+                TooMany::Configurations => None,
+                TooMany::Answers(act) => self.model.def.commands.iter().nth(act),
+            };
+            let message = command.map_or_else(
+                || format!("not proved: more than {limit} configurations; {multiplies}"),
+                |command| {
+                    format!(
+                        "not proved: `{}` can be answered in more than {} ways; {multiplies}",
+                        command.name,
+                        Model::most()
+                    )
+                },
+            );
+            out.push(not_proved(self.model.def, message));
+        }
+    }
+
+    /// What makes the configurations many, the largest first.
+    fn multiplies(&self, cone: &BTreeSet<Var>) -> String {
+        let mut parts: BTreeMap<String, u32> = BTreeMap::new();
+        for var in cone {
+            let states = self.model.sizes.get(*var).copied().unwrap_or(1);
+            let name = match self.model.vars.get(*var) {
+                Some(What::Main) => "the main states".to_owned(),
+                Some(What::Before) => "the state for `back`".to_owned(),
+                Some(What::Track(track)) => self
+                    .model
+                    .def
+                    .tracks
+                    .iter()
+                    .nth(*track)
+                    .map_or_else(String::new, |track| format!("the track `{}`", track.name)),
+                Some(What::Fact(fact)) => format!("the fact `{fact}`"),
+                Some(What::Since(_)) => "`days since`".to_owned(),
+                Some(What::Filed(document)) => format!("the paper `{document}`"),
+                Some(What::Passed(deadline)) => format!("the deadline `{deadline}`"),
+                Some(What::Lapsed) => "the authority".to_owned(),
+                Some(What::Sum(field, record)) => format!("the sum of `{field}` of `{record}`"),
+                Some(What::Cell(record, _)) => self
+                    .model
+                    .records
+                    .get(*record)
+                    .map_or_else(String::new, |record| format!("the record `{}`", record.name)),
+                None => continue,
+            };
+            let factor = parts.entry(name).or_insert(1);
+            *factor = factor.saturating_mul(u32::try_from(states).unwrap_or(u32::MAX));
+        }
+        let mut parts: Vec<(String, u32)> = parts.into_iter().filter(|(_, states)| *states > 1).collect();
+        parts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        let told: Vec<String> =
+            parts.iter().take(5).map(|(name, states)| format!("{name} ({states})")).collect();
+        format!("what multiplies: {}", told.join(", "))
+    }
+}
+
+fn not_proved(def: &Definition, message: String) -> Finding {
+    let mut one = finding(Place::default(), CheckId::NotProved, &def.workflow, message);
+    one.hint = Some(
+        "the file loads on trial; fewer facts, tracks or conditions over records make it smaller".to_owned(),
+    );
+    one
 }

@@ -1,0 +1,113 @@
+//! The officials of the demo. Every name is invented.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use qadiya_domain::actor::Actor;
+use qadiya_domain::ids::{OfficialId, StreamId, StreamKind};
+use qadiya_domain::name::Name;
+use qadiya_domain::registry::Official;
+use qadiya_engine::Engine;
+use qadiya_engine::authorize::Principal;
+use qadiya_store::CaseStore;
+
+use crate::exit::Failure;
+
+/// Capacity and names of those who hold it. Panels have as many as must sign.
+const CAST: &[(&str, &[&str])] = &[
+    ("intake-clerk", &["أمل الكاتبة (وهمية)"]),
+    ("court-clerk", &["دالية الكاتبة (وهمية)"]),
+    ("custody-officer", &["باسم الحارس (وهمي)"]),
+    ("custody-head", &["ليلى مديرة الموقف (وهمية)"]),
+    ("doctor", &["فارس الطبيب (وهمي)"]),
+    ("investigating-judge", &["إيهاب قاضي التحقيق (وهمي)"]),
+    ("juvenile-judge", &["مها قاضية الأحداث (وهمية)"]),
+    ("felony-court", &["نادية قاضية الجنايات (وهمية)", "وليد قاضي الجنايات (وهمي)", "رنا قاضية الجنايات (وهمية)"]),
+    ("trial-judge", &["إيمان القاضية (وهمية)", "جمال القاضي (وهمي)", "كمال القاضي (وهمي)"]),
+    ("cassation-court", &["سلمى قاضية التمييز (وهمية)", "زياد قاضي التمييز (وهمي)", "هدى قاضية التمييز (وهمية)"]),
+    ("prosecutor", &["يوسف المدعي العام (وهمي)"]),
+    ("counsel", &["هناء المحامية (وهمية)"]),
+    ("classification-member", &["غادة عضوة اللجنة (وهمية)"]),
+    ("classification-chair", &["هادي رئيس اللجنة (وهمي)"]),
+    ("moj-delegate", &["عمر ممثل العدل (وهمي)"]),
+    ("mfa-delegate", &["بشرى ممثلة الخارجية (وهمية)"]),
+    ("oversight", &["نور المفتشة (وهمية)"]),
+];
+
+/// The officials at work.
+#[derive(Debug)]
+pub(super) struct Cast {
+    people: BTreeMap<&'static str, Vec<Principal>>,
+}
+
+impl Cast {
+    /// Names and appoints everybody.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub(super) async fn appoint(engine: &Engine) -> Result<Self, Failure> {
+        let mut people = BTreeMap::new();
+        for (role, names) in CAST {
+            let mut principals = Vec::new();
+            for name in *names {
+                let official = one(engine, role, name).await?;
+                let issued = engine.issue_token(&Actor::System, official, false, Vec::new(), None, "demo script").await;
+                let (_, secret) = issued.map_err(|error| failed(&error))?;
+                principals.push(engine.authenticate(secret.expose()).await.map_err(|error| failed(&error))?);
+            }
+            people.insert(*role, principals);
+        }
+        Ok(Self { people })
+    }
+
+    /// Who holds a capacity; `number` tells those apart who share it.
+    pub(super) fn who(&self, role: &str, number: usize) -> Result<Principal, Failure> {
+        let found = self.people.get(role).and_then(|people| people.get(number)).cloned();
+        found.ok_or_else(|| Failure::new(format!("the demo has no {role} number {number}")))
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> Failure {
+    Failure::new("the officials of the demo could not be appointed").because(error)
+}
+
+async fn one(engine: &Engine, role: &str, name: &str) -> Result<OfficialId, Failure> {
+    let role = Name::new(role).map_err(|error| failed(&error))?;
+    let now = engine.clock().now();
+    let official = engine.name_official(&Actor::System, name).await.map_err(|error| failed(&error))?;
+    let appointed = engine.appoint(&Actor::System, official, role, None, "demo", now, None).await;
+    appointed.map_err(|error| failed(&error))?;
+    Ok(official)
+}
+
+/// A fresh token for the first official of each capacity; each is shown once and ends after a day.
+///
+/// # Errors
+/// What the store and the engine say.
+pub(super) async fn tokens(engine: &Engine) -> Result<BTreeMap<String, String>, Failure> {
+    let mut tokens = BTreeMap::new();
+    let now = engine.clock().now();
+    let expires = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
+    let mut after: Option<StreamId> = None;
+    let mut officials: Vec<(OfficialId, Official)> = Vec::new();
+    loop {
+        let page = CaseStore::entities(engine.store().as_ref(), StreamKind::Official, None, after, 500)
+            .await
+            .map_err(|error| failed(&error))?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.stream);
+        for row in &page {
+            let official = qadiya_ledger::canonical::decode(&row.state).map_err(|error| failed(&error))?;
+            officials.push((OfficialId(row.stream.0), official));
+        }
+    }
+    for (role, names) in CAST {
+        let found = officials.iter().find(|(_, official)| names.first().is_some_and(|name| official.name == *name));
+        if let Some((official, _)) = found {
+            let issued = engine.issue_token(&Actor::System, *official, false, Vec::new(), Some(expires), "demo").await;
+            let (_, secret) = issued.map_err(|error| failed(&error))?;
+            tokens.insert((*role).to_owned(), secret.expose().to_owned());
+        }
+    }
+    Ok(tokens)
+}

@@ -1,0 +1,648 @@
+//! Moves compiled: commands with everything they can carry, and what happens without a command.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::atoms::moves_main;
+use super::model::{Model, What};
+use super::space::{Packing, Test, Var};
+use crate::name::Name;
+use crate::workflow::model::{Annul, Ask, Branch, Command, From, Machine, MomentRef, Set, Target, Ways};
+
+/// Values written together.
+pub(super) type Writes = Vec<(Var, usize)>;
+
+/// One way to answer a command: what it writes before the guard is read, and when it is possible.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub possible: Vec<Test>,
+    pub writes: Writes,
+}
+
+/// Where a way leads.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Aim {
+    pub back: bool,
+    pub main: Option<usize>,
+    /// Single tracks and their states.
+    pub singles: Vec<(usize, usize)>,
+    /// The state to which the record named moves.
+    pub instance: Option<usize>,
+}
+
+/// One way of a command.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    pub outcome: Option<Name>,
+    pub guard: Test,
+    /// What can be answered and filed, each apart from the others.
+    pub parts: Vec<Vec<Answer>>,
+    /// Every combination of them, within one slice.
+    pub answers: Vec<Answer>,
+    /// Written after the guard.
+    pub sets: Vec<Writes>,
+    pub aim: Aim,
+    pub stops_tracks: bool,
+    pub steps_back: bool,
+    pub reopens: bool,
+    /// Whether taking it may be relied on to finish a case: a record with a ceiling may be refused.
+    pub counts: Test,
+}
+
+/// A command.
+#[derive(Debug, Clone)]
+pub(super) struct Act {
+    /// Its place among the commands of the file.
+    pub command: usize,
+    /// Main states in which it may be given; 0 is no case yet.
+    pub main: Vec<bool>,
+    /// For a command of a track: the track and the states of it.
+    pub track: Option<(usize, Vec<bool>)>,
+    /// For a command of a track per record: the record, and the place of the track.
+    pub instance: Option<(usize, usize)>,
+    /// Whether there is somebody, or a clock or job, to give it.
+    pub startable: Test,
+    pub automatic: Option<Test>,
+    /// A fact that has happened: never refused for guards and tracks.
+    pub irregular: bool,
+    pub guard: Test,
+    /// The first way whose guard holds is taken.
+    pub routed: bool,
+    pub ways: Vec<Way>,
+    /// It is open in every state that is not final.
+    pub escape: bool,
+    /// The number of its first way among all moves.
+    pub first: usize,
+}
+
+/// What happens without a command.
+#[derive(Debug, Clone)]
+pub(super) enum FreeKind {
+    /// A fact is edited.
+    Edit(Name),
+    /// A paper is filed.
+    File(Name),
+    /// A deadline passes.
+    Pass(Name),
+    /// A day count is reached.
+    Age,
+    /// A record grows older.
+    RecordAge,
+    /// The clock of a record begins again. When it does is not followed, so that nothing may count on it.
+    RecordRestart,
+    /// The authority ends.
+    Lapse,
+    /// An act is annulled.
+    Annul(usize),
+}
+
+/// A move without a command.
+#[derive(Debug, Clone)]
+pub(super) struct Free {
+    pub kind: FreeKind,
+    pub may: Test,
+    pub ways: Vec<Writes>,
+    /// Of an annulment: where the machines return to.
+    pub aim: Option<Aim>,
+    /// Whether an event is written, after which tracks are looked at again: days go by without one.
+    pub settles: bool,
+    pub number: usize,
+}
+
+impl Free {
+    /// Whether a case may be finished by it.
+    pub(super) fn counts(&self) -> bool {
+        !matches!(self.kind, FreeKind::Annul(_) | FreeKind::RecordRestart)
+    }
+}
+
+impl Act {
+    /// The act as one slice sees it; `None` if it can be answered in too many ways.
+    pub(super) fn within(&self, packing: &Packing) -> Option<Self> {
+        let mut act = self.clone();
+        for way in &mut act.ways {
+            let mut answers = vec![Answer { possible: Vec::new(), writes: Vec::new() }];
+            for part in &way.parts {
+                // What this slice does not follow is not told apart here.
+                let mut kept: BTreeMap<Writes, Vec<Test>> = BTreeMap::new();
+                for answer in part {
+                    let writes: Writes =
+                        answer.writes.iter().copied().filter(|(var, _)| packing.keeps(*var)).collect();
+                    kept.entry(writes).or_insert_with(|| answer.possible.clone());
+                }
+                if kept.len() == 1 && kept.contains_key(&Writes::new()) {
+                    continue;
+                }
+                let mut more = Vec::new();
+                for answer in &answers {
+                    for (writes, possible) in &kept {
+                        more.push(Answer {
+                            possible: answer.possible.iter().chain(possible).cloned().collect(),
+                            writes: [answer.writes.as_slice(), writes.as_slice()].concat(),
+                        });
+                    }
+                }
+                if more.len() > Model::most() {
+                    return None;
+                }
+                answers = more;
+            }
+            way.answers = answers;
+            let sets: BTreeSet<Writes> = way
+                .sets
+                .iter()
+                .map(|set| set.iter().copied().filter(|(var, _)| packing.keeps(*var)).collect())
+                .collect();
+            way.sets = sets.into_iter().collect();
+        }
+        Some(act)
+    }
+}
+
+fn free_answers(writes: Vec<Writes>) -> Vec<Answer> {
+    writes.into_iter().map(|writes| Answer { possible: Vec::new(), writes }).collect()
+}
+
+/// Compiles the commands.
+pub(super) fn compile_acts(model: &Model<'_>) -> Vec<Act> {
+    let mut acts = Vec::new();
+    let mut first = 0;
+    for (at, command) in model.def.commands.iter().enumerate() {
+        let act = act(model, at, command, first);
+        first += act.ways.len();
+        acts.push(act);
+    }
+    acts
+}
+
+fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
+    let def = model.def;
+    let states = || def.states.iter();
+    let (main, track) = match &command.from {
+        From::New => (std::iter::once(true).chain(states().map(|_| false)).collect(), None),
+        From::EveryState => (
+            std::iter::once(false).chain(states().map(|state| state.final_outcome.is_none())).collect(),
+            None,
+        ),
+        From::Always => (std::iter::once(false).chain(states().map(|_| true)).collect(), None),
+        From::States(Machine::Main, names) => {
+            (std::iter::once(false).chain(states().map(|state| names.contains(&state.name))).collect(), None)
+        }
+        From::States(Machine::Track(track), names) => {
+            let number = def.tracks.iter().position(|other| other.name == *track).unwrap_or(usize::MAX);
+            let own = def.tracks.iter().nth(number).into_iter().flat_map(|track| track.states.iter());
+            let from = std::iter::once(false).chain(own.map(|state| names.contains(&state.name))).collect();
+            (std::iter::once(false).chain(states().map(|_| true)).collect(), Some((number, from)))
+        }
+    };
+    let instance =
+        track.as_ref().and_then(|(number, _)| model.tracks.get(*number)).and_then(|track| track.record);
+    let mut asked: Vec<Vec<Answer>> = Vec::new();
+    for (fact, ask) in &command.asks {
+        let Some(fact) = model.facts.get(fact) else { continue };
+        let mut ways = fact.writes(fact.known().into_iter());
+        if *ask == Ask::Optional {
+            ways.push(Vec::new());
+        }
+        asked.push(free_answers(ways));
+    }
+    let routed = matches!(command.ways, Ways::Routes(_));
+    let ways =
+        command.branches().into_iter().map(|(outcome, branch)| way(model, command, outcome, branch, &asked));
+    Act {
+        command: at,
+        main,
+        track,
+        instance,
+        startable: startable(model, command),
+        automatic: command.when.as_ref().map(|when| model.test(when)),
+        irregular: command.irregular,
+        guard: model.test(&command.guard),
+        routed,
+        ways: ways.collect(),
+        escape: command.from == From::EveryState,
+        first,
+    }
+}
+
+fn way(
+    model: &Model<'_>,
+    command: &Command,
+    outcome: Option<&Name>,
+    branch: &Branch,
+    asked: &[Vec<Answer>],
+) -> Way {
+    let filed: Vec<&(Name, Ask)> = command.records.iter().chain(&branch.records).collect();
+    let mut parts = asked.to_vec();
+    parts.extend(filed.iter().map(|(record, ask)| filing(model, record, ask)));
+    let needs: Vec<&Name> = command.needs.iter().chain(&branch.needs).collect();
+    for var in needs.iter().filter_map(|paper| model.filed.get(*paper)) {
+        parts.push(free_answers(vec![vec![(*var, 1)]]));
+    }
+    let mut sets: Vec<Writes> = vec![Vec::new()];
+    for (fact, set) in command.sets.iter().chain(&branch.sets) {
+        let Some(fact) = model.facts.get(fact) else { continue };
+        let value = match set {
+            Set::Value(value) => Some(value),
+            Set::Unset => None,
+        };
+        let ways = fact.writes(std::iter::once(fact.region(value)));
+        sets =
+            sets.iter().flat_map(|set| ways.iter().map(move |way| [set.as_slice(), way].concat())).collect();
+    }
+    let covers = filed
+        .iter()
+        .any(|(record, _)| model.def.records.get(record).is_some_and(|record| record.covers.is_some()));
+    if let (true, Some(lapsed)) = (covers, model.lapsed) {
+        // The cover may end before it begins to count: both are possible.
+        let covered: Vec<Writes> = sets.iter().map(|set| [set.as_slice(), &[(lapsed, 0)]].concat()).collect();
+        sets.extend(covered);
+    }
+    for clock in &model.clocks {
+        let since = model.def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref());
+        let restarts = match since {
+            Some(MomentRef::Document(paper)) => needs.contains(&paper),
+            Some(MomentRef::Field { record, .. }) => filed.iter().any(|(kind, _)| kind == record),
+            Some(MomentRef::State(_)) | None => false,
+        };
+        if restarts {
+            for set in &mut sets {
+                set.push((clock.var, 0));
+            }
+        }
+    }
+    let mut counts = Vec::new();
+    for (record, ask) in &filed {
+        let limit = model.def.records.get(record).and_then(|record| record.limit.as_ref());
+        if let (Some(limit), true) = (limit, *ask != Ask::Optional) {
+            let beyond = limit.beyond_needs.as_ref();
+            let at = beyond.and_then(|name| model.records.iter().position(|record| record.name == *name));
+            counts.push(at.map_or(Test::Any(Vec::new()), |at| model.some(at, |_| true)));
+        }
+    }
+    Way {
+        outcome: outcome.cloned(),
+        guard: model.test(&branch.guard),
+        parts,
+        answers: Vec::new(),
+        sets,
+        aim: aim(model, &branch.target),
+        stops_tracks: command.stops_tracks || branch.stops_tracks,
+        steps_back: command.steps_back || branch.steps_back,
+        reopens: command.reopens || branch.reopens,
+        counts: Test::All(counts).melted(),
+    }
+}
+
+fn aim(model: &Model<'_>, target: &Target) -> Aim {
+    let mut aim = Aim::default();
+    match target {
+        Target::Stays => {}
+        Target::Back => aim.back = true,
+        Target::To(states) => {
+            for state in states {
+                if let Some(main) = model.main_state(state) {
+                    aim.main = Some(main);
+                } else if let Some((track, number)) = model.track_state(state) {
+                    if model.tracks.get(track).is_some_and(|track| track.record.is_some()) {
+                        aim.instance = Some(number);
+                    } else {
+                        aim.singles.push((track, number));
+                    }
+                }
+            }
+        }
+    }
+    aim
+}
+
+/// What filing a record writes: any non-empty set of cells, since several may be filed at once.
+fn filing(model: &Model<'_>, record: &Name, ask: &Ask) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    let sums: Vec<Writes> = model.sums.iter().filter(|(_, kind, ..)| kind == record).fold(
+        vec![Vec::new()],
+        |all: Vec<Writes>, (_, _, var, cut, _)| {
+            all.iter()
+                .flat_map(|way| {
+                    (0..cut.len()).map(move |region| [way.as_slice(), &[(*var, region)]].concat())
+                })
+                .collect()
+        },
+    );
+    let mut sets: Vec<Writes> = vec![Vec::new()];
+    if let Some(model) = model.records.iter().find(|model| model.name == *record) {
+        let fresh = vec![0; model.tracks.len()];
+        for form in 0..model.forms.len() {
+            let Some(cell) = model.cell(form, &fresh).and_then(|cell| model.cells.get(cell)) else {
+                continue;
+            };
+            let more: Vec<Writes> =
+                sets.iter().map(|set| [set.as_slice(), &[(cell.var, 1)]].concat()).collect();
+            sets.extend(more);
+            if sets.len() > Model::most() {
+                break;
+            }
+        }
+        sets.retain(|set| !set.is_empty());
+    }
+    for set in &sets {
+        for sum in &sums {
+            answers.push(Answer { possible: Vec::new(), writes: [set.as_slice(), sum].concat() });
+        }
+    }
+    match ask {
+        Ask::Required => {}
+        Ask::Optional => answers.push(Answer { possible: Vec::new(), writes: Vec::new() }),
+        Ask::OnePer(about) => {
+            if let Some(at) = model.records.iter().position(|record| record.name == *about) {
+                let some = model.some(at, |_| true);
+                for answer in &mut answers {
+                    answer.possible.push(some.clone());
+                }
+                answers.push(Answer { possible: vec![Test::Not(Box::new(some))], writes: Vec::new() });
+            } else {
+                // Nothing follows how many there are: there may be none.
+                answers.push(Answer { possible: Vec::new(), writes: Vec::new() });
+            }
+        }
+    }
+    answers
+}
+
+/// Who can give a command, by main state; and the clocks and jobs that run it.
+fn startable(model: &Model<'_>, command: &Command) -> Test {
+    let def = model.def;
+    if command.when.is_some() {
+        return Test::always();
+    }
+    let approvable =
+        command.approval.iter().flat_map(|approval| &approval.steps).all(|step| !step.by.is_empty());
+    let people: Vec<&Name> = command.by.iter().filter(|role| *role != "system").collect();
+    let anybody = approvable && !people.is_empty();
+    let here = def.states.iter().map(|state| {
+        let bound = if command.irregular { None } else { state.acts_by.as_ref() };
+        anybody && bound.is_none_or(|allowed| people.iter().any(|role| allowed.contains(role)))
+    });
+    let mut ways = vec![Test::In(model.main, std::iter::once(anybody).chain(here).collect())];
+    if command.by.iter().any(|role| role == "system") {
+        for deadline in &def.deadlines {
+            if deadline.late.iter().any(|late| late.runs.as_ref() == Some(&command.name)) {
+                ways.push(Test::All(vec![model.within(deadline), model.test(&deadline.guard)]));
+            }
+        }
+        let by_job = def.jobs.iter().any(|job| {
+            job.answers.iter().any(|answer| answer.runs == command.name)
+                || job.fails_run.as_ref() == Some(&command.name)
+        });
+        if by_job {
+            ways.push(Test::always());
+        }
+    }
+    Test::Any(ways).melted()
+}
+
+/// Compiles what happens without a command.
+pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
+    let def = model.def;
+    let mut all = Vec::new();
+    let mut number = model.acts.iter().map(|act| act.ways.len()).sum();
+    let mut add = |kind: FreeKind, may: Test, ways: Vec<Writes>, aim: Option<Aim>, settles: bool| {
+        all.push(Free { kind, may, ways, aim, settles, number });
+        number += 1;
+    };
+    let open = Test::In(
+        model.main,
+        std::iter::once(false).chain(def.states.iter().map(|state| state.final_outcome.is_none())).collect(),
+    );
+    for fact in def.facts.iter().filter(|fact| !fact.editable_by.is_empty()) {
+        if let Some(fact_model) = model.facts.get(&fact.name) {
+            let ways = fact_model.writes(fact_model.known().into_iter());
+            add(FreeKind::Edit(fact.name.clone()), open.clone(), ways, None, true);
+        }
+    }
+    for document in &def.documents {
+        let mut writes: Writes = model.filed.get(&document.name).map(|var| (*var, 1)).into_iter().collect();
+        for clock in &model.clocks {
+            let since = def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref());
+            if since == Some(&MomentRef::Document(document.name.clone())) {
+                writes.push((clock.var, 0));
+            }
+        }
+        if !writes.is_empty() {
+            add(FreeKind::File(document.name.clone()), Test::always(), vec![writes], None, true);
+        }
+    }
+    for clock in &model.clocks {
+        add(FreeKind::Pass(clock.name.clone()), clock.runs.clone(), vec![vec![(clock.var, 1)]], None, true);
+    }
+    for fact in model.facts.values() {
+        for bit in &fact.since {
+            let known = fact.regions.iter().map(|region| !region.unset).collect();
+            add(FreeKind::Age, Test::In(fact.var, known), vec![vec![(*bit, 1)]], None, false);
+        }
+    }
+    for record in &model.records {
+        for age in &record.ages {
+            let (Some(from), Some(to)) = (record.cells.get(age.from), record.cells.get(age.to)) else {
+                continue;
+            };
+            let way = |from: Var, to: Var| vec![vec![(from, 0), (to, 1)], vec![(to, 1)]];
+            add(FreeKind::RecordAge, Test::bit(from.var), way(from.var, to.var), None, false);
+            if age.restarts {
+                add(FreeKind::RecordRestart, Test::bit(to.var), way(to.var, from.var), None, false);
+            }
+        }
+    }
+    if let Some(lapsed) = model.lapsed {
+        add(FreeKind::Lapse, Test::always(), vec![vec![(lapsed, 1)]], None, false);
+    }
+    for (at, annul) in def.corrections.annul.iter().enumerate() {
+        let (may, ways, aim) = annulment(model, annul);
+        add(FreeKind::Annul(at), may, ways, Some(aim), true);
+    }
+    all
+}
+
+/// An annulment returns the machine, gives the facts set by the act an earlier value (any that something else can have
+/// given) and may take away the last record of a cell.
+fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
+    let def = model.def;
+    let aim = aim(model, &Target::To(vec![annul.returns_to.clone()]));
+    let mut may: Vec<Test> = Vec::new();
+    for state in &annul.while_in {
+        if let Some(main) = model.main_state(state) {
+            may.push(model.is(model.main, main));
+        } else if let Some((track, number)) = model.track_state(state)
+            && let Some(var) = model.tracks.get(track).and_then(|track| track.var)
+        {
+            may.push(model.is(var, number));
+        }
+    }
+    let mut ways: Vec<Writes> = vec![Vec::new()];
+    let Some(command) = def.commands.get(&annul.command) else { return (Test::Any(may), ways, aim) };
+    let touched: BTreeSet<&Name> = written_facts(command).into_iter().collect();
+    for fact in touched {
+        let Some(fact_model) = model.facts.get(fact) else { continue };
+        let declared = def.facts.get(fact);
+        let mut regions = BTreeSet::from([fact_model.region(declared.and_then(|fact| fact.starts.as_ref()))]);
+        let asked = def
+            .commands
+            .iter()
+            .any(|other| other.name != command.name && other.asks.iter().any(|(asked, _)| asked == fact));
+        if asked || declared.is_some_and(|fact| !fact.editable_by.is_empty()) {
+            regions.extend(fact_model.known());
+        }
+        for other in def.commands.iter().filter(|other| other.name != command.name) {
+            for (set, value) in
+                other.sets.iter().chain(other.branches().iter().flat_map(|(_, branch)| &branch.sets))
+            {
+                if set == fact {
+                    regions.insert(fact_model.region(match value {
+                        Set::Value(value) => Some(value),
+                        Set::Unset => None,
+                    }));
+                }
+            }
+        }
+        let more = fact_model.writes(regions.into_iter());
+        ways = ways
+            .iter()
+            .flat_map(|way| more.iter().map(move |more| [way.as_slice(), more].concat()))
+            .take(Model::most())
+            .collect();
+    }
+    let kinds: BTreeSet<&Name> = command
+        .records
+        .iter()
+        .chain(command.branches().into_iter().flat_map(|(_, branch)| &branch.records))
+        .map(|(record, _)| record)
+        .collect();
+    let mut gone: Vec<Writes> = vec![Vec::new()];
+    for record in model.records.iter().filter(|record| kinds.contains(&record.name)) {
+        gone.extend(record.cells.iter().map(|cell| vec![(cell.var, 0)]));
+    }
+    ways = ways
+        .iter()
+        .flat_map(|way| gone.iter().map(move |gone| [way.as_slice(), gone].concat()))
+        .take(Model::most())
+        .collect();
+    (Test::Any(may), ways, aim)
+}
+
+/// The facts a command can write.
+fn written_facts(command: &Command) -> Vec<&Name> {
+    let asked = command.asks.iter().map(|(fact, _)| fact);
+    let set = command.sets.iter().map(|(fact, _)| fact);
+    let branches = command.branches();
+    let by_way: Vec<&Name> =
+        branches.iter().flat_map(|(_, branch)| &branch.sets).map(|(fact, _)| fact).collect();
+    asked.chain(set).chain(by_way).collect()
+}
+
+/// Adds the variables whose values decide whether the act is possible, and those it writes.
+pub(super) fn footprint(model: &Model<'_>, act: &Act) -> (BTreeSet<Var>, BTreeSet<Var>) {
+    let (mut reads, mut writes) = (BTreeSet::from([model.main]), BTreeSet::new());
+    act.startable.reads(&mut reads);
+    act.guard.reads(&mut reads);
+    if let Some(when) = &act.automatic {
+        when.reads(&mut reads);
+    }
+    if let Some((track, _)) = &act.track {
+        machine_vars(model, *track, &mut reads);
+    }
+    let command = model.def.commands.iter().nth(act.command);
+    let any_main = command.is_some_and(|command| {
+        command.branches().iter().any(|(_, branch)| moves_main(model.def, &branch.target))
+    });
+    for way in &act.ways {
+        way.guard.reads(&mut reads);
+        way.counts.reads(&mut reads);
+        for answer in way.parts.iter().flatten() {
+            answer.possible.iter().for_each(|test| test.reads(&mut reads));
+            writes.extend(answer.writes.iter().map(|(var, _)| *var));
+        }
+        writes.extend(way.sets.iter().flatten().map(|(var, _)| *var));
+        if way.aim.back {
+            reads.insert(model.before);
+        }
+        for (track, _) in &way.aim.singles {
+            machine_vars(model, *track, &mut reads);
+            machine_vars(model, *track, &mut writes);
+        }
+    }
+    if let (true, Some((track, _))) = (act.ways.iter().any(|way| way.aim.instance.is_some()), &act.track) {
+        machine_vars(model, *track, &mut writes);
+    }
+    if any_main {
+        writes.insert(model.main);
+        writes.insert(model.before);
+    }
+    // A must-finish track may hold back whatever closes it: a move of the main line, or a change of its condition.
+    for (at, track) in model.tracks.iter().enumerate() {
+        let mut condition = BTreeSet::new();
+        track.open_if.reads(&mut condition);
+        let closes = any_main || condition.iter().any(|var| writes.contains(var));
+        if track.must_finish && closes && !act.irregular {
+            machine_vars(model, at, &mut reads);
+            reads.extend(condition);
+        }
+    }
+    (reads, writes)
+}
+
+/// The variables of a track.
+pub(super) fn machine_vars(model: &Model<'_>, track: usize, into: &mut BTreeSet<Var>) {
+    let Some(track) = model.tracks.get(track) else { return };
+    into.extend(track.var);
+    if let Some((record, _)) = track.record {
+        into.extend(
+            model.records.get(record).into_iter().flat_map(|record| record.cells.iter().map(|cell| cell.var)),
+        );
+    }
+}
+
+/// What a variable depends on beside the acts that write it.
+pub(super) fn leans_on(model: &Model<'_>, var: Var, into: &mut BTreeSet<Var>) {
+    let open_if = |track: usize, into: &mut BTreeSet<Var>| {
+        into.insert(model.main);
+        if let Some(track) = model.tracks.get(track) {
+            track.open_if.reads(into);
+        }
+    };
+    match model.vars.get(var) {
+        Some(What::Track(track)) => open_if(*track, into),
+        Some(What::Cell(record, _)) => {
+            if let Some(record) = model.records.get(*record) {
+                into.extend(record.cells.iter().map(|cell| cell.var));
+                record.tracks.iter().for_each(|track| open_if(*track, into));
+            }
+        }
+        Some(What::Passed(_)) => {
+            for clock in model.clocks.iter().filter(|clock| clock.var == var) {
+                clock.runs.reads(into);
+                let since = model.def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref());
+                if let Some(MomentRef::State(state)) = since
+                    && let Some((track, _)) = model.track_state(state)
+                {
+                    machine_vars(model, track, into);
+                }
+            }
+        }
+        Some(What::Since(_)) => {
+            into.extend(model.facts.values().filter(|fact| fact.since.contains(&var)).map(|fact| fact.var));
+        }
+        Some(What::Fact(_)) => {
+            into.extend(
+                model
+                    .facts
+                    .values()
+                    .filter(|fact| fact.var == var)
+                    .flat_map(|fact| fact.since.iter().copied()),
+            );
+        }
+        Some(What::Main | What::Before) => {
+            into.insert(model.main);
+            into.insert(model.before);
+        }
+        Some(What::Filed(_) | What::Lapsed | What::Sum(..)) | None => {}
+    }
+}

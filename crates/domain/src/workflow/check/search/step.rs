@@ -1,0 +1,369 @@
+//! One move on packed configurations: the same rules as `workflow::configuration::step`, and a test holds the two
+//! together.
+
+use super::model::Model;
+use super::moves::{Act, Aim, Free, Way};
+use super::space::{Key, Packing};
+use crate::workflow::model::MomentRef;
+
+/// A move found from a configuration.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edge {
+    pub to: Key,
+    /// The number of the way among all moves.
+    pub number: usize,
+    /// Whether a case may be finished by it.
+    pub counts: bool,
+}
+
+/// What was seen of one command in one configuration.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "five answers to five questions, none excludes another")]
+pub(super) struct Seen {
+    /// It can be done.
+    pub open: bool,
+    /// Its guard was true for some answer.
+    pub guard_true: bool,
+    /// Its guard was false for some answer.
+    pub guard_false: bool,
+    /// Its guard was true, and no route was.
+    pub no_route: bool,
+    /// It leads to another main state, tracks apart; out of a state that is not exceptional only such ways count as
+    /// lead to another one that is not.
+    pub leaves: bool,
+}
+
+/// A slice of a model with its packing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stepper<'m> {
+    pub model: &'m Model<'m>,
+    pub packing: &'m Packing,
+}
+
+/// The mark of a track in a set of tracks.
+fn bit_of(track: usize) -> u128 {
+    1_u128.checked_shl(u32::try_from(track).unwrap_or(u32::MAX)).unwrap_or_default()
+}
+
+fn marked(marks: &[bool], at: usize) -> bool {
+    marks.get(at).copied().unwrap_or_default()
+}
+
+impl Stepper<'_> {
+    fn get(&self, key: Key, var: usize) -> usize {
+        self.packing.get(key, var)
+    }
+
+    fn written(&self, key: Key, writes: &[(usize, usize)]) -> Key {
+        writes.iter().fold(key, |key, (var, value)| self.packing.put(key, *var, *value))
+    }
+
+    /// The main state of a configuration.
+    pub(super) fn main(&self, key: Key) -> usize {
+        self.get(key, self.model.main)
+    }
+
+    /// Every move of one command.
+    pub(super) fn act(&self, act: &Act, key: Key, edges: &mut Vec<Edge>) -> Seen {
+        let mut seen = Seen::default();
+        let main = self.main(key);
+        if !marked(&act.main, main) || !act.startable.holds(self.packing, key) {
+            return seen;
+        }
+        if act.automatic.as_ref().is_some_and(|when| !when.holds(self.packing, key)) {
+            return seen;
+        }
+        // The states of the record named from which the command starts: one pass for each of its cells.
+        let mut sources: Vec<Option<usize>> = Vec::new();
+        match (&act.track, act.instance) {
+            (None, _) => sources.push(None),
+            (Some((_, states)), Some((record, place))) => {
+                let cells = self
+                    .model
+                    .records
+                    .get(record)
+                    .into_iter()
+                    .flat_map(|record| record.cells.iter().enumerate());
+                sources.extend(cells.filter_map(|(at, cell)| {
+                    let there = cell.states.get(place).is_some_and(|state| marked(states, *state));
+                    (there && self.get(key, cell.var) == 1).then_some(Some(at))
+                }));
+            }
+            (Some((track, states)), None) => {
+                let var = self.model.tracks.get(*track).and_then(|track| track.var);
+                if var.is_some_and(|var| marked(states, self.get(key, var))) {
+                    sources.push(None);
+                }
+            }
+        }
+        if sources.is_empty() {
+            return seen;
+        }
+        let mut earlier_blocks = false;
+        for (at, way) in act.ways.iter().enumerate() {
+            for answer in &way.answers {
+                if !answer.possible.iter().all(|test| test.holds(self.packing, key)) {
+                    continue;
+                }
+                let given = self.written(key, &answer.writes);
+                let guard = act.guard.holds(self.packing, given);
+                seen.guard_true |= guard;
+                seen.guard_false |= !guard;
+                if !guard && !act.irregular {
+                    continue;
+                }
+                if act.routed {
+                    let first = act.ways.iter().position(|way| way.guard.holds(self.packing, given));
+                    earlier_blocks |= first.is_none();
+                    if first != Some(at) {
+                        continue;
+                    }
+                } else if !way.guard.holds(self.packing, given) && !act.irregular {
+                    continue;
+                }
+                let target = if way.aim.back {
+                    self.get(key, self.model.before)
+                } else {
+                    way.aim.main.unwrap_or(main)
+                };
+                let normal =
+                    !marked(&self.model.exceptional, target) || marked(&self.model.exceptional, main);
+                seen.leaves |= target != main && target != 0 && normal;
+                let counts = way.counts.holds(self.packing, key);
+                for source in &sources {
+                    let before = edges.len();
+                    self.way(act, way, given, *source, (act.first + at, counts), edges);
+                    seen.open |= edges.len() > before;
+                }
+            }
+        }
+        seen.no_route = earlier_blocks;
+        seen
+    }
+
+    fn way(
+        &self,
+        act: &Act,
+        way: &Way,
+        given: Key,
+        source: Option<usize>,
+        (number, counts): (usize, bool),
+        edges: &mut Vec<Edge>,
+    ) {
+        for sets in &way.sets {
+            let set = self.written(given, sets);
+            // The record named leaves its cell, or another one of its kind stays there.
+            let moved = match (source, act.instance, way.aim.instance) {
+                (Some(cell), Some((record, place)), Some(state)) => {
+                    let Some(record) = self.model.records.get(record) else { continue };
+                    let Some(old) = record.cells.get(cell) else { continue };
+                    let mut states = old.states.clone();
+                    if let Some(slot) = states.get_mut(place) {
+                        *slot = state;
+                    }
+                    let Some(new) = record.cell(old.form, &states).and_then(|cell| record.cells.get(cell))
+                    else {
+                        continue;
+                    };
+                    let emptied = self.packing.put(self.packing.put(set, old.var, 0), new.var, 1);
+                    [Some((emptied, true)), Some((self.packing.put(set, new.var, 1), false))]
+                }
+                _ => [Some((set, true)), None],
+            };
+            for (from, all_move) in moved.into_iter().flatten() {
+                if let Some(to) = self.settle(from, &way.aim, way.stops_tracks, act.irregular) {
+                    edges.push(Edge { to, number, counts: counts && all_move });
+                }
+            }
+        }
+    }
+
+    /// Every outcome of a move without a command.
+    pub(super) fn free(&self, free: &Free, key: Key, edges: &mut Vec<Edge>) {
+        if !free.may.holds(self.packing, key) {
+            return;
+        }
+        for writes in &free.ways {
+            let written = self.written(key, writes);
+            let to = match &free.aim {
+                Some(aim) => self.settle(written, aim, true, true),
+                None if free.settles => Some(self.derived(written)),
+                None => Some(written),
+            };
+            if let Some(to) = to.filter(|to| *to != key) {
+                edges.push(Edge { to, number: free.number, counts: free.counts() });
+            }
+        }
+    }
+
+    /// Moves the machines: targets, `back`, tracks that open, stop or hold; then restarts clocks.
+    /// `forced`: nothing holds it back, as with a fact that has happened or an annulment.
+    fn settle(&self, from: Key, aim: &Aim, stops_tracks: bool, forced: bool) -> Option<Key> {
+        let model = self.model;
+        let main = self.main(from);
+        let entered = if aim.back {
+            match self.get(from, model.before) {
+                0 => return None,
+                before => Some(before),
+            }
+        } else {
+            aim.main
+        };
+        let mut to = from;
+        let now = entered.unwrap_or(main);
+        if let Some(state) = entered {
+            let before = match (marked(&model.suspended, state), marked(&model.suspended, main)) {
+                (false, _) => 0,
+                (true, true) => self.get(from, model.before),
+                (true, false) => main,
+            };
+            to = self.packing.put(to, model.before, before);
+            to = self.packing.put(to, model.main, state);
+        }
+        let exceptional = entered.is_some_and(|state| marked(&model.exceptional, state));
+        let mut shut: u128 = 0;
+        let mut opened: u128 = 0;
+        for (at, track) in model.tracks.iter().enumerate() {
+            let bit = bit_of(at);
+            if let Some(var) = track.var.filter(|var| self.packing.keeps(*var)) {
+                let open = marked(&track.open_in, now) && track.open_if.holds(self.packing, from);
+                let wanted = aim.singles.iter().find(|(number, _)| *number == at).map(|(_, state)| *state);
+                match (self.get(from, var), open) {
+                    (0, true) => to = self.packing.put(to, var, wanted.unwrap_or(track.begins)),
+                    (0, false) => {
+                        if wanted.is_some() && !forced {
+                            return None;
+                        }
+                    }
+                    (_, true) => {
+                        if let Some(state) = wanted {
+                            to = self.packing.put(to, var, state);
+                        }
+                    }
+                    (state, false) => {
+                        let finished = marked(&track.finals, wanted.unwrap_or(state));
+                        if track.must_finish && !finished && !stops_tracks && !forced {
+                            return None;
+                        }
+                        to = self.packing.put(to, var, 0);
+                    }
+                }
+            } else if let Some((record, place)) = track.record {
+                let kept = |record: usize| {
+                    model
+                        .records
+                        .get(record)
+                        .and_then(|record| record.cells.first())
+                        .is_some_and(|cell| self.packing.keeps(cell.var))
+                };
+                if !kept(record) {
+                    continue;
+                }
+                let open = marked(&track.open_in, now) && track.open_if.holds(self.packing, from);
+                if open {
+                    opened |= bit;
+                    continue;
+                }
+                shut |= bit;
+                let stopped = (stops_tracks && exceptional) || forced;
+                if track.must_finish && !stopped {
+                    let unfinished = |states: &[usize]| {
+                        states.get(place).is_some_and(|state| *state != 0 && !marked(&track.finals, *state))
+                    };
+                    let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
+                    if cells.into_iter().any(|cell| unfinished(&cell.states) && self.get(from, cell.var) == 1)
+                    {
+                        return None;
+                    }
+                }
+            }
+        }
+        if shut | opened != 0 {
+            to = self.records(to, opened);
+        }
+        to = self.derived(to);
+        Some(self.restart(from, to, entered))
+    }
+
+    /// Looks at the tracks once more where everything else stands now: conditions on what has just changed. A track that
+    /// must finish and has not stays open.
+    fn derived(&self, key: Key) -> Key {
+        let model = self.model;
+        let main = self.main(key);
+        if main == 0 || !model.tracks.iter().any(|track| track.conditional) {
+            return key;
+        }
+        let mut to = key;
+        let (mut opened, mut per_record) = (0_u128, false);
+        for (at, track) in model.tracks.iter().enumerate() {
+            let open = || marked(&track.open_in, main) && track.open_if.holds(self.packing, key);
+            if let Some(var) = track.var.filter(|var| self.packing.keeps(*var)) {
+                match (self.get(key, var), open()) {
+                    (0, true) => to = self.packing.put(to, var, track.begins),
+                    (state, false) if state != 0 && (!track.must_finish || marked(&track.finals, state)) => {
+                        to = self.packing.put(to, var, 0);
+                    }
+                    (_, true | false) => {}
+                }
+            } else if track.record.is_some() {
+                per_record = true;
+                if open() {
+                    opened |= bit_of(at);
+                }
+            }
+        }
+        if per_record { self.records(to, opened) } else { to }
+    }
+
+    /// Opens and closes the tracks of every record.
+    fn records(&self, key: Key, opened: u128) -> Key {
+        let mut out = key;
+        for record in self.model.records.iter().filter(|record| !record.tracks.is_empty()) {
+            let mut pattern = 0_usize;
+            for (place, track) in record.tracks.iter().enumerate() {
+                if u32::try_from(*track)
+                    .ok()
+                    .and_then(|shift| opened.checked_shr(shift))
+                    .is_some_and(|bits| bits & 1 == 1)
+                {
+                    pattern |= 1 << place;
+                }
+            }
+            let Some(landing) = record.landings.get(pattern) else { continue };
+            let mut landed: Key = 0;
+            for (at, cell) in record.cells.iter().enumerate() {
+                let to = landing.get(at).copied().unwrap_or(at);
+                if to != at && self.get(key, cell.var) == 1 {
+                    out = self.packing.put(out, cell.var, 0);
+                    if let Some(cell) = record.cells.get(to) {
+                        landed |= self.packing.put(0, cell.var, 1);
+                    }
+                }
+            }
+            out |= landed;
+        }
+        out
+    }
+
+    /// Clocks whose `while` is entered from outside, or whose beginning comes again, have not passed.
+    fn restart(&self, from: Key, to: Key, entered: Option<usize>) -> Key {
+        let mut out = to;
+        for clock in self.model.clocks.iter().filter(|clock| self.packing.keeps(clock.var)) {
+            let mut again = clock.within.holds(self.packing, to) && !clock.within.holds(self.packing, from);
+            if let Some(MomentRef::State(state)) =
+                self.model.def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref())
+            {
+                again |= entered.is_some() && self.model.main_state(state) == entered;
+                if let Some((track, number)) = self.model.track_state(state)
+                    && let Some(var) = self.model.tracks.get(track).and_then(|track| track.var)
+                {
+                    again |= self.get(to, var) == number && self.get(from, var) != number;
+                }
+            }
+            if again {
+                out = self.packing.put(out, clock.var, 0);
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,240 @@
+//! Counter-examples in words.
+
+use super::cut::words;
+use super::graph::{Graph, Node};
+use super::model::{Model, What};
+use super::moves::{Act, FreeKind, Way};
+use super::space::Key;
+use crate::name::Name;
+use crate::workflow::guard::Guard;
+use crate::workflow::model::Command;
+
+/// The command and way of a move, if it is a command.
+pub(super) fn way_of<'m>(model: &'m Model<'_>, number: usize) -> Option<(&'m Act, &'m Way)> {
+    model.acts.iter().find_map(|act| {
+        let at = number.checked_sub(act.first)?;
+        act.ways.get(at).map(|way| (act, way))
+    })
+}
+
+/// The command of an act.
+pub(super) fn command_of<'m>(model: &'m Model<'_>, act: &Act) -> Option<&'m Command> {
+    model.def.commands.iter().nth(act.command)
+}
+
+/// The shortest way to a configuration, one step a line, and where the case then stands.
+pub(super) fn story(graph: &Graph<'_>, node: Node) -> Vec<String> {
+    let mut before = graph.key(0);
+    let mut lines = Vec::new();
+    for (at, number) in graph.path(node) {
+        let key = graph.key(at);
+        lines.push(step(graph, number, before, key));
+        before = key;
+    }
+    lines.push(format!("Here: {}.", stands(graph, before)));
+    lines
+}
+
+/// One step in words.
+pub(super) fn step(graph: &Graph<'_>, number: usize, before: Key, after: Key) -> String {
+    let model = graph.stepper.model;
+    let mut line = match way_of(model, number) {
+        Some((act, way)) => {
+            command_of(model, act).map_or_else(String::new, |command| by_command(command, act, way))
+        }
+        None => free(model, number),
+    };
+    let changes = changes(graph, before, after);
+    if !changes.is_empty() {
+        line = format!("{line}: {}", changes.join(", "));
+    }
+    line.push('.');
+    line
+}
+
+fn by_command(command: &Command, act: &Act, way: &Way) -> String {
+    let who = if act.automatic.is_some() {
+        " by itself".to_owned()
+    } else {
+        command.by.first().map_or_else(String::new, |role| format!(" by {role}"))
+    };
+    let outcome =
+        way.outcome.as_ref().map_or_else(String::new, |outcome| format!(" with outcome `{outcome}`"));
+    if act.main.first() == Some(&true) {
+        return format!("Opened by `{}`{outcome}{who}", command.name);
+    }
+    format!("`{}`{outcome}{who}", command.name)
+}
+
+fn free(model: &Model<'_>, number: usize) -> String {
+    let Some(free) = model.free.iter().find(|free| free.number == number) else { return String::new() };
+    match &free.kind {
+        FreeKind::Edit(fact) => format!("The fact `{fact}` is edited"),
+        FreeKind::File(document) => format!("`{document}` is filed"),
+        FreeKind::Pass(deadline) => format!("The deadline `{deadline}` passes"),
+        FreeKind::Age | FreeKind::RecordAge | FreeKind::RecordRestart => "Time goes by".to_owned(),
+        FreeKind::Lapse => "The authority lapses".to_owned(),
+        FreeKind::Annul(at) => match model.def.corrections.annul.get(*at) {
+            Some(annul) => format!("`{}` is annulled", annul.command),
+            None => String::new(),
+        },
+    }
+}
+
+fn changes(graph: &Graph<'_>, before: Key, after: Key) -> Vec<String> {
+    let (model, packing) = (graph.stepper.model, graph.stepper.packing);
+    let mut all = Vec::new();
+    for var in graph.kept {
+        let (old, new) = (packing.get(before, *var), packing.get(after, *var));
+        if old == new {
+            continue;
+        }
+        match model.vars.get(*var) {
+            Some(What::Main | What::Track(_)) if new != 0 => all.extend(value(model, *var, new)),
+            Some(What::Fact(_) | What::Sum(..)) => all.extend(value(model, *var, new)),
+            Some(What::Cell(record, _)) => {
+                let name = model.records.get(*record).map(|record| &record.name);
+                let cell = value(model, *var, 1);
+                if let (Some(name), Some(cell)) = (name, cell) {
+                    all.push(if new == 1 {
+                        format!("now {cell}")
+                    } else {
+                        format!("no longer any such `{name}`")
+                    });
+                }
+            }
+            Some(What::Since(_)) if new == 1 => all.extend(value(model, *var, new)),
+            Some(
+                What::Main
+                | What::Track(_)
+                | What::Before
+                | What::Since(_)
+                | What::Filed(_)
+                | What::Passed(_)
+                | What::Lapsed,
+            )
+            | None => {}
+        }
+    }
+    all
+}
+
+/// Where a case stands: main state, tracks, facts and records that the slice follows.
+pub(super) fn stands(graph: &Graph<'_>, key: Key) -> String {
+    let (model, packing) = (graph.stepper.model, graph.stepper.packing);
+    let mut all = Vec::new();
+    for var in graph.kept {
+        let at = packing.get(key, *var);
+        let told = match model.vars.get(*var) {
+            Some(
+                What::Main
+                | What::Track(_)
+                | What::Filed(_)
+                | What::Passed(_)
+                | What::Cell(..)
+                | What::Since(_),
+            ) => at != 0,
+            Some(What::Fact(_)) => true,
+            Some(What::Before | What::Lapsed | What::Sum(..)) | None => false,
+        };
+        if told {
+            all.extend(value(model, *var, at));
+        }
+    }
+    if all.is_empty() { "no case is open".to_owned() } else { all.join(", ") }
+}
+
+fn state_name<'m>(model: &'m Model<'_>, track: usize, state: usize) -> Option<&'m Name> {
+    let at = state.checked_sub(1)?;
+    model.def.tracks.iter().nth(track)?.states.iter().nth(at).map(|state| &state.name)
+}
+
+/// A value of a variable in words.
+pub(super) fn value(model: &Model<'_>, var: usize, at: usize) -> Option<String> {
+    Some(match model.vars.get(var)? {
+        What::Main | What::Before => format!("`{}`", model.def.states.iter().nth(at.checked_sub(1)?)?.name),
+        What::Track(track) => {
+            format!("`{}` at `{}`", model.def.tracks.iter().nth(*track)?.name, state_name(model, *track, at)?)
+        }
+        What::Fact(name) => {
+            let region = model.facts.get(name)?.regions.get(at)?;
+            format!("`{name}` is {}", region.label())
+        }
+        What::Since(Guard::Since(unit, fact, number)) => format!("{number} {unit} since `{fact}`"),
+        What::Since(_) => return None,
+        What::Filed(document) => format!("`{document}` filed"),
+        What::Passed(deadline) => format!("`{deadline}` passed"),
+        What::Lapsed => "authority lapsed".to_owned(),
+        What::Sum(field, record) => {
+            let (.., cut, _) = model.sums.iter().find(|(a, b, ..)| a == field && b == record)?;
+            format!("sum of `{field}` of `{record}` {}", cut.get(at)?.label())
+        }
+        What::Cell(record, cell) => {
+            let record = model.records.get(*record)?;
+            let cell = record.cells.get(*cell)?;
+            let form = record.forms.get(cell.form)?;
+            let mut parts: Vec<String> =
+                record.atoms.iter().zip(form).filter_map(|(atom, holds)| atom_words(atom, *holds)).collect();
+            parts.extend(
+                record
+                    .tracks
+                    .iter()
+                    .zip(&cell.states)
+                    .filter_map(|(track, state)| state_name(model, *track, *state))
+                    .map(|state| format!("at `{state}`")),
+            );
+            let with = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+            format!("some `{}`{with}", record.name)
+        }
+    })
+}
+
+/// A condition about a field in words, as it holds or not.
+fn atom_words(atom: &Guard, holds: bool) -> Option<String> {
+    let (is, not) = if holds { ("is", "") } else { ("is not", "not ") };
+    Some(match atom {
+        Guard::Is(field, value) => format!("{field} {is} {}", words(value)),
+        Guard::IsNot(field, value) => {
+            format!("{field} {} {}", if holds { "is not" } else { "is" }, words(value))
+        }
+        Guard::Either(field, values) => {
+            format!("{field} {is} {}", values.iter().map(words).collect::<Vec<_>>().join(" or "))
+        }
+        Guard::Known(field, expected) => {
+            format!("{field} is {}known", if holds == *expected { "" } else { "not " })
+        }
+        Guard::Compare(field, comparison, number) => format!("{field} {not}{comparison} {number}"),
+        Guard::Since(unit, field, number) => format!("{not}{number} {unit} since {field}"),
+        Guard::Passed(deadline) => format!("{deadline} {}passed", if holds { "" } else { "not " }),
+        Guard::Or(_)
+        | Guard::And(_)
+        | Guard::Not(_)
+        | Guard::Holds(_)
+        | Guard::Records(..)
+        | Guard::Sum { .. }
+        | Guard::At(_)
+        | Guard::Filed(_)
+        | Guard::AuthorityLapsed => return None,
+    })
+}
+
+/// The commands open in a configuration, in words.
+pub(super) fn open_here(graph: &Graph<'_>, node: Node) -> String {
+    let model = graph.stepper.model;
+    let key = graph.key(node);
+    let mut names = Vec::new();
+    for at in &graph.acts {
+        let passing = graph.passing.get(node) == Some(&true);
+        let Some(act) = graph.compiled.get(*at).filter(|act| !passing || act.automatic.is_some()) else {
+            continue;
+        };
+        if graph.stepper.act(act, key, &mut Vec::new()).open {
+            names.extend(command_of(model, act).map(|command| format!("`{}`", command.name)));
+        }
+    }
+    if names.is_empty() {
+        "nobody can do anything".to_owned()
+    } else {
+        format!("only {} can be done", names.join(", "))
+    }
+}

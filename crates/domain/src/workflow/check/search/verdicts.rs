@@ -1,0 +1,680 @@
+//! From what a search has met to findings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graph::{Graph, Node};
+use super::model::{Model, What};
+use super::moves::{Act, FreeKind};
+use super::slices::Item;
+use super::story::{command_of, open_here, stands, step, story, way_of};
+use crate::name::Name;
+use crate::workflow::finding::{CheckId, Finding, Place};
+use crate::workflow::guard::Guard;
+use crate::workflow::model::{Command, Definition, From, Machine, Target, Ways};
+use crate::workflow::read::finding;
+
+/// A guard whose truth is followed.
+#[derive(Debug)]
+pub(super) struct Watched<'d> {
+    pub place: Place,
+    pub at: &'d Name,
+    pub what: String,
+    pub guard: &'d Guard,
+    /// Whether it is an error if it always holds.
+    pub must_fail: bool,
+    /// The command whose guard it is: that is reported with the command.
+    pub of_command: Option<usize>,
+}
+
+/// The guards of a file that must be able to hold and not to hold.
+pub(super) fn watched(def: &Definition) -> Vec<Watched<'_>> {
+    let mut all = Vec::new();
+    for (at, command) in def.commands.iter().enumerate() {
+        let what = format!("the condition of `{}`", command.name);
+        all.push(Watched {
+            place: command.place,
+            at: &command.name,
+            what,
+            guard: &command.guard,
+            must_fail: true,
+            of_command: Some(at),
+        });
+    }
+    for rule in &def.rules {
+        let what = format!("the rule `{}`", rule.name);
+        all.push(Watched {
+            place: rule.place,
+            at: &rule.name,
+            what,
+            guard: &rule.guard,
+            must_fail: true,
+            of_command: None,
+        });
+    }
+    for deadline in &def.deadlines {
+        let what = format!("the condition of the deadline `{}`", deadline.name);
+        all.push(Watched {
+            place: deadline.place,
+            at: &deadline.name,
+            what,
+            guard: &deadline.guard,
+            must_fail: true,
+            of_command: None,
+        });
+    }
+    for track in &def.tracks {
+        let what = format!("the condition of the track `{}`", track.name);
+        all.push(Watched {
+            place: track.place,
+            at: &track.name,
+            what,
+            guard: &track.open_if,
+            must_fail: true,
+            of_command: None,
+        });
+    }
+    for stage in &def.stages {
+        let what = format!("the condition of the stage `{}`", stage.name);
+        all.push(Watched {
+            place: stage.place,
+            at: &stage.name,
+            what,
+            guard: &stage.when,
+            must_fail: false,
+            of_command: None,
+        });
+    }
+    all.retain(|watched| !watched.guard.is_always());
+    all
+}
+
+fn many(times: usize) -> String {
+    if times == 1 { "in one configuration".to_owned() } else { format!("in {times} configurations") }
+}
+
+/// What a graph says about a question.
+pub(super) fn judge(graph: &Graph<'_>, item: Item, watched: &[Watched<'_>], out: &mut Vec<Finding>) {
+    match item {
+        Item::Main => {
+            reached_main(graph, out);
+            complete(graph, out);
+            exits(graph, out);
+            held(graph, out);
+            automatic(graph, out);
+        }
+        Item::Track(track) => {
+            reached_track(graph, track, out);
+            proper(graph, track, out);
+        }
+        Item::Act(at) => {
+            if let Some(act) = graph.stepper.model.acts.get(at)
+                && let Some(command) = command_of(graph.stepper.model, act)
+            {
+                dead(graph, act, command, watched, out);
+                open_everywhere(graph, act, command, out);
+            }
+        }
+        Item::Guard(at) => guard(graph, at, watched, out),
+        Item::Stages => stages(graph, out),
+    }
+}
+
+fn reached_main(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    for (at, state) in model.def.states.iter().enumerate() {
+        if !graph.met.contains(model.main, at + 1) {
+            let message = format!("no case ever reaches the state `{}`", state.name);
+            out.push(finding(state.place, CheckId::Reach, &state.name, message));
+        }
+    }
+}
+
+fn reached_track(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else {
+        return;
+    };
+    for (number, state) in track.states.iter().enumerate().map(|(at, state)| (at + 1, state)) {
+        let met = match (compiled.var, compiled.record) {
+            (Some(var), _) => graph.met.contains(var, number),
+            (None, Some((record, place))) => {
+                let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
+                cells
+                    .into_iter()
+                    .any(|cell| cell.states.get(place) == Some(&number) && graph.met.contains(cell.var, 1))
+            }
+            (None, None) => true,
+        };
+        if !met {
+            let message =
+                format!("no case ever reaches the state `{}` of the track `{}`", state.name, track.name);
+            out.push(finding(state.place, CheckId::Reach, &state.name, message));
+        }
+    }
+}
+
+/// E-complete: see the module page.
+fn complete(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    let def = model.def;
+    let normal_end = |main: usize| mark(&model.ends, main) && !mark(&model.exceptional, main);
+    if !def.states.iter().any(|state| state.final_outcome.is_some() && !state.exceptional) {
+        let message =
+            "no state of this file is a normal end (`final` and not `exceptional`): no case can be completed";
+        out.push(finding(Place::default(), CheckId::Complete, &def.workflow, message));
+        return;
+    }
+    let mains: Vec<usize> = graph.keys.iter().map(|key| graph.stepper.main(*key)).collect();
+    let main = |node: Node| mains.get(node).copied().unwrap_or(0);
+    let ends: Vec<bool> = mains.iter().map(|main| normal_end(*main)).collect();
+    let good = graph.backward(ends, |from, _, _| !mark(&model.exceptional, main(from)));
+    // From an exceptional state any end will do, and so will the way back.
+    let mut any: Vec<bool> = mains.iter().map(|main| mark(&model.ends, *main)).collect();
+    for (at, key) in graph.keys.iter().enumerate() {
+        if mark(&model.exceptional, main(at)) && any.get(at) == Some(&false) {
+            let mut edges = Vec::new();
+            for act in graph.compiled.iter().filter(|act| act.ways.iter().any(|way| way.aim.back)) {
+                graph.stepper.act(act, *key, &mut edges);
+            }
+            let back =
+                edges.iter().any(|edge| way_of(model, edge.number).is_some_and(|(_, way)| way.aim.back));
+            if let (true, Some(slot)) = (back, any.get_mut(at)) {
+                *slot = true;
+            }
+        }
+    }
+    let some_end = graph.backward(any, |_, _, _| true);
+    let bad: Vec<bool> = (0..mains.len())
+        .map(|node| {
+            let state = main(node);
+            let fine = if mark(&model.exceptional, state) { &some_end } else { &good };
+            state != 0 && fine.get(node) == Some(&false)
+        })
+        .collect();
+    if !bad.contains(&true) {
+        return;
+    }
+    // A state from which a way leads to another bad state only repeats what is said of that one.
+    let (derived, ways) = graph.leads_to_other(&bad, main);
+    let mut by_state: BTreeMap<usize, (Node, usize)> = BTreeMap::new();
+    let mut all: BTreeMap<usize, (Node, usize)> = BTreeMap::new();
+    for node in (0..bad.len()).filter(|node| bad.get(*node) == Some(&true)) {
+        all.entry(main(node)).or_insert((node, 0)).1 += 1;
+        if derived.get(node) != Some(&true) && graph.passing.get(node) != Some(&true) {
+            by_state.entry(main(node)).or_insert((node, 0)).1 += 1;
+        }
+    }
+    // Bad states that only lead round among themselves are told of once, at the one met first.
+    let reach: BTreeMap<usize, BTreeSet<usize>> =
+        all.keys().map(|state| (*state, closure(&ways, *state))).collect();
+    for (state, reached) in &reach {
+        let is_last = reached.iter().all(|other| reach.get(other).is_some_and(|back| back.contains(state)));
+        if is_last && !reached.iter().any(|other| by_state.contains_key(other)) {
+            let first =
+                reached.iter().filter_map(|other| all.get(other).map(|seen| (seen.0, *other, seen.1))).min();
+            by_state.extend(first.map(|(node, state, times)| (state, (node, times))));
+        }
+    }
+    for (state, (node, times)) in by_state {
+        let Some(named) = state.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
+        let end = if named.exceptional { "no end" } else { "no normal end" };
+        let message =
+            format!("a case in `{}` can be stuck: {end} can be reached, {}", named.name, many(times));
+        let mut one = finding(named.place, CheckId::Complete, &named.name, message);
+        one.story = story(graph, node);
+        one.story.push(format!("Then {}, and {end} can be reached.", open_here(graph, node)));
+        one.hint = abstract_hint(graph);
+        out.push(one);
+    }
+}
+
+/// A place and all places to which ways lead from it.
+fn closure(ways: &BTreeSet<(usize, usize)>, from: usize) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(at) = open.pop() {
+        for (_, to) in ways.range((at, 0)..=(at, usize::MAX)) {
+            if reached.insert(*to) {
+                open.push(*to);
+            }
+        }
+    }
+    reached
+}
+
+fn mark(marks: &[bool], at: usize) -> bool {
+    marks.get(at).copied().unwrap_or_default()
+}
+
+/// What a reader must know about a story that goes over records.
+fn abstract_hint(graph: &Graph<'_>) -> Option<String> {
+    let model = graph.stepper.model;
+    let records = graph.kept.iter().any(|var| matches!(model.vars.get(*var), Some(What::Cell(..))));
+    records.then(|| "records are followed as none or some, not one by one".to_owned())
+}
+
+/// W-exit: a configuration that waits, where no guard of a command that leaves the state holds.
+fn exits(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    // Time, papers, tracks, records and facts that become known lead on inside a state; a known fact that changes does
+    // not: the file must not count on a decision being taken back.
+    let inside = |from: Node, _: usize, to: Node| {
+        let (from, to) = (graph.key(from), graph.key(to));
+        graph.stepper.main(from) == graph.stepper.main(to)
+            && model.facts.values().all(|fact| {
+                let packing = graph.stepper.packing;
+                let (old, new) = (packing.get(from, fact.var), packing.get(to, fact.var));
+                old == new || fact.regions.get(old).is_some_and(|region| region.maybe_unset)
+            })
+    };
+    let good = graph.backward(graph.leaves.clone(), inside);
+    let mut gaps: BTreeMap<usize, (Node, usize)> = BTreeMap::new();
+    for (node, key) in graph.keys.iter().enumerate() {
+        let main = graph.stepper.main(*key);
+        let waits = main != 0 && !mark(&model.ends, main) && graph.passing.get(node) != Some(&true);
+        if waits && good.get(node) == Some(&false) {
+            gaps.entry(main).or_insert((node, 0)).1 += 1;
+        }
+    }
+    for (state, (node, times)) in gaps {
+        let Some(named) = state.checked_sub(1).and_then(|at| model.def.states.iter().nth(at)) else {
+            continue;
+        };
+        let message = format!("a case in `{}` can be where no command leads on, {}", named.name, many(times));
+        let mut one = finding(named.place, CheckId::Gap, &named.name, message);
+        one.story = story(graph, node);
+        one.story.push(format!("Then {}.", open_here(graph, node)));
+        out.push(one);
+    }
+}
+
+/// E-irregular and E-held.
+fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    let def = model.def;
+    for (at, seen) in &graph.no_irregular {
+        let Some(state) = at.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
+        let message = format!(
+            "what happens to the person held in `{}` cannot be recorded: no `irregular` command is open, {}",
+            state.name,
+            many(seen.times)
+        );
+        let mut one = finding(state.place, CheckId::Irregular, &state.name, message);
+        one.story = story(graph, seen.first);
+        one.hint = Some(
+            "mark arrival, escape, death and release in fact as `irregular`, open in `every-state`"
+                .to_owned(),
+        );
+        out.push(one);
+    }
+    for state in def.states.iter().filter(|state| state.held && state.final_outcome.is_none()) {
+        let covers = def.commands.iter().any(|command| {
+            let here = match &command.from {
+                From::EveryState | From::Always | From::States(Machine::Track(_), _) => true,
+                From::States(Machine::Main, names) => names.contains(&state.name),
+                From::New => false,
+            };
+            let branches = command.branches();
+            let mut filed =
+                command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
+            here && filed
+                .any(|(record, _)| def.records.get(record).is_some_and(|record| record.covers.is_some()))
+        });
+        let office = state.acts.is_some()
+            || def
+                .deadlines
+                .iter()
+                .any(|deadline| deadline.acts.is_some() && deadline.while_in.contains(def, &state.name));
+        if !covers && !office {
+            let message = format!(
+                "a person is held in `{}`, where no record can cover it and no office answers for the lapse",
+                state.name
+            );
+            let mut one = finding(state.place, CheckId::Held, &state.name, message);
+            one.hint =
+                Some("name the office under `acts`, or let a command file a record with `covers`".to_owned());
+            out.push(one);
+        }
+    }
+}
+
+/// E-auto, the part with search.
+fn automatic(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    for ((one, other), seen) in &graph.overlap {
+        let named = |at: usize| model.acts.get(at).and_then(|act| command_of(model, act));
+        let (Some(one), Some(other)) = (named(*one), named(*other)) else { continue };
+        let message = format!(
+            "the automatic commands `{}` and `{}` are open at the same time, {}",
+            one.name,
+            other.name,
+            many(seen.times)
+        );
+        let mut found = finding(other.place, CheckId::Auto, &other.name, message);
+        found.story = story(graph, seen.first);
+        out.push(found);
+    }
+    let circle = graph.circle().or_else(|| {
+        graph.standing.iter().next().map(|(number, seen)| (seen.first, BTreeSet::from([*number])))
+    });
+    if let Some((node, moves)) = circle {
+        let names: BTreeSet<&Name> = moves
+            .iter()
+            .filter_map(|number| way_of(model, *number))
+            .filter_map(|(act, _)| command_of(model, act))
+            .map(|command| &command.name)
+            .collect();
+        let place = names
+            .iter()
+            .next()
+            .and_then(|name| model.def.commands.get(name))
+            .map_or_else(Place::default, |command| command.place);
+        let at = names.iter().next().map_or("", |name| name.as_str());
+        let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let mut found =
+            finding(place, CheckId::Auto, at, format!("automatic commands go round without end: {list}"));
+        found.story = story(graph, node);
+        out.push(found);
+    }
+}
+
+/// E-proper: at a normal end a must-finish track is open.
+fn proper(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else {
+        return;
+    };
+    if !compiled.must_finish {
+        return;
+    }
+    let packing = graph.stepper.packing;
+    let unfinished = |key| match (compiled.var, compiled.record) {
+        (Some(var), _) => {
+            let state = packing.get(key, var);
+            state != 0 && !mark(&compiled.finals, state)
+        }
+        (None, Some((record, place))) => {
+            model.records.get(record).into_iter().flat_map(|record| &record.cells).any(|cell| {
+                let state = cell.states.get(place).copied().unwrap_or(0);
+                state != 0 && !mark(&compiled.finals, state) && packing.get(key, cell.var) == 1
+            })
+        }
+        (None, None) => false,
+    };
+    let mut nodes = graph.keys.iter().enumerate().filter(|(_, key)| {
+        let main = graph.stepper.main(**key);
+        mark(&model.ends, main) && !mark(&model.exceptional, main) && unfinished(**key)
+    });
+    if let Some((node, _)) = nodes.next() {
+        let times = 1 + nodes.count();
+        let message = format!(
+            "a case can end while the track `{}`, which must finish, is open, {}",
+            track.name,
+            many(times)
+        );
+        let mut one = finding(track.place, CheckId::Proper, &track.name, message);
+        one.story = story(graph, node);
+        out.push(one);
+    }
+}
+
+/// The states a command names as its beginning, with their number in their machine.
+fn beginnings<'d>(model: &Model<'d>, command: &'d Command) -> Vec<(&'d Name, usize)> {
+    match &command.from {
+        From::States(_, names) => names
+            .iter()
+            .filter_map(|name| {
+                model
+                    .main_state(name)
+                    .or_else(|| model.track_state(name).map(|(_, state)| state))
+                    .map(|state| (name, state))
+            })
+            .collect(),
+        From::New | From::EveryState | From::Always => Vec::new(),
+    }
+}
+
+fn was_met(graph: &Graph<'_>, name: &Name) -> bool {
+    let model = graph.stepper.model;
+    if let Some(state) = model.main_state(name) {
+        return graph.met.contains(model.main, state);
+    }
+    let Some((track, state)) = model.track_state(name) else { return false };
+    match model.tracks.get(track).map(|track| (track.var, track.record)) {
+        Some((Some(var), _)) => graph.met.contains(var, state),
+        Some((None, Some((record, place)))) => {
+            let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
+            cells
+                .into_iter()
+                .any(|cell| cell.states.get(place) == Some(&state) && graph.met.contains(cell.var, 1))
+        }
+        Some((None, None)) | None => false,
+    }
+}
+
+/// E-dead of one command.
+fn dead(graph: &Graph<'_>, act: &Act, command: &Command, watched: &[Watched<'_>], out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    let name = &command.name;
+    let alive = (act.first..act.first + act.ways.len()).any(|number| graph.was_taken(number));
+    let truth = graph.guards.get(act.command).copied().unwrap_or_default();
+    if !alive {
+        let people = command.by.iter().any(|role| *role != "system");
+        let run = graph.keys.iter().any(|key| act.startable.holds(graph.stepper.packing, *key));
+        let from = beginnings(model, command);
+        let why = if command.by.is_empty() && command.when.is_none() {
+            // Said where the roles are looked at.
+            return;
+        } else if !people && !run {
+            "no role may give it, and no deadline or job runs it".to_owned()
+        } else if !from.is_empty() && from.iter().all(|(state, _)| !was_met(graph, state)) {
+            "no state it starts from is ever reached".to_owned()
+        } else if !truth.was_true && truth.was_false {
+            "its condition never holds there".to_owned()
+        } else if graph.no_route.contains_key(&act.command) {
+            "no route of it is ever true".to_owned()
+        } else if command.when.is_some() {
+            "its `when` never holds there".to_owned()
+        } else if truth.was_true {
+            "a track holds it back, or the track it names is not open".to_owned()
+        } else {
+            "nobody who may give it may act in the states it starts from".to_owned()
+        };
+        out.push(finding(command.place, CheckId::Dead, name, format!("`{name}` can never be given: {why}")));
+        return;
+    }
+    for (state, number) in beginnings(model, command) {
+        if !graph.open_from.contains(act.command, number) && was_met(graph, state) {
+            let message = format!("`{name}` can never be given in `{state}`, which it names under `from`");
+            out.push(finding(command.place, CheckId::Dead, name, message));
+        }
+    }
+    for (at, (outcome, branch)) in command.branches().into_iter().enumerate() {
+        if graph.was_taken(act.first + at) {
+            continue;
+        }
+        let what = match (&command.ways, outcome) {
+            (_, Some(outcome)) => format!("the outcome `{outcome}`"),
+            (Ways::Routes(_) | Ways::One(_) | Ways::Outcomes(_), None) => format!("route {}", at + 1),
+        };
+        out.push(finding(
+            branch.place,
+            CheckId::Dead,
+            name,
+            format!("{what} of `{name}` can never be taken"),
+        ));
+    }
+    let own = watched.iter().position(|watched| watched.of_command == Some(act.command));
+    let elsewhere = own.and_then(|at| graph.truths.get(at)).copied().unwrap_or_default();
+    if own.is_some() && !truth.was_false && !elsewhere.was_false {
+        let message = format!("the condition of `{name}` always holds");
+        let mut one = finding(command.place, CheckId::Dead, name, message);
+        one.hint = Some("leave it out".to_owned());
+        out.push(one);
+    }
+}
+
+/// E-route and W-escape of one command.
+fn open_everywhere(graph: &Graph<'_>, act: &Act, command: &Command, out: &mut Vec<Finding>) {
+    let name = &command.name;
+    if let Some(seen) = graph.no_route.get(&act.command) {
+        let message = format!("`{name}` can be given where no route is true, {}", many(seen.times));
+        let mut one = finding(command.place, CheckId::Route, name, message);
+        one.story = story(graph, seen.first);
+        one.hint = Some("end the list with a route without `if`".to_owned());
+        out.push(one);
+    }
+    if let Some(seen) = graph.no_escape.get(&act.command) {
+        let message = format!(
+            "`{name}` is `from: every-state` but is not open everywhere: {} it is not",
+            many(seen.times)
+        );
+        let mut one = finding(command.place, CheckId::Escape, name, message);
+        one.story = story(graph, seen.first);
+        let stops = command.stops_tracks || command.branches().iter().any(|(_, branch)| branch.stops_tracks);
+        let holds = graph.stepper.model.tracks.iter().any(|track| track.must_finish);
+        one.hint = (!stops && holds).then(|| "a track may hold it back: `stops-tracks`".to_owned());
+        out.push(one);
+    }
+}
+
+fn guard(graph: &Graph<'_>, at: usize, watched: &[Watched<'_>], out: &mut Vec<Finding>) {
+    let (Some(watched), Some(truth)) = (watched.get(at), graph.truths.get(at)) else { return };
+    if watched.of_command.is_some() {
+        return;
+    }
+    let what = &watched.what;
+    if !truth.was_true {
+        out.push(finding(watched.place, CheckId::Dead, watched.at, format!("{what} can never hold")));
+    } else if !truth.was_false && watched.must_fail {
+        out.push(finding(watched.place, CheckId::Dead, watched.at, format!("{what} always holds")));
+    }
+}
+
+/// E-stage.
+fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+    let model = graph.stepper.model;
+    let def = model.def;
+    if def.stages.is_empty() {
+        return;
+    }
+    let stage_name = |stage: usize| {
+        stage
+            .checked_sub(1)
+            .and_then(|at| def.stages.iter().nth(at))
+            .map_or_else(|| "none".to_owned(), |stage| format!("`{}`", stage.name))
+    };
+    for (number, (node, to, times)) in &graph.lowers {
+        let (place, at, who, branch_marked) = match way_of(model, *number) {
+            Some((act, way)) => {
+                let Some(command) = command_of(model, act) else { continue };
+                let outcome = way
+                    .outcome
+                    .as_ref()
+                    .map_or_else(String::new, |outcome| format!(" with outcome `{outcome}`"));
+                (
+                    command.place,
+                    command.name.as_str(),
+                    format!("`{}`{outcome}", command.name),
+                    way.steps_back || way.reopens,
+                )
+            }
+            None => match model.free.iter().find(|free| free.number == *number).map(|free| &free.kind) {
+                Some(FreeKind::Edit(fact)) => {
+                    let place = def.facts.get(fact).map_or_else(Place::default, |fact| fact.place);
+                    (place, fact.as_str(), format!("editing `{fact}`"), false)
+                }
+                Some(FreeKind::File(document)) => {
+                    let place =
+                        def.documents.get(document).map_or_else(Place::default, |document| document.place);
+                    (place, document.as_str(), format!("filing `{document}`"), false)
+                }
+                Some(FreeKind::Pass(deadline)) => {
+                    let place =
+                        def.deadlines.get(deadline).map_or_else(Place::default, |deadline| deadline.place);
+                    (place, deadline.as_str(), format!("the passing of `{deadline}`"), false)
+                }
+                Some(FreeKind::Age | FreeKind::RecordAge | FreeKind::RecordRestart) => {
+                    (Place::default(), "", "the passing of time".to_owned(), false)
+                }
+                Some(FreeKind::Lapse) => {
+                    (Place::default(), "", "the lapse of the authority".to_owned(), false)
+                }
+                // An annulment is a step back by its nature.
+                Some(FreeKind::Annul(_)) | None => continue,
+            },
+        };
+        if branch_marked {
+            continue;
+        }
+        let key = graph.key(*node);
+        let (old, new) = (stage_name(graph.stage(key)), stage_name(graph.stage(*to)));
+        let message = format!("{who} lowers the public stage from {old} to {new}, {}", many(*times));
+        let mut one = finding(place, CheckId::Stage, at, message);
+        one.story = story(graph, *node);
+        one.story.pop();
+        one.story.push(step(graph, *number, key, *to));
+        one.story.push(format!("Here: {}.", stands(graph, *to)));
+        one.hint =
+            Some("mark it `steps-back` or `reopens`, or change the conditions of the stages".to_owned());
+        out.push(one);
+    }
+    for act in graph.acts.iter().filter_map(|at| model.acts.get(*at)) {
+        let Some(command) = command_of(model, act) else { continue };
+        let numbers = || act.first..act.first + act.ways.len();
+        if !numbers().any(|number| graph.was_taken(number)) {
+            continue;
+        }
+        let lowers = |number: usize| graph.lowers.contains_key(&number);
+        let mut idle = |place: Place, marked: bool, reopens: bool, lowers: bool, what: String| {
+            if marked && !lowers && !(reopens && from_end(def, command)) {
+                let message = format!("{what} is marked as a step back, but never lowers the public stage");
+                let mut one = finding(place, CheckId::Stage, &command.name, message);
+                one.hint = Some("take the mark away".to_owned());
+                out.push(one);
+            }
+        };
+        let whole = format!("`{}`", command.name);
+        idle(
+            command.place,
+            command.steps_back || command.reopens,
+            command.reopens,
+            numbers().any(lowers),
+            whole,
+        );
+        for (at, (outcome, branch)) in command.branches().into_iter().enumerate() {
+            if matches!(command.ways, Ways::One(_)) {
+                continue;
+            }
+            let what = outcome.map_or_else(
+                || format!("route {} of `{}`", at + 1, command.name),
+                |outcome| format!("the outcome `{outcome}` of `{}`", command.name),
+            );
+            let taken = graph.was_taken(act.first + at);
+            idle(
+                branch.place,
+                taken && (branch.steps_back || branch.reopens),
+                branch.reopens,
+                lowers(act.first + at),
+                what,
+            );
+        }
+    }
+}
+
+/// Whether a command leads out of an end.
+fn from_end(def: &Definition, command: &Command) -> bool {
+    let ends = |name: &Name| def.states.get(name).is_some_and(|state| state.final_outcome.is_some());
+    let begins = match &command.from {
+        From::States(_, names) => names.iter().any(ends),
+        From::Always => true,
+        From::New | From::EveryState => false,
+    };
+    begins
+        && command.branches().iter().any(|(_, branch)| match &branch.target {
+            Target::To(states) => states
+                .iter()
+                .any(|state| def.states.get(state).is_some_and(|state| state.final_outcome.is_none())),
+            Target::Stays | Target::Back => false,
+        })
+}
