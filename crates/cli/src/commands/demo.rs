@@ -143,7 +143,7 @@ async fn serve(place: &Place, key: &Path, until: Timestamp, args: &Demo, out: Ou
     }
     out.note(&format!("\nServing on http://{at} (administration and metrics on http://{admin_at}). Ctrl-C stops it."))?;
     let tasks = TaskTracker::new();
-    let stop = shutdown::on_signal(&tasks)?;
+    let stop = shutdown::on_signal()?;
     start_workers(engine, &Workers { channels: Vec::new(), queues: Vec::new(), workers: 1 }, &tasks, &stop)?;
     let served = serve_both(engine, api, admin, &tasks, &stop).await;
     stop.cancel();
@@ -165,7 +165,7 @@ fn calls(server: &str, example: &script::Example, tokens: &std::collections::BTr
          curl -s -H 'Authorization: Bearer {prosecutor}' {server}/api/v1/stages/{tried}\n\
          curl -s -H 'Authorization: Bearer {clerk}' {server}/api/v1/cases/{waiting}/commands\n\
          curl -s -X POST -H 'Authorization: Bearer {clerk}' -H 'Content-Type: application/json' \\\n\
-         \x20    -H 'Idempotency-Key: first-call' -d '{{\"command\":\"choose-counsel\"}}' \\\n\
+         \x20    -H 'Idempotency-Key: first-call' -d '{{\"act\":{{\"command\":\"choose-counsel\"}}}}' \\\n\
          \x20    {server}/api/v1/cases/{waiting}/commands\n\
          The same from the command line:\n\
          QADIYA_SERVER={server} QADIYA_TOKEN={prosecutor} qadiya stage {tried}",

@@ -3,7 +3,6 @@
 use qadiya_domain::actor::Actor;
 use qadiya_domain::name::Name;
 use qadiya_engine::Engine;
-use qadiya_engine::clock::Clock;
 use qadiya_engine::ids::SystemIds;
 
 use crate::args::{Global, Init};
