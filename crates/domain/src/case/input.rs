@@ -269,7 +269,8 @@ impl Reader<'_> {
             && let Some(answers) = self.map(answers, "answers")
         {
             for (name, value) in answers {
-                // An empty text says that there is no value: it leaves the fact as it is.
+                // An empty text says that there is no value: it leaves the fact as it is. Where a choice has `other`, it
+                // is that: what was there before is true no longer.
                 if matches!(value, Tree::Text(text) if text.is_empty()) && !self.knows_empty(name) {
                     continue;
                 }
@@ -292,10 +293,10 @@ impl Reader<'_> {
         Some(perform)
     }
 
-    /// Whether a fact has the empty text among its values.
+    /// Whether a fact has the empty text among its values, or an `other` that catches it like any unlisted text.
     fn knows_empty(&self, fact: &str) -> bool {
         let value = self.def.facts.get(fact).map(|fact| &fact.value);
-        matches!(value, Some(ValueType::Choice(values)) if by_id(values, "").is_some())
+        matches!(value, Some(ValueType::Choice(values)) if choice(values, "").is_some())
     }
 
     fn list<'t>(&mut self, map: &'t Map, key: &str) -> Vec<&'t Tree> {
