@@ -102,7 +102,10 @@ async fn every_vector(kind: Kind) {
     let token = store.official("Walker of all roles", &roles);
     let server = store.serve();
     for clients in [1_usize, 16] {
-        let all = types.iter().enumerate().flat_map(|(number, each)| (0..each.walks.len()).map(move |n| (number, n)));
+        let all = types
+            .iter()
+            .enumerate()
+            .flat_map(|(number, each)| (0..each.walks.len()).map(move |n| (number, n)));
         let queue: Arc<Mutex<VecDeque<(usize, usize)>>> = Arc::new(Mutex::new(all.collect()));
         let mut tasks = Vec::new();
         for _ in 0..clients {

@@ -138,7 +138,8 @@ async fn kills(kind: Kind) {
     let cases = store.number("SELECT count(*) FROM court_case");
     let fired = |store: &Store| {
         let text = store.shown("bytes");
-        store.number(&format!("SELECT count(*) FROM event WHERE {text} LIKE '%\"kind\":\"deadline-passed\"%'"))
+        store
+            .number(&format!("SELECT count(*) FROM event WHERE {text} LIKE '%\"kind\":\"deadline-passed\"%'"))
     };
     let begun = std::time::Instant::now();
     while fired(&store) < cases {
@@ -158,7 +159,10 @@ async fn kills(kind: Kind) {
             "SELECT c.alias, count(*) FROM event e JOIN court_case c ON c.id = e.stream \
              WHERE {text} LIKE '%\"kind\":\"{kind}\"%' AND {text} LIKE '%{what}%' GROUP BY c.alias"
         ));
-        rows.iter().map(|row| row.split_once('|').unwrap()).map(|(a, n)| (a.to_owned(), n.parse().unwrap())).collect()
+        rows.iter()
+            .map(|row| row.split_once('|').unwrap())
+            .map(|(a, n)| (a.to_owned(), n.parse().unwrap()))
+            .collect()
     };
     assert_eq!(stored("acted", "\"kind\":\"official\""), acts);
     assert!(stored("deadline-passed", "").values().all(|times| *times == 1));

@@ -51,7 +51,8 @@ fn compare(store: &Store, list: &str) {
 
 /// What a store holds, without what depends on the run: counts by kind, and the standing of every case.
 fn held(store: &Store) -> Vec<String> {
-    let mut held = store.sql("SELECT workflow, main, alias, version FROM court_case ORDER BY workflow, alias");
+    let mut held =
+        store.sql("SELECT workflow, main, alias, version FROM court_case ORDER BY workflow, alias");
     held.extend(store.sql(
         "SELECT kind, count(*), sum(version) FROM entity WHERE kind IN ('person', 'manifest') GROUP BY kind ORDER BY kind",
     ));

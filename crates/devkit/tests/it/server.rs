@@ -458,7 +458,12 @@ impl Caller {
     }
 
     /// Writes under a key; an error when the connection broke before the whole answer was there.
-    pub(crate) async fn try_post(&self, path: &str, key: &str, body: &Value) -> Result<Answer, reqwest::Error> {
+    pub(crate) async fn try_post(
+        &self,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> Result<Answer, reqwest::Error> {
         let request = self.request(reqwest::Method::POST, path).header("idempotency-key", key);
         answer(request.header("content-type", "application/json").body(body.to_string())).await
     }

@@ -72,7 +72,8 @@ fn change_the_stage(store: &Store, case: &str) {
 
 fn change_the_folded_state(store: &Store, case: &str) {
     let id = store.id(case);
-    let before = store.sql(&format!("SELECT {} FROM court_case WHERE id = {id}", store.shown("state"))).concat();
+    let before =
+        store.sql(&format!("SELECT {} FROM court_case WHERE id = {id}", store.shown("state"))).concat();
     let after = before.replacen("notified", "annulled", 1);
     assert_ne!(before, after);
     store.sql(&format!("UPDATE court_case SET state = {} WHERE id = {id}", store.bytes(after.as_bytes())));
@@ -91,7 +92,8 @@ fn rechain_what_was_never_legal(store: &Store, case: &str) {
     let (old, new) = (event_hash(before.as_bytes()), event_hash(after.as_bytes()));
     let (bytes, hash) = (store.bytes(after.as_bytes()), store.bytes(new.as_bytes()));
     store.sql(&format!("UPDATE event SET bytes = {bytes}, hash = {hash} WHERE stream = {id} AND seq = 3"));
-    let state = store.sql(&format!("SELECT {} FROM court_case WHERE id = {id}", store.shown("state"))).concat();
+    let state =
+        store.sql(&format!("SELECT {} FROM court_case WHERE id = {id}", store.shown("state"))).concat();
     let state = store.bytes(state.replace(&old.to_string(), &new.to_string()).as_bytes());
     store.sql(&format!("UPDATE court_case SET head = {hash}, state = {state} WHERE id = {id}"));
     store.sql(&format!("UPDATE log_entry SET hash = {hash} WHERE stream = {id} AND seq = 3"));
