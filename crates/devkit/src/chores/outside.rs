@@ -32,7 +32,9 @@ pub(super) fn provide(repository: &Repository) -> Result<(), DevError> {
             source,
         }),
         Err(failed) => {
-            say(&format!("the outside checker could not be installed, and the test that needs it will fail: {failed}"));
+            say(&format!(
+                "the outside checker could not be installed, and the test that needs it will fail: {failed}"
+            ));
             Ok(())
         }
     }

@@ -224,10 +224,10 @@ fn an_unsafe_postgresql_setting_stops_the_start_with_its_remedy() {
         std::fs::write(&settings, format!("{setting} = off\n")).unwrap();
         cluster.stop(Stop::Fast).unwrap();
         cluster.start_again().unwrap();
-        failed(&store.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]), &[
-            setting,
-            "= on",
-        ]);
+        failed(
+            &store.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]),
+            &[setting, "= on"],
+        );
     }
 }
 
@@ -269,7 +269,9 @@ async fn when_no_access_record_can_be_written_the_answer_is_503_without_data() {
                  EXECUTE FUNCTION refuse_change('unwritable')"
             }
         });
-        for path in ["cases/A-1", "cases", "cases/A-1/log", "cases/A-1/commands", "cases/A-1/deadlines", "stages/A-1"] {
+        for path in
+            ["cases/A-1", "cases", "cases/A-1/log", "cases/A-1/commands", "cases/A-1/deadlines", "stages/A-1"]
+        {
             let answer = court.clerk.get(&format!("/api/v1/{path}")).await;
             assert_eq!(answer.status, 503, "{kind:?} {path}: {answer:?}");
             assert!(!answer.body.contains("inside") && !answer.body.contains("received"), "{}", answer.body);
@@ -290,7 +292,8 @@ async fn with_all_workers_stopped_a_lapsed_authority_reads_as_lapsed_everywhere(
         let now = jiff::Timestamp::now();
         let until = now + jiff::SignedDuration::from_secs(4);
         let from = now - jiff::SignedDuration::from_hours(1);
-        let fields = json!({"number": "O-1", "period": {"from": from.to_string(), "until": until.to_string()}});
+        let fields =
+            json!({"number": "O-1", "period": {"from": from.to_string(), "until": until.to_string()}});
         let act = json!({"command": "receive", "records": [{"record": "order", "fields": fields}]});
         receive(&court.clerk, "L-1", act).await;
         let lapsed = async || {
@@ -339,7 +342,6 @@ async fn an_arrival_without_papers_is_recorded_as_irregular_and_counted() {
         assert_eq!(store.faults(), Vec::<Value>::new());
     }
 }
-
 
 #[test]
 fn a_store_that_is_not_there_is_named_with_what_to_do() {
