@@ -1,6 +1,5 @@
 //! A store that is open, and the engine on it: the one place that names the concrete stores.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -293,8 +292,7 @@ pub(crate) fn make_key(path: &Path, ids: &dyn IdSource) -> Result<(), Failure> {
     let bytes = ids.bytes().map_err(|error| Failure::new("no key can be made").because(&error))?;
     let mut text = String::with_capacity(65);
     for byte in bytes {
-        // Writing to a text cannot fail.
-        drop(write!(text, "{byte:02x}"));
+        text.push_str(&format!("{byte:02x}"));
     }
     text.push('\n');
     let failed = |error: std::io::Error| {

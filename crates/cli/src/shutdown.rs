@@ -10,14 +10,15 @@ use crate::exit::Failure;
 ///
 /// # Errors
 /// When signals cannot be listened to.
-pub(crate) fn on_signal(tasks: &TaskTracker) -> Result<CancellationToken, Failure> {
+pub(crate) fn on_signal() -> Result<CancellationToken, Failure> {
     let listen =
         |kind| signal(kind).map_err(|error| Failure::new("signals cannot be listened to").because(&error));
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let token = CancellationToken::new();
     let stop = token.clone();
-    tasks.spawn(async move {
+    // Nobody waits for this one: it listens for a second signal to the very end.
+    TaskTracker::new().spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}

@@ -31,7 +31,7 @@ pub(crate) async fn run(global: &Global, args: &Serve, out: Output) -> Result<Ex
     }
     let session = Session::open(global).await?;
     let tasks = TaskTracker::new();
-    let stop = shutdown::on_signal(&tasks)?;
+    let stop = shutdown::on_signal()?;
     start_workers(&session.engine, &args.workers, &tasks, &stop)?;
     let (api, admin) = (listen(args.listen).await?, listen(args.admin_listen).await?);
     let (at, admin_at) = (address(&api)?, address(&admin)?);

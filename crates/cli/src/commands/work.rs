@@ -33,7 +33,7 @@ pub(crate) async fn run(global: &Global, args: &Work, out: Output) -> Result<Exi
         return Ok(Exit::Done);
     }
     let tasks = TaskTracker::new();
-    let stop = shutdown::on_signal(&tasks)?;
+    let stop = shutdown::on_signal()?;
     start_workers(&session.engine, &args.workers, &tasks, &stop)?;
     out.note(&format!("{} workers on {}; Ctrl-C stops them", args.workers.workers, session.place.shown()))?;
     stop.cancelled().await;

@@ -3,9 +3,15 @@
 #![cfg(test)]
 
 mod architecture;
+mod ccd;
 mod convert;
+mod kills;
+mod manifests;
 mod postgres;
+mod replays;
 mod searched;
+mod server;
+mod tamper;
 mod tidy;
 
 use std::path::Path;

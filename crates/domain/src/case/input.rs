@@ -90,6 +90,16 @@ impl Reader<'_> {
         }
     }
 
+    /// The number of a record of the case.
+    fn record_number(&mut self, map: &Map, key: &str, at: &str) -> Option<u32> {
+        let number = self.number(map, key, at)?;
+        let found = u32::try_from(number).ok();
+        if found.is_none() {
+            self.refuse(&join(at, key), format!("{key} is the number of a record, and {number} is none"));
+        }
+        found
+    }
+
     /// A number that must be there.
     fn needed(&mut self, map: &Map, key: &str) -> Option<u64> {
         if !map.contains_key(key) {
@@ -236,7 +246,7 @@ impl Reader<'_> {
             return None;
         };
         let mut perform = Perform::of(command.name.clone());
-        perform.instance = self.number(map, "instance", "").and_then(|no| u32::try_from(no).ok());
+        perform.instance = self.record_number(map, "instance", "");
         if let Some(outcome) = self.text(map, "outcome", "") {
             let outcomes = match &command.ways {
                 Ways::Outcomes(outcomes) => outcomes.as_slice(),
@@ -259,7 +269,8 @@ impl Reader<'_> {
             && let Some(answers) = self.map(answers, "answers")
         {
             for (name, value) in answers {
-                // An empty text says that there is no value: it leaves the fact as it is.
+                // An empty text says that there is no value: it leaves the fact as it is. Where a choice has `other`, it
+                // is that: what was there before is true no longer.
                 if matches!(value, Tree::Text(text) if text.is_empty()) && !self.knows_empty(name) {
                     continue;
                 }
@@ -282,10 +293,10 @@ impl Reader<'_> {
         Some(perform)
     }
 
-    /// Whether a fact has the empty text among its values.
+    /// Whether a fact has the empty text among its values, or an `other` that catches it like any unlisted text.
     fn knows_empty(&self, fact: &str) -> bool {
         let value = self.def.facts.get(fact).map(|fact| &fact.value);
-        matches!(value, Some(ValueType::Choice(values)) if by_id(values, "").is_some())
+        matches!(value, Some(ValueType::Choice(values)) if choice(values, "").is_some())
     }
 
     fn list<'t>(&mut self, map: &'t Map, key: &str) -> Vec<&'t Tree> {
@@ -318,7 +329,7 @@ impl Reader<'_> {
             self.refuse(&join(at, "record"), format!("the workflow has no record {name:?}"));
             return None;
         };
-        let about = self.number(map, "about", at).and_then(|no| u32::try_from(no).ok());
+        let about = self.record_number(map, "about", at);
         let mut fields = BTreeMap::new();
         let empty = Map::new();
         let given = match map.get("fields") {

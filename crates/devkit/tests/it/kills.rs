@@ -1,0 +1,182 @@
+//! Real kills: the server, and on PostgreSQL a worker beside it, end by `kill -9` under load and are started again, n
+//! times. Nothing acknowledged is lost, nothing is done twice, every clock fires once, every chain holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use qadiya_devkit::trials;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::server::{Answer, Caller, Kind, Process, Server, Store};
+
+/// A case with a clock that runs out while the test runs.
+const WATCHED: &str = "\
+workflow: watched
+version: 1
+title: Watched case
+stages: {}
+roles: {clerk: {title: Clerk}}
+access: {stage: [clerk], file: [clerk]}
+facts:
+  overdue: {type: flag, starts: no}
+states:
+  waiting: {title: Waiting, acts: clerk}
+  ended: {title: Ended, final: ended}
+commands:
+  open-file: {from: new, to: waiting, by: [clerk], clerical: opens a file}
+  note: {from: waiting, stays: true, by: [clerk], clerical: notes that somebody called}
+  remind: {from: waiting, stays: true, by: [system], clerical: marks the file as overdue, sets: {overdue: yes}}
+  end-file: {from: waiting, to: ended, by: [clerk], clerical: closes a file}
+deadlines:
+  answer: {title: Answer, while: waiting, within: 3 seconds, late: [{after: 0 seconds, do: remind}]}
+";
+
+const CLIENTS: u64 = 4;
+/// Acts on a case after its opening.
+const NOTES: u64 = 4;
+
+/// A request with its key.
+#[derive(Debug, Clone)]
+struct Sent {
+    path: String,
+    key: String,
+    body: Value,
+}
+
+/// A client opens cases and notes on them, and keeps every answer. When the connection breaks it waits for the next
+/// server and sends the same request under the same key.
+async fn client(
+    number: u64,
+    mut callers: watch::Receiver<Option<Caller>>,
+    acknowledged: Arc<AtomicU64>,
+) -> Vec<(Sent, Answer)> {
+    let mut kept = Vec::new();
+    for turn in 0_u64.. {
+        let (case, step) = (turn / (NOTES + 1), turn % (NOTES + 1));
+        let alias = format!("K-{number}-{case}");
+        let sent = if step == 0 {
+            let body = json!({"workflow": "watched", "alias": alias, "act": {"command": "open-file"}});
+            Sent { path: "/api/v1/cases".to_owned(), key: alias, body }
+        } else {
+            let path = format!("/api/v1/cases/{alias}/commands");
+            Sent { path, key: format!("note-{step}"), body: json!({"command": "note"}) }
+        };
+        let answer = loop {
+            let Some(caller) = callers.borrow_and_update().clone() else { return kept };
+            match caller.try_post(&sent.path, &sent.key, &sent.body).await {
+                Ok(answer) => break answer,
+                // Whether it was done is not known: the same key goes to the next server.
+                Err(_) => callers.changed().await.unwrap(),
+            }
+        };
+        assert_eq!(answer.status, if step == 0 { 201 } else { 200 }, "{sent:?}: {answer:?}");
+        kept.push((sent, answer));
+        acknowledged.fetch_add(1, Ordering::SeqCst);
+    }
+    kept
+}
+
+/// A server; on PostgreSQL without workers of its own.
+fn serve(store: &Store) -> Server {
+    match store.kind {
+        Kind::Sqlite => store.serve(),
+        Kind::Postgres => store.serve_with(&["--workers", "0"]),
+    }
+}
+
+async fn kills(kind: Kind) {
+    let n = u64::from(trials::count(20, 300).unwrap());
+    let store = Store::new(kind);
+    store.publish("watched", WATCHED);
+    let token = store.official("Clerk", &["clerk"]);
+    let (tell, callers) = watch::channel(None);
+    let mut server = serve(&store);
+    let mut worker: Option<Process> = (kind == Kind::Postgres).then(|| store.work());
+    tell.send(Some(server.caller(&token))).unwrap();
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| tokio::spawn(client(number, callers.clone(), acknowledged.clone())))
+        .collect();
+    let mut target = 0;
+    for kill in 0..n {
+        // Another place under the load each time.
+        target += 5 + (kill * 7) % 13;
+        while acknowledged.load(Ordering::SeqCst) < target {
+            assert!(clients.iter().all(|client| !client.is_finished()), "a client ended");
+            tokio::task::yield_now().await;
+        }
+        if let Some(old) = worker.take() {
+            old.kill();
+            worker = Some(store.work());
+        }
+        // On PostgreSQL every second kill takes the worker alone, while the server goes on.
+        if kind == Kind::Sqlite || kill % 2 == 0 {
+            server.process.kill();
+            server = serve(&store);
+            tell.send(Some(server.caller(&token))).unwrap();
+        }
+        target = target.max(acknowledged.load(Ordering::SeqCst));
+    }
+    // The clients end after the answer that they wait for.
+    tell.send(None).unwrap();
+    let mut kept = Vec::new();
+    for client in clients {
+        kept.extend(client.await.unwrap());
+    }
+    // Every acknowledged act stands, and its key gives the same bytes again.
+    let caller = server.caller(&token);
+    for (sent, answer) in &kept {
+        assert_eq!(&caller.post(&sent.path, &sent.key, &sent.body).await, answer, "{sent:?}");
+    }
+    server.process.stop();
+    if let Some(worker) = worker {
+        worker.stop();
+    }
+    // Clocks that a killed worker held come free when its lease has run out.
+    let cases = store.number("SELECT count(*) FROM court_case");
+    let fired = |store: &Store| {
+        let text = store.shown("bytes");
+        store
+            .number(&format!("SELECT count(*) FROM event WHERE {text} LIKE '%\"kind\":\"deadline-passed\"%'"))
+    };
+    let begun = std::time::Instant::now();
+    while fired(&store) < cases {
+        assert!(begun.elapsed().as_secs() < 120, "{} of {cases} clocks fired", fired(&store));
+        assert_eq!(store.run(&["work", "--until-idle"]).code, Some(0));
+    }
+    assert_eq!(fired(&store), cases, "every clock fired once");
+    // Nothing was done twice: each case holds what its client did, and what its clock did.
+    let mut acts: BTreeMap<String, u64> = BTreeMap::new();
+    for (sent, _) in &kept {
+        let alias = sent.path.split('/').nth(4).unwrap_or(&sent.key).to_owned();
+        *acts.entry(alias).or_default() += 1;
+    }
+    let text = store.shown("e.bytes");
+    let stored = |kind: &str, what: &str| -> BTreeMap<String, u64> {
+        let rows = store.sql(&format!(
+            "SELECT c.alias, count(*) FROM event e JOIN court_case c ON c.id = e.stream \
+             WHERE {text} LIKE '%\"kind\":\"{kind}\"%' AND {text} LIKE '%{what}%' GROUP BY c.alias"
+        ));
+        rows.iter()
+            .map(|row| row.split_once('|').unwrap())
+            .map(|(a, n)| (a.to_owned(), n.parse().unwrap()))
+            .collect()
+    };
+    assert_eq!(stored("acted", "\"kind\":\"official\""), acts);
+    assert!(stored("deadline-passed", "").values().all(|times| *times == 1));
+    assert_eq!(u64::try_from(acts.len()).unwrap(), cases);
+    assert_eq!(store.faults(), Vec::<Value>::new());
+    println!("{kind:?}: {n} kills, {} acknowledged, {cases} cases, 0 lost, 0 doubled", kept.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_when_the_server_is_killed_under_load_on_sqlite() {
+    kills(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_when_server_and_worker_are_killed_under_load_on_postgresql() {
+    kills(Kind::Postgres).await;
+}
