@@ -198,7 +198,7 @@ fn calls(
          curl -s -H 'Authorization: Bearer {prosecutor}' {server}/api/v1/stages/{tried}\n\
          curl -s -H 'Authorization: Bearer {clerk}' {server}/api/v1/cases/{waiting}/commands\n\
          curl -s -X POST -H 'Authorization: Bearer {clerk}' -H 'Content-Type: application/json' \\\n\
-         \x20    -H 'Idempotency-Key: first-call' -d '{{\"act\":{{\"command\":\"choose-counsel\"}}}}' \\\n\
+         \x20    -H 'Idempotency-Key: first-call' -d '{{\"command\":\"choose-counsel\"}}' \\\n\
          \x20    {server}/api/v1/cases/{waiting}/commands\n\
          The same from the command line:\n\
          QADIYA_SERVER={server} QADIYA_TOKEN={prosecutor} qadiya stage {tried}",
