@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Serve(serve) => serve::run(global, &serve, out).await,
         Command::Work(work) => work::run(global, &work, out).await,
         Command::Migrate => migrate::run(global, out).await,
-        Command::Check(check) => check::run(&check, out).await,
+        Command::Check(check) => check::run(&check, out),
         Command::Draw(draw) => draw::draw(&draw, out),
         Command::Table(file) => draw::table(&file, out),
         Command::Publish(publish) => publish::run(global, &publish, out).await,

@@ -4,6 +4,7 @@ pub mod architecture;
 pub mod ci;
 pub mod convert;
 pub mod needs;
+mod outside;
 pub mod postgres;
 pub mod prepare;
 mod repository;

@@ -93,8 +93,7 @@ fn clear(folder: &Path) -> Result<(), Failure> {
 /// Imports the cohort and lets the officials act; returns the instant at which they stopped.
 async fn work_through(place: &Place, key: &Path, args: &Demo, out: Output) -> Result<Timestamp, Failure> {
     let clock = Arc::new(ManualClock::new(read_instant(BEGINS)?));
-    let start =
-        Start { clock: Arc::clone(&clock) as _, ids: Arc::new(SystemIds), origin: Some(ORIGIN.to_owned()) };
+    let start = Start { clock: clock.clone(), ids: Arc::new(SystemIds), origin: Some(ORIGIN.to_owned()) };
     let session = Session::start(place.clone(), key, start).await?;
     install(&session.engine, true).await?;
     publish_bundled(&session.engine).await?;

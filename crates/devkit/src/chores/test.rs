@@ -2,7 +2,7 @@
 
 use super::needs::{self, POSTGRESQL, PYTHON};
 use super::run::{run, say};
-use super::{DevError, Repository};
+use super::{DevError, Repository, outside};
 use crate::postgres::TEST_URL;
 use crate::trials;
 
@@ -19,6 +19,7 @@ pub enum Size {
 /// (`cargo dev test -p qadiya-store-postgres lost_leases`).
 pub fn test(repository: &Repository, size: Size, arguments: &[String]) -> Result<(), DevError> {
     needs::provide(&[POSTGRESQL, PYTHON])?;
+    outside::provide(repository)?;
     let keeper = super::postgres::keeper()?;
     say(&format!("tests use a throw-away PostgreSQL {} cluster", keeper.major()));
     let mut command = repository.cargo();

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod ccd;
+mod contract_api;
 mod convert;
 mod kills;
 mod manifests;
@@ -13,6 +14,7 @@ mod searched;
 mod server;
 mod tamper;
 mod tidy;
+mod troubles;
 
 use std::path::Path;
 

@@ -53,9 +53,6 @@ pub(crate) enum Kind {
     Postgres,
 }
 
-/// Both.
-pub(crate) const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
-
 /// What a run of the program left.
 #[derive(Debug)]
 pub(crate) struct Ran {

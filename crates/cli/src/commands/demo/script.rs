@@ -185,7 +185,7 @@ impl Play<'_> {
         bar.finish_and_clear();
         self.acts = self.acts.saturating_add(u64::try_from(accepted.len()).unwrap_or(0));
         // The next act of anybody is a little later.
-        self.clock.advance(Duration::from_secs(60));
+        self.clock.advance(Duration::from_mins(1));
         Ok(accepted)
     }
 
