@@ -54,6 +54,8 @@ async fn no_call_made_up_from_the_document_gets_a_server_error_or_an_undocumente
             .env("QADIYA_CASES", known.join(","))
             .args(["run", &format!("{}/openapi.json", server.base), "--url", &server.base])
             .args(["--header", &format!("Authorization: Bearer {token}")])
+            // Whether the server is ready depends on the machine (a disk that is nearly full): its 503 is an answer.
+            .args(["--exclude-path", "/ready"])
             .args(["--phases", "fuzzing", "--mode", "all", "--seed", SEED, "--no-color", "--workers", "2"])
             .args(["--max-examples", &(calls.div_ceil(OPERATIONS) + 1).to_string()])
             .args([

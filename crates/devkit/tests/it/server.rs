@@ -261,8 +261,7 @@ impl Store {
             rest.get(..end).unwrap().to_owned()
         });
         let base = format!("http://{}", addresses.next().unwrap());
-        let admin = format!("http://{}", addresses.next().unwrap());
-        Server { process, base, admin, client: client() }
+        Server { process, base, client: client() }
     }
 
     /// Starts workers only.
@@ -375,8 +374,6 @@ pub(crate) struct Server {
     pub(crate) process: Process,
     /// `http://` and the address of the API.
     pub(crate) base: String,
-    /// `http://` and the address of administration and metrics.
-    pub(crate) admin: String,
     client: reqwest::Client,
 }
 

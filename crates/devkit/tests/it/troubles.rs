@@ -96,7 +96,9 @@ fn a_list_with_an_unknown_column_is_refused_and_nothing_is_written() {
     for kind in BOTH {
         let mut store = Store::new(kind);
         store.administrator = store.official("Intake", &["intake-clerk"]);
-        let list = std::fs::read_to_string(crate::server::data("manifest/manifest-200.csv")).unwrap();
+        // One cell of the list is broken UTF-8; here only the header matters.
+        let list = std::fs::read(crate::server::data("manifest/manifest-200.csv")).unwrap();
+        let list = String::from_utf8_lossy(&list);
         let file = store.folder().join("list.csv");
         std::fs::write(&file, list.replacen("transfer_mode", "transfer_mood", 1)).unwrap();
         failed(&store.run(&["import", file.to_str().unwrap(), "--commit"]), &["transfer_mood"]);
@@ -221,7 +223,8 @@ async fn with_postgresql_stopped_the_answer_is_503_until_it_runs_again() {
 fn an_unsafe_postgresql_setting_stops_the_start_with_its_remedy() {
     let mut cluster = Cluster::start().unwrap();
     let store = Store::on_server(&cluster.url());
-    for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
+    // A session may raise `synchronous_commit`, and ours does; these two belong to the server.
+    for setting in ["fsync", "full_page_writes"] {
         let settings = cluster.folder().join("data/postgresql.auto.conf");
         std::fs::write(&settings, format!("{setting} = off\n")).unwrap();
         cluster.stop(Stop::Fast).unwrap();
