@@ -75,12 +75,16 @@ pub(crate) enum Command {
     Case(Case),
     /// Verify a store: chains, log, signatures, and that every entry was legal
     Verify,
+    /// Export the log as XES or OCEL 2.0
+    Export(Export),
     /// Look for faults of the installation and of the data, each with the next step
     Doctor,
     /// Name officials and appoint them
     Official(Official),
     /// Issue, list and revoke API tokens
     Token(Token),
+    /// Move everything to another store and verify it there
+    Move(Move),
     /// Print a schema: of workflow files, or the OpenAPI document
     Schema(Schema),
     /// Print completions for a shell

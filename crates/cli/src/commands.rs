@@ -6,11 +6,11 @@ mod check;
 mod demo;
 mod doctor;
 mod draw;
-
+mod export;
 mod import;
 mod init;
 mod migrate;
-
+mod move_store;
 mod official;
 mod paper;
 mod publish;
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Serve(serve) => serve::run(global, &serve, out).await,
         Command::Work(work) => work::run(global, &work, out).await,
         Command::Migrate => migrate::run(global, out).await,
-        Command::Check(check) => check::run(&check, out).await,
+        Command::Check(check) => check::run(&check, out),
         Command::Draw(draw) => draw::draw(&draw, out),
         Command::Table(file) => draw::table(&file, out),
         Command::Publish(publish) => publish::run(global, &publish, out).await,
@@ -44,9 +44,11 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Stage(case) => case::stage(global, &case, out).await,
         Command::Case(case) => case::case(global, &case, out).await,
         Command::Verify => verify::run(global, out).await,
+        Command::Export(export) => export::run(global, &export, out).await,
         Command::Doctor => doctor::run(global, out).await,
         Command::Official(official) => official::run(global, &official, out).await,
         Command::Token(token) => token::run(global, &token, out).await,
+        Command::Move(to) => move_store::run(global, &to, out).await,
         Command::Schema(schema) => paper::schema(&schema, out),
         Command::Completions(completions) => paper::completions(&completions),
         Command::Man => paper::man(),

@@ -10,7 +10,7 @@ use qadiya_engine::clock::{Clock, SystemClock};
 use qadiya_engine::ids::{IdSource, SystemIds};
 use qadiya_engine::{Engine, OnFatal, Settings};
 use qadiya_ledger::key::Ed25519Signer;
-use qadiya_store::{Registry, Store, StoreError};
+use qadiya_store::{Registry, Store, StoreError, Transfer};
 use qadiya_store_postgres::PostgresStore;
 use qadiya_store_sqlite::{Options, SqliteStore};
 
@@ -18,7 +18,7 @@ use crate::args::Global;
 use crate::exit::Failure;
 
 /// Where cases are kept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// An SQLite file.
     Sqlite(PathBuf),
@@ -74,7 +74,11 @@ impl Place {
         Failure::new(format!("{what} ({})", self.shown())).because(error).next(next)
     }
 
-    async fn open(&self) -> Result<Opened, Failure> {
+    /// Opens the store, without an engine.
+    ///
+    /// # Errors
+    /// When there is none, or it is unsafe.
+    pub(crate) async fn open(&self) -> Result<Opened, Failure> {
         let failed = |error: StoreError| self.failed("the store could not be opened", &error);
         Ok(match self {
             Self::Sqlite(path) => {
@@ -105,7 +109,16 @@ impl Opened {
         }
     }
 
-    async fn close(&self) {
+    /// The store as what can be read out and filled as a whole.
+    pub(crate) fn transfer(&self) -> &dyn Transfer {
+        match self {
+            Self::Sqlite(store) => store,
+            Self::Postgres(store) => store,
+        }
+    }
+
+    /// Waits for the work in flight and closes the store.
+    pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(store) => store.close().await,
             Self::Postgres(store) => store.close().await,

@@ -1,6 +1,6 @@
 //! The law of a case: the workflow language, and what may happen to a case under it.
 //!
-//! Pure. This crate knows no clock, no randomness, no files, no database, no network and no logging: time, ids and
+//! Pure. This crate must not know a clock, randomness, files, a database, the network or logging: time, ids and
 //! salts are arguments, so every answer can be computed again from the log.
 //!
 //! * [`workflow`]: how to read a workflow file and get a checked [`workflow::Definition`].

@@ -152,3 +152,41 @@ impl Given {
         }
     }
 }
+
+/// Canonical bytes know no null: a value that is taken away is written as `unset`.
+pub(crate) mod or_unset {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Given;
+    use crate::name::Name;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Written<T> {
+        To(T),
+        Unset,
+    }
+
+    type Facts = BTreeMap<Name, Option<Given>>;
+
+    pub(crate) fn serialize<S: Serializer>(facts: &Facts, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(facts.iter().map(|(fact, value)| {
+            let written = match value {
+                Some(given) => Written::To(given),
+                None => Written::Unset,
+            };
+            (fact, written)
+        }))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Facts, D::Error> {
+        let facts = BTreeMap::<Name, Written<Given>>::deserialize(deserializer)?;
+        let plain = |written| match written {
+            Written::To(given) => Some(given),
+            Written::Unset => None,
+        };
+        Ok(facts.into_iter().map(|(fact, written)| (fact, plain(written))).collect())
+    }
+}

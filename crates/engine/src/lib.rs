@@ -1,5 +1,6 @@
 //! Who may do what, and in which order: commands through one door, questions with their access record, definitions by
-//! hash, the log's numbers, and the verification of all of it. Knows no HTTP and no SQL.
+//! hash, the log's numbers, and the verification of all of it. This crate must not know HTTP, SQL
+//! or a concrete store.
 //!
 //! * [`submit`]: the one door for every change of a case; behind it the committers gather commands into batches.
 //! * [`query`]: every question records who asked before it answers.

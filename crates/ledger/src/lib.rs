@@ -1,3 +1,5 @@
+//! Tamper evidence; it must not know cases, stores, clocks or files.
+//!
 #![doc = include_str!("../README.md")]
 
 pub mod canonical;

@@ -5,7 +5,8 @@
 //! * A batch is one statement that commits by itself (`append`, `queries/append.sql`); READ COMMITTED, the version
 //!   check and the unique keys are the fence (DESIGN D8).
 //! * Leases count by the database's clock; claims skip locked rows (`work`).
-//! * Statements are checked against the schema when the crate is compiled; the one place of composed SQL is `search`.
+//! * Statements are checked against the schema when the crate is compiled; composed SQL stands in `search` (filters)
+//!   and `transfer` (moving whole tables) only.
 //!
 //! Server settings that are refused, and why, stand in [`open`]. The owner's account migrates; the program may connect
 //! as a member of the role `qadiya_app`, which cannot change or remove what is add-only (`queries/grants.sql`).
@@ -22,6 +23,7 @@ mod read;
 mod registry;
 mod rows;
 mod search;
+mod transfer;
 mod work;
 
 pub use migrate::migrate;

@@ -4,7 +4,8 @@
 //! * One connection writes, each batch in one `BEGIN IMMEDIATE` transaction of set-based statements: a batch passes one
 //!   JSON text per table, read by `json_each` (`append`, DESIGN D8). Other connections only read.
 //! * Leases count by the database's clock (`work`).
-//! * Statements are checked against the schema when the crate is compiled; the one place of composed SQL is `search`.
+//! * Statements are checked against the schema when the crate is compiled; composed SQL stands in `search` (filters)
+//!   and `transfer` (moving whole tables) only.
 //!
 //! What this crate must not know: a second process (a lock file beside the database refuses it), a network file system,
 //! rules of a court, clocks of business, and PostgreSQL. Whatever is refused at the start, and why, stands in [`open`].
@@ -20,6 +21,7 @@ mod read;
 mod registry;
 mod rows;
 mod search;
+mod transfer;
 mod wake;
 mod work;
 

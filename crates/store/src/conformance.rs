@@ -26,6 +26,7 @@ pub mod races;
 pub mod records;
 pub mod scripts;
 pub mod tables;
+pub mod transfer;
 pub mod work;
 
 use std::sync::Arc;

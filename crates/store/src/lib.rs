@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod memory;
 pub mod read;
 pub mod registry;
+pub mod transfer;
 pub mod work;
 
 pub use access::{AccessRecord, AccessStore};
@@ -31,6 +32,7 @@ pub use ledger::LedgerStore;
 pub use memory::MemoryStore;
 pub use read::{CaseRow, CaseStore};
 pub use registry::Registry;
+pub use transfer::Transfer;
 pub use work::WorkStore;
 
 /// A whole store: every port behind one object.

@@ -148,7 +148,7 @@ pub struct ShownWire {
     /// The value; for `unknown`, `refused` and `none` the reason. Missing where the caller may not see it, and where it was
     /// erased.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object, nullable = false, required = false)]
+    #[schema(value_type = Value, nullable = false, required = false)]
     pub value: Option<serde_json::Value>,
 }
 

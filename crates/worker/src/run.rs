@@ -38,7 +38,7 @@ impl Default for WorkerSettings {
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(30),
-            silent: Duration::from_secs(60),
+            silent: Duration::from_mins(1),
             poll: Duration::from_millis(500),
             clocks_at_once: 512,
             jobs_at_once: 16,

@@ -36,7 +36,7 @@ struct TestReport {
 }
 
 /// Checks files and runs the tests beside them.
-pub(crate) async fn run(args: &Check, out: Output) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Check, out: Output) -> Result<Exit, Failure> {
     let mut reports = Vec::new();
     for path in &args.files {
         reports.push(one(path, args.no_tests)?);

@@ -45,14 +45,17 @@ pub(crate) async fn run(args: &Demo, out: Output) -> Result<Exit, Failure> {
         }
         Err(_) => {
             if file.exists() {
-                return Err(Failure::new(format!("the demo in {folder} was broken off before its cohort was worked through"))
-                    .next("run `qadiya demo --reset` to begin again"));
+                return Err(Failure::new(format!(
+                    "the demo in {folder} was broken off before its cohort was worked through"
+                ))
+                .next("run `qadiya demo --reset` to begin again"));
             }
             place.migrate().await?;
             make_key(&key, &SystemIds)?;
             let until = work_through(&place, &key, args, out).await?;
-            std::fs::write(&done, format!("{until}\n"))
-                .map_err(|error| Failure::new(format!("{} cannot be written", done.display())).because(&error))?;
+            std::fs::write(&done, format!("{until}\n")).map_err(|error| {
+                Failure::new(format!("{} cannot be written", done.display())).because(&error)
+            })?;
             until
         }
     };
@@ -61,17 +64,27 @@ pub(crate) async fn run(args: &Demo, out: Output) -> Result<Exit, Failure> {
 
 fn read_instant(text: &str) -> Result<Timestamp, Failure> {
     text.trim().parse().map_err(|error| {
-        Failure::new("the demo's folder is damaged").because(&error).next("run `qadiya demo --reset` to begin again")
+        Failure::new("the demo's folder is damaged")
+            .because(&error)
+            .next("run `qadiya demo --reset` to begin again")
     })
 }
 
 /// Takes an earlier demo away: only files that a demo makes, so that a wrong folder loses nothing.
 fn clear(folder: &Path) -> Result<(), Failure> {
-    for name in ["qadiya.db", "qadiya.db-wal", "qadiya.db-shm", "qadiya.db.lock", "qadiya.db.key", "worked-through-until"] {
+    for name in [
+        "qadiya.db",
+        "qadiya.db-wal",
+        "qadiya.db-shm",
+        "qadiya.db.lock",
+        "qadiya.db.key",
+        "worked-through-until",
+    ] {
         let path: PathBuf = folder.join(name);
         if path.exists() {
-            std::fs::remove_file(&path)
-                .map_err(|error| Failure::new(format!("{} cannot be removed", path.display())).because(&error))?;
+            std::fs::remove_file(&path).map_err(|error| {
+                Failure::new(format!("{} cannot be removed", path.display())).because(&error)
+            })?;
         }
     }
     Ok(())
@@ -80,7 +93,7 @@ fn clear(folder: &Path) -> Result<(), Failure> {
 /// Imports the cohort and lets the officials act; returns the instant at which they stopped.
 async fn work_through(place: &Place, key: &Path, args: &Demo, out: Output) -> Result<Timestamp, Failure> {
     let clock = Arc::new(ManualClock::new(read_instant(BEGINS)?));
-    let start = Start { clock: Arc::clone(&clock) as _, ids: Arc::new(SystemIds), origin: Some(ORIGIN.to_owned()) };
+    let start = Start { clock: clock.clone(), ids: Arc::new(SystemIds), origin: Some(ORIGIN.to_owned()) };
     let session = Session::start(place.clone(), key, start).await?;
     install(&session.engine, true).await?;
     publish_bundled(&session.engine).await?;
@@ -92,23 +105,34 @@ async fn work_through(place: &Place, key: &Path, args: &Demo, out: Output) -> Re
 }
 
 /// Shows the funnel, the tokens and three calls, and serves.
-async fn serve(place: &Place, key: &Path, until: Timestamp, args: &Demo, out: Output) -> Result<Exit, Failure> {
+async fn serve(
+    place: &Place,
+    key: &Path,
+    until: Timestamp,
+    args: &Demo,
+    out: Output,
+) -> Result<Exit, Failure> {
     let clock = Arc::new(ShiftedClock::new(SystemClock, until));
     let start = Start { clock, ids: Arc::new(SystemIds), origin: None };
     let session = Session::start(place.clone(), key, start).await?;
     let engine = &session.engine;
     let tokens = cast::tokens(engine).await?;
-    let administrator = if args.no_serve { None } else { Some(first_administrator(engine, "Demo administrator").await?) };
+    let administrator =
+        if args.no_serve { None } else { Some(first_administrator(engine, "Demo administrator").await?) };
     let counts = CaseStore::counts(engine.store().as_ref())
         .await
         .map_err(|error| Failure::new("the funnel could not be counted").because(&error))?;
     let mut funnel: std::collections::BTreeMap<(String, String), i64> = std::collections::BTreeMap::new();
     for count in &counts {
-        let stage = count.stage.as_ref().map_or_else(|| "(named, not arrived)".to_owned(), ToString::to_string);
+        let stage =
+            count.stage.as_ref().map_or_else(|| "(named, not arrived)".to_owned(), ToString::to_string);
         *funnel.entry((count.workflow.to_string(), stage)).or_default() += count.count;
     }
     let example = script::example(engine).await?;
-    let (api, admin) = (listen(args.listen).await?, listen("127.0.0.1:0".parse().map_err(|_| Failure::new("no address"))?).await?);
+    let (api, admin) = (
+        listen(args.listen).await?,
+        listen("127.0.0.1:0".parse().map_err(|_| Failure::new("no address"))?).await?,
+    );
     let (at, admin_at) = (address(&api)?, address(&admin)?);
     let document = serde_json::json!({
         "synthetic": true,
@@ -117,12 +141,15 @@ async fn serve(place: &Place, key: &Path, until: Timestamp, args: &Demo, out: Ou
         "tokens": tokens, "example": example, "now": engine.clock().now().to_string(),
     });
     out.print(&document, || {
-        let order = ["(named, not arrived)", "received", "investigated", "classified", "tried", "repatriated"];
+        let order =
+            ["(named, not arrived)", "received", "investigated", "classified", "tried", "repatriated"];
         let mut rows: Vec<[String; 3]> = funnel
             .iter()
             .map(|((workflow, stage), cases)| [workflow.clone(), stage.clone(), cases.to_string()])
             .collect();
-        rows.sort_by_key(|[workflow, stage, _]| (workflow.clone(), order.iter().position(|known| known == stage)));
+        rows.sort_by_key(|[workflow, stage, _]| {
+            (workflow.clone(), order.iter().position(|known| known == stage))
+        });
         let mut text = vec![
             "SYNTHETIC DEMO – no person in it exists – عرض تجريبي، لا يوجد فيه شخص حقيقي".to_owned(),
             table(["WORKFLOW", "STAGE", "CASES"], rows),
@@ -141,7 +168,9 @@ async fn serve(place: &Place, key: &Path, until: Timestamp, args: &Demo, out: Ou
         session.close().await;
         return Ok(Exit::Done);
     }
-    out.note(&format!("\nServing on http://{at} (administration and metrics on http://{admin_at}). Ctrl-C stops it."))?;
+    out.note(&format!(
+        "\nServing on http://{at} (administration and metrics on http://{admin_at}). Ctrl-C stops it."
+    ))?;
     let tasks = TaskTracker::new();
     let stop = shutdown::on_signal()?;
     start_workers(engine, &Workers { channels: Vec::new(), queues: Vec::new(), workers: 1 }, &tasks, &stop)?;
@@ -158,14 +187,18 @@ async fn serve(place: &Place, key: &Path, until: Timestamp, args: &Demo, out: Ou
 }
 
 /// Three calls that work: a question of a prosecutor, one of a clerk, an act of a clerk.
-fn calls(server: &str, example: &script::Example, tokens: &std::collections::BTreeMap<String, String>) -> String {
+fn calls(
+    server: &str,
+    example: &script::Example,
+    tokens: &std::collections::BTreeMap<String, String>,
+) -> String {
     let token = |role: &str| tokens.get(role).cloned().unwrap_or_default();
     format!(
         "\nThree calls:\n\
          curl -s -H 'Authorization: Bearer {prosecutor}' {server}/api/v1/stages/{tried}\n\
          curl -s -H 'Authorization: Bearer {clerk}' {server}/api/v1/cases/{waiting}/commands\n\
          curl -s -X POST -H 'Authorization: Bearer {clerk}' -H 'Content-Type: application/json' \\\n\
-         \x20    -H 'Idempotency-Key: first-call' -d '{{\"act\":{{\"command\":\"choose-counsel\"}}}}' \\\n\
+         \x20    -H 'Idempotency-Key: first-call' -d '{{\"command\":\"choose-counsel\"}}' \\\n\
          \x20    {server}/api/v1/cases/{waiting}/commands\n\
          The same from the command line:\n\
          QADIYA_SERVER={server} QADIYA_TOKEN={prosecutor} qadiya stage {tried}",

@@ -53,6 +53,12 @@ pub(crate) async fn run(global: &Global, out: Output) -> Result<Exit, Failure> {
             "GET /api/v1/incidents names them; mend the cause, then retry each",
         );
     }
+    if health.jobs > 0 {
+        find(
+            format!("{} jobs and notices wait to be carried out", health.jobs),
+            "a worker serves them: `qadiya work --channel notices=URL` for notices, --queue NAME for other queues",
+        );
+    }
     if is_open_to_others(&key) {
         find(format!("the signing key {} can be read by others", key.display()), "chmod 600 the file");
     }

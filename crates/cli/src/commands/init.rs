@@ -44,8 +44,8 @@ pub(crate) async fn run(global: &Global, args: &Init, out: Output) -> Result<Exi
 /// # Errors
 /// What the store says.
 pub(crate) async fn install(engine: &Engine, synthetic: bool) -> Result<(), Failure> {
-    let done = engine.install(synthetic).await;
-    done.map(|_| ()).map_err(|error| Failure::new("the installation could not be recorded").because(&error))
+    let done = engine.install(synthetic).await.map(drop);
+    done.map_err(|error| Failure::new("the installation could not be recorded").because(&error))
 }
 
 /// Publishes and activates the bundled workflows.

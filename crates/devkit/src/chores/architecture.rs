@@ -32,7 +32,7 @@ const FENCES: [Fenced; 6] = [
     Fenced { name: "sqlx", owners: &["store-sqlite", "store-postgres"], tests: Some(&["devkit"]) },
     Fenced { name: "libsqlite3-sys", owners: &["store-sqlite"], tests: Some(&["devkit"]) },
     Fenced { name: "axum", owners: &["web"], tests: None },
-    Fenced { name: "reqwest", owners: &["worker"], tests: None },
+    Fenced { name: "reqwest", owners: &["worker", "cli"], tests: None },
     Fenced { name: "ureq", owners: &["worker"], tests: None },
     Fenced { name: "lettre", owners: &["worker"], tests: None },
 ];
@@ -42,6 +42,7 @@ const PURE: [(&str, &[&str]); 2] = [
     (
         "domain",
         &[
+            "granit-parser",
             "jiff",
             "schemars",
             "serde",

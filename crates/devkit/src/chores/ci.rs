@@ -3,7 +3,7 @@
 use super::needs::{self, POSTGRESQL, PYTHON};
 use super::run::{run, say, succeeds};
 use super::test::{Size, test};
-use super::{DevError, Repository, Steps, prepare, tidy};
+use super::{DevError, Repository, Steps, prepare, schema, tidy};
 
 /// Format, lints, house rules, committed query data, every test at sample size, dependency policy.
 pub fn ci(repository: &Repository) -> Result<(), DevError> {
@@ -15,6 +15,7 @@ pub fn ci(repository: &Repository) -> Result<(), DevError> {
     });
     steps.step("tidy", || tidy::tidy(repository));
     steps.step("query data", || prepare::prepare(repository, true));
+    steps.step("generated files", || schema::schema(repository, true));
     steps.step("tests", || test(repository, Size::Sample, &[]));
     steps.step("dependencies", || dependencies(repository));
     steps.finish().map(|_| ())

@@ -1,5 +1,10 @@
 //! Three real court case types, converted and not touched by hand, walk by HTTP through every vector.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the clients of this journey are tasks of the test; the product never waits for them"
+)]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 

@@ -1,13 +1,6 @@
 //! The converters keep the meaning of the source: proved on the outside data by two interpreters, one of the source, one
 //! of the file, and on random definitions of the same shape.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "interpreters of JSON values in a test: a wrong shape fails the test"
-)]
-
 mod shapes;
 mod source;
 mod target;

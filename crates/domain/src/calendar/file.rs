@@ -40,6 +40,8 @@ enum Value {
     Null,
     Flag,
     Number(i64),
+    /// A number that is not whole; no key takes one.
+    Fraction,
     Text(String),
     List(Vec<Spanned<Value>>),
     Map(Vec<(Spanned<String>, Spanned<Value>)>),
@@ -51,6 +53,7 @@ impl Value {
             Self::Null => "nothing",
             Self::Flag => "a yes-or-no value",
             Self::Number(_) => "a number",
+            Self::Fraction => "a number that is not whole",
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
@@ -87,6 +90,10 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Value, E> {
         i64::try_from(number).map(Value::Number).map_err(|_| E::custom("this number is too large"))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Fraction)
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
@@ -300,7 +307,12 @@ fn text(key: &str, node: Spanned<Value>, faults: &mut Faults) -> Option<Spanned<
             faults.add(node.defined, format!("{key} is an empty text"));
             None
         }
-        other @ (Value::Null | Value::Flag | Value::Number(_) | Value::List(_) | Value::Map(_)) => {
+        other @ (Value::Null
+        | Value::Flag
+        | Value::Number(_)
+        | Value::Fraction
+        | Value::List(_)
+        | Value::Map(_)) => {
             faults.add(node.defined, format!("{key} must be a text, and this is {}", other.kind()));
             None
         }
@@ -355,7 +367,12 @@ fn zone(node: Spanned<Value>, faults: &mut Faults) -> Option<(String, TimeZone)>
 fn list(key: &str, node: Spanned<Value>, faults: &mut Faults) -> Option<Vec<Spanned<Value>>> {
     match node.value {
         Value::List(list) => Some(list),
-        other @ (Value::Null | Value::Flag | Value::Number(_) | Value::Text(_) | Value::Map(_)) => {
+        other @ (Value::Null
+        | Value::Flag
+        | Value::Number(_)
+        | Value::Fraction
+        | Value::Text(_)
+        | Value::Map(_)) => {
             faults.add(node.defined, format!("{key} must be a list, and this is {}", other.kind()));
             None
         }
@@ -436,7 +453,12 @@ pub(super) fn date(year: &str, month: &str, day: &str) -> Option<Date> {
 fn covers(node: Spanned<Value>, faults: &mut Faults) -> Option<Vec<(i16, i16)>> {
     let items = match node.value {
         Value::List(items) => items,
-        one @ (Value::Null | Value::Flag | Value::Number(_) | Value::Text(_) | Value::Map(_)) => {
+        one @ (Value::Null
+        | Value::Flag
+        | Value::Number(_)
+        | Value::Fraction
+        | Value::Text(_)
+        | Value::Map(_)) => {
             vec![Spanned::new(one, node.referenced, node.defined)]
         }
     };
@@ -448,7 +470,7 @@ fn covers(node: Spanned<Value>, faults: &mut Faults) -> Option<Vec<(i16, i16)>> 
             Value::Text(text) => text.split_once(" to ").and_then(|(first, last)| {
                 Some((i16::try_from(digits(first, 4)?).ok()?, i16::try_from(digits(last, 4)?).ok()?))
             }),
-            Value::Null | Value::Flag | Value::List(_) | Value::Map(_) => None,
+            Value::Null | Value::Flag | Value::Fraction | Value::List(_) | Value::Map(_) => None,
         };
         match range {
             Some((first, last)) if first <= last && YEARS.contains(&first) && YEARS.contains(&last) => {
@@ -497,13 +519,14 @@ fn holidays(
                 listed.push((when, name.unwrap_or_default()));
             }
         }
-        other @ (Value::Null | Value::Flag | Value::Number(_) | Value::Text(_)) => faults.add(
-            node.defined,
-            format!(
-                "holidays must be a list of dates or a map from date to name, and this is {}",
-                other.kind()
+        other @ (Value::Null | Value::Flag | Value::Number(_) | Value::Fraction | Value::Text(_)) => faults
+            .add(
+                node.defined,
+                format!(
+                    "holidays must be a list of dates or a map from date to name, and this is {}",
+                    other.kind()
+                ),
             ),
-        ),
     }
     let mut days: BTreeMap<Date, (String, u64)> = BTreeMap::new();
     for (when, name) in listed {

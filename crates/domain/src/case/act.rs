@@ -58,6 +58,7 @@ pub enum Act {
     /// Facts are corrected; both versions stay in the log.
     CorrectFacts {
         /// New values; `None` takes a value away.
+        #[serde(with = "crate::value::or_unset")]
         facts: BTreeMap<Name, Option<Given>>,
         /// Why.
         reason: Protected,
@@ -160,7 +161,7 @@ pub struct Paper {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "kebab-case")]
 pub enum JobReport {
-    /// Done, with the code and fields of the answer.
+    /// Done, with the code and fields of the answer, as they came in.
     Done {
         /// The code, to be found under `when-done: answers`.
         #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -168,6 +169,19 @@ pub enum JobReport {
         /// Fields of the answer, as text.
         #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
         fields: BTreeMap<String, String>,
+    },
+    /// Done, as the log keeps it: fields that a command asks for, with those of protected facts behind commitments.
+    /// Made from [`JobReport::Done`] by the decision; nothing else that came back is kept.
+    Answered {
+        /// The code.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        code: Option<String>,
+        /// Fields of open facts.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+        fields: BTreeMap<String, String>,
+        /// Fields of protected facts.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+        protected: BTreeMap<String, Protected>,
     },
     /// The last try failed.
     Failed {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Span as JiffSpan, Timestamp};
 use qadiya_ledger::Hash;
 
-use crate::calendar::{Calendar, Ends, Rule, Span, Unit};
+use crate::calendar::{Calendar, Ends, IfNotWorking, MonthEnd, Rule, Span, Unit};
 use crate::case::act::RecordNo;
 use crate::case::state::{Case, Clock, ClockKey};
 use crate::case::view::{self, CaseView};
@@ -138,6 +138,22 @@ pub(crate) fn ends(
     }
 }
 
+/// When a limit is that starts now. A calendar that does not cover the year must not leave a clock without a limit:
+/// then working days count as days and nothing is moved, which never gives a later limit than the right one, but for
+/// `if-not-working: previous`.
+pub(crate) fn limit(
+    calendar: Option<&Calendar>,
+    start: Timestamp,
+    span: &Span,
+    rule: &Rule,
+) -> Option<Timestamp> {
+    ends(calendar, start, span, rule).or_else(|| {
+        let unit = if span.unit == Unit::WorkingDays { Unit::Days } else { span.unit };
+        let rule = Rule { if_not_working: IfNotWorking::Same, month_end: MonthEnd::Earlier, ..*rule };
+        calendar?.due(start, &Span { unit, ..*span }, &rule).ok()
+    })
+}
+
 /// The latest instant a moment stands for.
 pub(crate) fn moment(
     case: &Case,
@@ -196,8 +212,9 @@ pub(crate) fn cover(def: &Definition, case: &Case) -> Vec<(Timestamp, Timestamp)
     ranges.sort();
     let mut merged: Vec<(Timestamp, Timestamp)> = Vec::new();
     for (signed, from, until) in ranges {
-        let covered_at_signature = merged.iter().any(|(from, until)| *from <= signed && signed < *until);
-        let from = if covered_at_signature || signed <= from { from } else { signed };
+        let covering = merged.iter().find(|(from, until)| *from <= signed && signed < *until);
+        let earliest = covering.map_or(signed, |(begin, _)| *begin);
+        let from = from.max(earliest.min(signed));
         if from < until {
             merged.push((from, until));
             merged = union(merged);
@@ -318,10 +335,11 @@ fn final_named(def: &Definition, case: &Case, deadline: &Deadline) -> bool {
     case.main.as_ref().is_some_and(|main| deadline.while_in.contains(def, main))
 }
 
-/// What a clock should show now, for a subject for which its deadline is open.
+/// What a clock should show now, for a subject for which its deadline is open. `earlier` is the case before, with the
+/// clock as it stood.
 fn wanted(
     def: &Definition,
-    before: Option<&Clock>,
+    (earlier, before): (&Case, Option<&Clock>),
     case: &Case,
     deadline: &Deadline,
     subject: Option<RecordNo>,
@@ -336,14 +354,20 @@ fn wanted(
     let due = match &deadline.term {
         Term::Within(span) => match before {
             Some(clock) if clock.since == since => clock.due,
-            Some(_) | None => ends(calendar, since, span, &deadline.rule),
+            Some(_) | None => limit(calendar, since, span, &deadline.rule),
         },
-        Term::Until(until) => moment(case, calendar, &deadline.rule, until, subject),
+        // A limit that was extended or paused stands as long as what it was counted from does.
+        Term::Until(until) => {
+            let found = |case: &Case| moment(case, calendar, &deadline.rule, until, subject);
+            kept(before, found(earlier), found(case))
+        }
         // Held without any authority: the limit is now, and the ladder begins at once.
         Term::UntilAuthority => Some(case.authority_until.unwrap_or_else(|| {
             before.and_then(|clock| clock.due.filter(|due| *due <= now)).unwrap_or(since.min(now))
         })),
-        Term::UntilLimitOf(record) => ceiling(def, case, calendar, record),
+        Term::UntilLimitOf(record) => {
+            kept(before, ceiling(def, earlier, calendar, record), ceiling(def, case, calendar, record))
+        }
     };
     let same =
         before.is_some_and(|clock| clock.since == since && (clock.due == due || clock.paused.is_some()));
@@ -362,7 +386,8 @@ fn wanted(
                 let stood = now.duration_since(since);
                 let due = clock.due.and_then(|due| due.checked_add(stood).ok());
                 let (step, extended) = (clock.step, clock.extended);
-                clock = Clock { step, extended, ..fresh(deadline, calendar, clock.since, due, now) };
+                let passed = clock.passed;
+                clock = Clock { step, passed, extended, ..fresh(deadline, calendar, clock.since, due, now) };
                 clock.next =
                     due.and_then(|due| step_at(deadline, calendar, due, step, None)).map(|(at, _)| at);
             }
@@ -370,6 +395,14 @@ fn wanted(
         }
     }
     clock
+}
+
+/// The limit as it stands, unless what it is counted to has changed.
+fn kept(before: Option<&Clock>, earlier: Option<Timestamp>, now: Option<Timestamp>) -> Option<Timestamp> {
+    match before {
+        Some(clock) if earlier == now => clock.due,
+        Some(_) | None => now,
+    }
 }
 
 /// A clock at its start: warnings whose time is over already are left out, the limit never is.
@@ -444,7 +477,7 @@ pub(crate) fn clocks(
             let key = ClockKey::Deadline { name: deadline.name.clone(), subject };
             // A case that left the states of a deadline and came back has no old clock: it was stopped on leaving.
             let old = before.clocks.get(&key);
-            clocks.insert(key, wanted(def, old, case, deadline, subject, happened, now));
+            clocks.insert(key, wanted(def, (before, old), case, deadline, subject, happened, now));
         }
     }
     clocks

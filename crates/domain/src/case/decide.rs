@@ -55,7 +55,7 @@ pub fn decide(
     opening: Option<&Opening>,
 ) -> Result<Vec<Event>, Refusals> {
     let mut draft = Draft { def, case: case.clone(), events: Vec::new(), moment, opening };
-    let mut reasons = when(case, act, moment);
+    let mut reasons = when(def, case, act, moment);
     if !(case.version == 0 || case.opened.is_some()) {
         reasons.push(Refusal::new(RefusalCode::State, "case", "the case has events but was never opened"));
     }
@@ -79,21 +79,21 @@ pub fn decide(
             engine_acts::step_clock(&mut draft, act, clock, *step, &mut reasons)
         }
         Act::ReportJob { queued, job, report } => {
-            engine_acts::report_job(&mut draft, act, *queued, job, report, &mut reasons);
+            engine_acts::report_job(&mut draft, *queued, job, report, &mut reasons);
         }
     }
     match Refusals::of(reasons) {
         Some(refusals) => Err(refusals),
         None => {
-            approval::overtake(&mut draft, case);
             perform::automatic(&mut draft);
+            approval::overtake(&mut draft, case);
             Ok(draft.events)
         }
     }
 }
 
 /// The act claims a time: it cannot lie in the future, nor before the case for an act that is no fact.
-fn when(case: &Case, act: &Act, moment: &Moment) -> Vec<Refusal> {
+fn when(def: &Definition, case: &Case, act: &Act, moment: &Moment) -> Vec<Refusal> {
     let mut reasons = Vec::new();
     let Some(happened) = moment.happened else { return reasons };
     let limit = moment.now.checked_add(SKEW).unwrap_or(Timestamp::MAX);
@@ -102,7 +102,12 @@ fn when(case: &Case, act: &Act, moment: &Moment) -> Vec<Refusal> {
             format!("it is said to have happened at {happened}, which is later than now ({})", moment.now);
         reasons.push(Refusal::new(RefusalCode::Happened, "happened", text));
     }
-    if matches!(act, Act::Perform(_))
+    if let Act::Perform(perform) = act
+        && !perform
+            .command
+            .as_ref()
+            .and_then(|name| def.commands.get(name))
+            .is_some_and(|known| known.irregular)
         && let Some(opened) = case.opened_at
         && happened < opened
     {
@@ -159,9 +164,9 @@ impl Draft<'_> {
             changes: entry.changes,
         };
         let before = self.case.clone();
-        let moved = before.clone().evolve(&event);
-        event.changes.extend(derive::changes(self.def, &before, moved, &event));
-        self.case = before.evolve(&event);
+        self.case.apply(&event, &event.changes);
+        let follows = derive::complete(self.def, &before, &mut self.case, &event);
+        event.changes.extend(follows);
         self.events.push(event);
         seq
     }

@@ -13,11 +13,16 @@ impl Case {
     /// The hash of the event is not known to it: whoever folds a stored or sealed event calls [`Case::at_head`] next.
     #[must_use]
     pub fn evolve(mut self, event: &Event) -> Self {
+        self.apply(event, &event.changes);
+        self
+    }
+
+    /// Folds changes that belong to an event, some of its own or some that are still to be added to it.
+    pub(crate) fn apply(&mut self, event: &Event, changes: &[Change]) {
         self.version = event.seq;
-        for change in &event.changes {
+        for change in changes {
             self.change(event, change);
         }
-        self
     }
 
     /// Says which hash the last event has. A proposal it opened is signed by this hash.
@@ -32,29 +37,36 @@ impl Case {
         self
     }
 
-    /// The records and papers an event carries: those of its own act, or of the proposal it enacts.
-    fn carried(&self, event: &Event) -> (Vec<RecordGiven>, Vec<Paper>) {
-        let act = if let Act::Enact { proposal } = &event.act {
+    /// The act whose records and papers an event carries: its own, or that of the proposal it enacts.
+    fn carried<'a>(&'a self, event: &'a Event) -> Option<&'a Act> {
+        if let Act::Enact { proposal } = &event.act {
             self.proposals.get(proposal).map(|proposal| &proposal.act)
         } else {
             Some(&event.act)
-        };
-        match act {
-            Some(Act::Perform(perform)) => (perform.records.clone(), perform.papers.clone()),
-            Some(Act::FilePaper(paper)) => (Vec::new(), vec![paper.clone()]),
-            Some(
-                Act::Sign { .. }
-                | Act::Reject { .. }
-                | Act::Withdraw { .. }
-                | Act::EditFact { .. }
-                | Act::CorrectFacts { .. }
-                | Act::Annul { .. }
-                | Act::Enact { .. }
-                | Act::Lapse { .. }
-                | Act::StepClock { .. }
-                | Act::ReportJob { .. },
-            )
-            | None => (Vec::new(), Vec::new()),
+        }
+    }
+
+    fn record(&self, event: &Event, position: u32) -> Option<RecordGiven> {
+        let Some(Act::Perform(perform)) = self.carried(event) else { return None };
+        perform.records.get(usize::try_from(position).ok()?).cloned()
+    }
+
+    fn paper(&self, event: &Event, position: u32) -> Option<Paper> {
+        let position = usize::try_from(position).ok()?;
+        match self.carried(event)? {
+            Act::Perform(perform) => perform.papers.get(position).cloned(),
+            Act::FilePaper(paper) if position == 0 => Some(paper.clone()),
+            Act::FilePaper(_)
+            | Act::Sign { .. }
+            | Act::Reject { .. }
+            | Act::Withdraw { .. }
+            | Act::EditFact { .. }
+            | Act::CorrectFacts { .. }
+            | Act::Annul { .. }
+            | Act::Enact { .. }
+            | Act::Lapse { .. }
+            | Act::StepClock { .. }
+            | Act::ReportJob { .. } => None,
         }
     }
 
@@ -104,9 +116,7 @@ impl Case {
                 self.facts.remove(fact);
             }
             Change::RecordFiled(filed) => {
-                let (records, _) = self.carried(event);
-                let position = usize::try_from(filed.position).unwrap_or(usize::MAX);
-                if let Some(given) = records.into_iter().nth(position) {
+                if let Some(given) = self.record(event, filed.position) {
                     let record = RecordState {
                         record: given.record,
                         about: given.about,
@@ -120,9 +130,7 @@ impl Case {
                 }
             }
             Change::PaperFiled(position) => {
-                let (_, papers) = self.carried(event);
-                let position = usize::try_from(*position).unwrap_or(usize::MAX);
-                if let Some(paper) = papers.into_iter().nth(position) {
+                if let Some(paper) = self.paper(event, *position) {
                     self.papers.entry(paper.document).or_default().push(PaperState {
                         seq: event.seq,
                         at: event.at,

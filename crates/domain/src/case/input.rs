@@ -90,6 +90,16 @@ impl Reader<'_> {
         }
     }
 
+    /// The number of a record of the case.
+    fn record_number(&mut self, map: &Map, key: &str, at: &str) -> Option<u32> {
+        let number = self.number(map, key, at)?;
+        let found = u32::try_from(number).ok();
+        if found.is_none() {
+            self.refuse(&join(at, key), format!("{key} is the number of a record, and {number} is none"));
+        }
+        found
+    }
+
     /// A number that must be there.
     fn needed(&mut self, map: &Map, key: &str) -> Option<u64> {
         if !map.contains_key(key) {
@@ -236,7 +246,7 @@ impl Reader<'_> {
             return None;
         };
         let mut perform = Perform::of(command.name.clone());
-        perform.instance = self.number(map, "instance", "").and_then(|no| u32::try_from(no).ok());
+        perform.instance = self.record_number(map, "instance", "");
         if let Some(outcome) = self.text(map, "outcome", "") {
             let outcomes = match &command.ways {
                 Ways::Outcomes(outcomes) => outcomes.as_slice(),
@@ -319,7 +329,7 @@ impl Reader<'_> {
             self.refuse(&join(at, "record"), format!("the workflow has no record {name:?}"));
             return None;
         };
-        let about = self.number(map, "about", at).and_then(|no| u32::try_from(no).ok());
+        let about = self.record_number(map, "about", at);
         let mut fields = BTreeMap::new();
         let empty = Map::new();
         let given = match map.get("fields") {

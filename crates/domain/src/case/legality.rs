@@ -1,14 +1,19 @@
 //! Whether a log could have happened: every act is decided again on the state before it, and must have written exactly
 //! what stands in the log.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use qadiya_ledger::Hash;
 
 use crate::actor::Moment;
 use crate::case::act::Act;
 use crate::case::decide::{Opening, decide};
 use crate::case::event::{Change, Event};
+use crate::case::seal;
 use crate::case::state::Case;
 use crate::ids::{DefinitionHash, Seq};
+use crate::value::Protected;
 use crate::workflow::Definition;
 
 /// An entry that was never legal under its definition.
@@ -91,20 +96,33 @@ pub fn replay(
     Ok(case)
 }
 
-/// Equal but for the chain, which is tested elsewhere, and for values that a definition itself protects and that the
-/// log holds behind commitments.
+/// Equal but for the chain, which is tested elsewhere, and for values that the decision itself protected again: these
+/// stand behind commitments in the log, whose salts the decision does not know.
 fn same(made: &Event, stored: &Event) -> bool {
-    let bare = |event: &Event| {
-        let mut event = event.clone();
-        event.prev = qadiya_ledger::Hash::ZERO;
-        for change in &mut event.changes {
-            if let Change::Fact(fact) = change
-                && let Some(part) = fact.value.protected_mut()
-            {
-                *part = crate::value::Protected::Sealed(qadiya_ledger::Hash::ZERO);
-            }
+    // The first event carries the act as it was given; events that follow from it may carry its values once more.
+    let follows = stored.cause.is_some();
+    let mut clear = BTreeSet::new();
+    let mut made = made.clone();
+    protected(&mut made, |path, part| {
+        if follows || matches!(part, Protected::Clear(_)) {
+            clear.insert(path.to_owned());
+            *part = Protected::Sealed(Hash::ZERO);
         }
-        event
-    };
-    bare(made) == bare(stored)
+    });
+    let mut stored = stored.clone();
+    stored.prev = Hash::ZERO;
+    protected(&mut stored, |path, part| {
+        if clear.contains(path) {
+            *part = Protected::Sealed(Hash::ZERO);
+        }
+    });
+    made == stored
+}
+
+fn protected(event: &mut Event, mut each: impl FnMut(&str, &mut Protected)) {
+    let visited = seal::visit(event, &mut |path, part| {
+        each(path, part);
+        Ok(())
+    });
+    debug_assert!(visited.is_ok(), "the visitor cannot fail");
 }

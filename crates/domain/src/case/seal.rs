@@ -114,10 +114,10 @@ pub fn open_event(bytes: &[u8]) -> Result<Event, SealError> {
     if event.v == EVENT_VERSION { Ok(event) } else { Err(SealError::Version { found: event.v }) }
 }
 
-type Visit<'a> = dyn FnMut(&str, &mut Protected) -> Result<(), CanonicalError> + 'a;
+pub(crate) type Visit<'a> = dyn FnMut(&str, &mut Protected) -> Result<(), CanonicalError> + 'a;
 
 /// Every protected part of an event, with its path. The paths are part of the commitments: they never change.
-fn visit(event: &mut Event, each: &mut Visit<'_>) -> Result<(), CanonicalError> {
+pub(crate) fn visit(event: &mut Event, each: &mut Visit<'_>) -> Result<(), CanonicalError> {
     visit_act(&mut event.act, "", each)?;
     for change in &mut event.changes {
         // The same value may stand in the act and in a change: both take the commitment of the one path.
@@ -145,6 +145,12 @@ fn visit_act(act: &mut Act, at: &str, each: &mut Visit<'_>) -> Result<(), Canoni
                 }
             }
             each(&format!("{at}/reason"), reason)
+        }
+        Act::ReportJob { report: JobReport::Answered { protected, .. }, .. } => {
+            for (field, value) in protected {
+                each(&format!("{at}/answer/{field}"), value)?;
+            }
+            Ok(())
         }
         Act::ReportJob { report: JobReport::Done { .. } | JobReport::Failed { .. }, .. }
         | Act::Sign { note: None, .. }

@@ -175,7 +175,7 @@ pub struct Doing {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub approvers: Vec<OfficialId>,
     /// The values of the facts it set, as they were before, for annulment.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    #[serde(with = "crate::value::or_unset", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub facts_before: BTreeMap<Name, Option<Given>>,
 }
 

@@ -1,15 +1,16 @@
 //! Tests of the law of a case, from outside the crate.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests stop where they go wrong"
-)]
+#![cfg(test)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test names the cases it looks for")]
 
+mod bench;
+mod golden;
 mod guards;
 mod language;
 mod pictures;
+mod properties;
+mod rehearsals;
+mod rules;
 mod schema;
 mod searches;
 mod test_files;

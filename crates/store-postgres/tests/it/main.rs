@@ -10,3 +10,4 @@ mod rows;
 mod schema;
 mod server;
 mod settings;
+mod transfer;

@@ -10,3 +10,4 @@ mod place;
 mod plans;
 mod schema;
 mod settings;
+mod transfer;

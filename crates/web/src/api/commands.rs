@@ -79,38 +79,93 @@ impl From<OpenCommandView> for OpenCommand {
     }
 }
 
+/// The form of a member of an act.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// A text that is not empty.
+    Text,
+    /// The hash of an event.
+    Hash,
+    /// The number of an event or record, from 1.
+    Number,
+    /// True or false.
+    Flag,
+    /// A list of objects.
+    Objects,
+    /// A list of texts.
+    Texts,
+    /// An object.
+    Object,
+    /// Whatever the fact is.
+    Any,
+}
+
 /// The members that an act may have, beside `happened`: those of [`CommandInput`].
-const MEMBERS: [&str; 19] = [
-    "command",
-    "instance",
-    "outcome",
-    "answers",
-    "records",
-    "papers",
-    "reason",
-    "sign",
-    "hash",
-    "agree",
-    "note",
-    "reject",
-    "withdraw",
-    "file-paper",
-    "edit-fact",
-    "value",
-    "correct-facts",
-    "unset",
-    "annul",
+const MEMBERS: [(&str, Form); 19] = [
+    ("command", Form::Text),
+    ("instance", Form::Number),
+    ("outcome", Form::Text),
+    ("answers", Form::Object),
+    ("records", Form::Objects),
+    ("papers", Form::Objects),
+    ("reason", Form::Text),
+    ("sign", Form::Number),
+    ("hash", Form::Hash),
+    ("agree", Form::Flag),
+    ("note", Form::Text),
+    ("reject", Form::Number),
+    ("withdraw", Form::Number),
+    ("file-paper", Form::Object),
+    ("edit-fact", Form::Text),
+    ("value", Form::Any),
+    ("correct-facts", Form::Object),
+    ("unset", Form::Texts),
+    ("annul", Form::Number),
 ];
+
+impl Form {
+    /// What is expected, when the value is of another form.
+    fn fault(self, value: &Value) -> Option<&'static str> {
+        let all = |fits: fn(&Value) -> bool| value.as_list().is_some_and(|items| items.iter().all(fits));
+        let (fits, expected) = match self {
+            Self::Text => (value.as_text().is_some_and(|text| !text.is_empty()), "expected a text"),
+            Self::Hash => (
+                value.as_text().is_some_and(|text| {
+                    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                }),
+                "expected 64 lower-case hexadecimal digits",
+            ),
+            Self::Number => {
+                (value.as_int().is_some_and(|number| number >= 1), "expected a whole number from 1")
+            }
+            Self::Flag => (value.as_bool().is_some(), "expected true or false"),
+            Self::Objects => (all(|item| item.as_map().is_some()), "expected a list of objects"),
+            Self::Texts => (all(|item| item.as_text().is_some()), "expected a list of texts"),
+            Self::Object => (value.as_map().is_some(), "expected an object"),
+            Self::Any => (true, ""),
+        };
+        (!fits).then_some(expected)
+    }
+}
 
 /// Takes the time of the deed out of an act and refuses members that no act has; the rest is read by the engine against
 /// the definition of the case.
 ///
 /// # Errors
-/// 400 when it is no object, the time is no instant, or a member is unknown.
+/// 400 when it is no object, the time is no instant, or a member is unknown or of another form.
 pub fn read_act(act: Value, at: &str) -> Result<(Value, Option<Timestamp>), Problem> {
     let mut fields = Fields::of(act, at)?;
     let happened = fields.instant("happened");
-    Ok((Value::Map(fields.rest(&MEMBERS)?), happened))
+    let mut members = std::collections::BTreeMap::new();
+    for (name, form) in MEMBERS {
+        if let Some(value) = fields.raw(name) {
+            if let Some(expected) = form.fault(&value) {
+                fields.fault::<()>(name, expected);
+            }
+            members.insert(name.to_owned(), value);
+        }
+    }
+    Ok((Value::Map(fields.end(Some(members))?), happened))
 }
 
 /// Says which commands can be given, and of each other one why not.
@@ -201,13 +256,13 @@ pub struct CommandInput {
     #[schema(nullable = false, min_length = 1)]
     pub outcome: Option<String>,
     /// Facts asked for: a value, or `{"unknown": why}`, `{"refused": why}`, `{"none": why}`.
-    #[schema(nullable = false, value_type = Object)]
+    #[schema(nullable = false, required = false, value_type = Object)]
     pub answers: Option<serde_json::Value>,
     /// Records filed: `{"record": kind, "about": number, "fields": {…}}`.
-    #[schema(nullable = false, value_type = Vec<Object>)]
+    #[schema(nullable = false, required = false, value_type = Vec<Object>)]
     pub records: Option<serde_json::Value>,
     /// Papers filed: `{"document": kind, "reference": number, "sha256": …, "signed": true}`.
-    #[schema(nullable = false, value_type = Vec<Object>)]
+    #[schema(nullable = false, required = false, value_type = Vec<Object>)]
     pub papers: Option<serde_json::Value>,
     /// The reasons of a decision, a rejection, a correction, an annulment.
     #[schema(nullable = false, min_length = 1)]
@@ -234,16 +289,16 @@ pub struct CommandInput {
     #[schema(nullable = false, minimum = 1)]
     pub withdraw: Option<u64>,
     /// Files a paper on its own.
-    #[schema(nullable = false, value_type = Object)]
+    #[schema(nullable = false, required = false, value_type = Object)]
     pub file_paper: Option<serde_json::Value>,
     /// Changes this fact to `value`.
     #[schema(nullable = false, min_length = 1)]
     pub edit_fact: Option<String>,
     /// The new value of the fact.
-    #[schema(nullable = false, value_type = Object)]
+    #[schema(nullable = false, required = false, value_type = Value)]
     pub value: Option<serde_json::Value>,
     /// Corrects facts; both versions stay in the log.
-    #[schema(nullable = false, value_type = Object)]
+    #[schema(nullable = false, required = false, value_type = Object)]
     pub correct_facts: Option<serde_json::Value>,
     /// Facts whose value is taken away by the correction.
     #[schema(nullable = false)]

@@ -52,7 +52,7 @@ pub struct CaseEvent {
     #[schema(value_type = Object)]
     pub event: serde_json::Value,
     /// Protected values by their path in the event, where the caller may see them and they were not erased.
-    #[schema(value_type = BTreeMap<String, Object>)]
+    #[schema(value_type = BTreeMap<String, Value>)]
     pub clear: BTreeMap<String, serde_json::Value>,
 }
 

@@ -34,7 +34,7 @@ pub struct OperationWire {
     pub percent: u8,
     /// The result, once done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Object, nullable = false, required = false)]
+    #[schema(value_type = Value, nullable = false, required = false)]
     pub result: Option<serde_json::Value>,
     /// When it was asked.
     #[schema(format = DateTime)]

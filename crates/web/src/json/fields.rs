@@ -165,19 +165,6 @@ impl Fields {
         None
     }
 
-    /// What was not taken, for a reader that knows the values of these members; others are refused here.
-    ///
-    /// # Errors
-    /// All faults.
-    pub fn rest(mut self, known: &[&'static str]) -> Result<BTreeMap<String, Value>, Problem> {
-        self.known.extend(known);
-        let (rest, others) = std::mem::take(&mut self.members)
-            .into_iter()
-            .partition(|(name, _): &(String, Value)| known.contains(&name.as_str()));
-        self.members = others;
-        self.end(Some(rest))
-    }
-
     /// Ends the reading: unknown fields are refused, then all faults are answered at once.
     ///
     /// # Errors

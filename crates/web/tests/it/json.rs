@@ -32,6 +32,13 @@ const MALFORMED: &[(&str, &str, &str)] = &[
     (r#"{"workflow":"road-fine","group":"no","act":{}}"#, "field", "/group"),
     (r#"{"workflow":"road-fine","alias":"a\nb","act":{}}"#, "field", "/alias"),
     (r#"{"workflow":"road-fine","act":{"happened":"yesterday","command":"x"}}"#, "field", "/act/happened"),
+    (r#"{"workflow":"road-fine","act":{"command":""}}"#, "field", "/act/command"),
+    (r#"{"workflow":"road-fine","act":{"papers":[7]}}"#, "field", "/act/papers"),
+    (r#"{"workflow":"road-fine","act":{"answers":[]}}"#, "field", "/act/answers"),
+    (r#"{"workflow":"road-fine","act":{"sign":0}}"#, "field", "/act/sign"),
+    (r#"{"workflow":"road-fine","act":{"agree":"yes"}}"#, "field", "/act/agree"),
+    (r#"{"workflow":"road-fine","act":{"hash":"ABC"}}"#, "field", "/act/hash"),
+    (r#"{"workflow":"road-fine","act":{"unset":"x"}}"#, "field", "/act/unset"),
     (r#"{"workflow":"road-fine","act":{},"reference":"mine"}"#, "field", "/reference"),
     (r#"{"workflow":"road-fine","act":{},"a~b/c":1}"#, "field", "/a~0b~1c"),
 ];

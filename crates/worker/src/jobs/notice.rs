@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use qadiya_domain::name::Name;
 use qadiya_engine::{Engine, Notice};
 use qadiya_store::work::{DueJob, Settle};
 use serde::Serialize;
@@ -44,7 +45,7 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
         case: &notice.reference,
         workflow: &notice.workflow,
         event: notice.event,
-        roles: notice.roles.iter().map(|role| role.as_str()).collect(),
+        roles: notice.roles.iter().map(Name::as_str).collect(),
         about: &notice.about,
     };
     match channel.deliver(&id, &message, WITHIN).await {

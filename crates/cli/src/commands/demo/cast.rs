@@ -22,9 +22,15 @@ const CAST: &[(&str, &[&str])] = &[
     ("doctor", &["فارس الطبيب (وهمي)"]),
     ("investigating-judge", &["إيهاب قاضي التحقيق (وهمي)"]),
     ("juvenile-judge", &["مها قاضية الأحداث (وهمية)"]),
-    ("felony-court", &["نادية قاضية الجنايات (وهمية)", "وليد قاضي الجنايات (وهمي)", "رنا قاضية الجنايات (وهمية)"]),
+    (
+        "felony-court",
+        &["نادية قاضية الجنايات (وهمية)", "وليد قاضي الجنايات (وهمي)", "رنا قاضية الجنايات (وهمية)"],
+    ),
     ("trial-judge", &["إيمان القاضية (وهمية)", "جمال القاضي (وهمي)", "كمال القاضي (وهمي)"]),
-    ("cassation-court", &["سلمى قاضية التمييز (وهمية)", "زياد قاضي التمييز (وهمي)", "هدى قاضية التمييز (وهمية)"]),
+    (
+        "cassation-court",
+        &["سلمى قاضية التمييز (وهمية)", "زياد قاضي التمييز (وهمي)", "هدى قاضية التمييز (وهمية)"],
+    ),
     ("prosecutor", &["يوسف المدعي العام (وهمي)"]),
     ("counsel", &["هناء المحامية (وهمية)"]),
     ("classification-member", &["غادة عضوة اللجنة (وهمية)"]),
@@ -51,7 +57,9 @@ impl Cast {
             let mut principals = Vec::new();
             for name in *names {
                 let official = one(engine, role, name).await?;
-                let issued = engine.issue_token(&Actor::System, official, false, Vec::new(), None, "demo script").await;
+                let issued = engine
+                    .issue_token(&Actor::System, official, false, Vec::new(), None, "demo script")
+                    .await;
                 let (_, secret) = issued.map_err(|error| failed(&error))?;
                 principals.push(engine.authenticate(secret.expose()).await.map_err(|error| failed(&error))?);
             }
@@ -102,9 +110,11 @@ pub(super) async fn tokens(engine: &Engine) -> Result<BTreeMap<String, String>, 
         }
     }
     for (role, names) in CAST {
-        let found = officials.iter().find(|(_, official)| names.first().is_some_and(|name| official.name == *name));
+        let found =
+            officials.iter().find(|(_, official)| names.first().is_some_and(|name| official.name == *name));
         if let Some((official, _)) = found {
-            let issued = engine.issue_token(&Actor::System, *official, false, Vec::new(), Some(expires), "demo").await;
+            let issued =
+                engine.issue_token(&Actor::System, *official, false, Vec::new(), Some(expires), "demo").await;
             let (_, secret) = issued.map_err(|error| failed(&error))?;
             tokens.insert((*role).to_owned(), secret.expose().to_owned());
         }

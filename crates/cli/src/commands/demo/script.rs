@@ -51,8 +51,15 @@ struct Play<'a> {
 ///
 /// # Errors
 /// When an act that the script holds for lawful is refused: then the demo itself is wrong.
-pub(super) async fn run(engine: &Engine, clock: &ManualClock, cast: &Cast, people: u32, out: Output) -> Result<(), Failure> {
-    let id = engine.ids().id(engine.clock().now()).map_err(|error| failed("a worker could not start", &error))?;
+pub(super) async fn run(
+    engine: &Engine,
+    clock: &ManualClock,
+    cast: &Cast,
+    people: u32,
+    out: Output,
+) -> Result<(), Failure> {
+    let id =
+        engine.ids().id(engine.clock().now()).map_err(|error| failed("a worker could not start", &error))?;
     let worker = Worker::new(engine.clone(), WorkerSettings::default(), id);
     let mut play = Play { engine, clock, cast, worker, out, acts: 0 };
     let cases = play.import(people).await?;
@@ -89,7 +96,8 @@ fn cohort(people: u32) -> Vec<u8> {
         return COHORT.to_vec();
     }
     // Records that hold line breaks in quotes lie far behind the first hundreds; a cut list is for a quick look only.
-    let lines: Vec<&[u8]> = COHORT.split_inclusive(|byte| *byte == b'\n').take(most.saturating_add(1)).collect();
+    let lines: Vec<&[u8]> =
+        COHORT.split_inclusive(|byte| *byte == b'\n').take(most.saturating_add(1)).collect();
     lines.concat()
 }
 
@@ -108,8 +116,9 @@ impl Play<'_> {
     async fn import(&mut self, people: u32) -> Result<Vec<StreamId>, Failure> {
         let by = ActorChoice::ByPrincipal { principal: self.cast.who("intake-clerk", 0)?, role: None };
         let today = self.now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let options =
-            ImportOptions::dry_run(today).map_err(|error| failed("the import has no options", &error))?.for_real();
+        let options = ImportOptions::dry_run(today)
+            .map_err(|error| failed("the import has no options", &error))?
+            .for_real();
         let bar = self.out.progress("importing the cohort", 0);
         let shown = bar.clone();
         let progress = move |done, all| {
@@ -176,12 +185,17 @@ impl Play<'_> {
         bar.finish_and_clear();
         self.acts = self.acts.saturating_add(u64::try_from(accepted.len()).unwrap_or(0));
         // The next act of anybody is a little later.
-        self.clock.advance(Duration::from_secs(60));
+        self.clock.advance(Duration::from_mins(1));
         Ok(accepted)
     }
 
     /// A signature under what each answer proposed.
-    async fn sign(&mut self, who: (&str, usize), cases: &[StreamId], proposed: &[Accepted]) -> Result<(), Failure> {
+    async fn sign(
+        &mut self,
+        who: (&str, usize),
+        cases: &[StreamId],
+        proposed: &[Accepted],
+    ) -> Result<(), Failure> {
         let mut marks = Vec::with_capacity(proposed.len());
         for accepted in proposed {
             let answer: Answer = qadiya_ledger::canonical::decode(&accepted.answer)
@@ -189,7 +203,8 @@ impl Play<'_> {
             let event = answer.events.first().ok_or_else(|| Failure::new("an answer holds no event"))?;
             marks.push(json!({"sign": event.seq, "hash": event.hash, "agree": true}));
         }
-        self.each("signing", who, cases, |_, position, _| marks.get(position).cloned().unwrap_or_default()).await?;
+        self.each("signing", who, cases, |_, position, _| marks.get(position).cloned().unwrap_or_default())
+            .await?;
         Ok(())
     }
 
@@ -208,7 +223,13 @@ impl Play<'_> {
         })
         .await?;
         self.each("presenting", ("court-clerk", 0), cases, |_, _, _| json!({"command": "present"})).await?;
-        self.each("appointing counsel", ("court-clerk", 0), cases, |_, _, _| json!({"command": "appoint-counsel"})).await?;
+        self.each(
+            "appointing counsel",
+            ("court-clerk", 0),
+            cases,
+            |_, _, _| json!({"command": "appoint-counsel"}),
+        )
+        .await?;
         self.pass(3).await
     }
 
@@ -253,7 +274,13 @@ impl Play<'_> {
 
     async fn release(&mut self, cases: &[StreamId]) -> Result<(), Failure> {
         self.closing("release-insufficient", cases).await?;
-        self.each("recording releases", ("custody-head", 0), cases, |_, _, _| json!({"command": "record-release"})).await?;
+        self.each(
+            "recording releases",
+            ("custody-head", 0),
+            cases,
+            |_, _, _| json!({"command": "record-release"}),
+        )
+        .await?;
         Ok(())
     }
 
@@ -271,16 +298,26 @@ impl Play<'_> {
 
     async fn close(&mut self, cases: &[StreamId]) -> Result<(), Failure> {
         self.closing("close-investigation", cases).await?;
-        self.each("recording releases", ("custody-head", 0), cases, |_, _, _| json!({"command": "record-release"})).await?;
-        self.each("noting the end", ("court-clerk", 0), cases, |_, _, _| json!({"command": "note-closed"})).await?;
+        self.each(
+            "recording releases",
+            ("custody-head", 0),
+            cases,
+            |_, _, _| json!({"command": "record-release"}),
+        )
+        .await?;
+        self.each("noting the end", ("court-clerk", 0), cases, |_, _, _| json!({"command": "note-closed"}))
+            .await?;
         Ok(())
     }
 
     async fn repatriate(&mut self, cases: &[StreamId]) -> Result<(), Failure> {
         self.closing("release-insufficient", cases).await?;
-        self.each("deciding nationality", ("investigating-judge", 0), cases, |_, _, _| {
-            json!({"command": "state-nationality", "outcome": "ruled-out"})
-        })
+        self.each(
+            "deciding nationality",
+            ("investigating-judge", 0),
+            cases,
+            |_, _, _| json!({"command": "state-nationality", "outcome": "ruled-out"}),
+        )
         .await?;
         self.each("assessing the risk of return", ("moj-delegate", 0), cases, |play, _, _| {
             json!({"command": "assess-risk", "records": [{"record": "risk-assessment", "fields": {
@@ -288,14 +325,15 @@ impl Play<'_> {
                 "told-on": play.now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string()}}]})
         })
         .await?;
-        let paper = |document: &'static str| {
-            move |_: &Self, position: usize, _: StreamId| {
-                json!({"file-paper": {"document": document, "reference": format!("{document}-{}", position + 1), "signed": true}})
-            }
-        };
+        let paper = |document: &'static str| move |_: &Self, position: usize, _: StreamId| json!({"file-paper": {"document": document, "reference": format!("{document}-{}", position + 1), "signed": true}});
         self.each("recording views", ("counsel", 0), cases, paper("views-recorded")).await?;
         let proposed = self
-            .each("deciding surrenders", ("felony-court", 0), cases, |_, _, _| json!({"command": "decide-surrender"}))
+            .each(
+                "deciding surrenders",
+                ("felony-court", 0),
+                cases,
+                |_, _, _| json!({"command": "decide-surrender"}),
+            )
             .await?;
         self.sign(("moj-delegate", 0), cases, &proposed).await?;
         self.sign(("mfa-delegate", 0), cases, &proposed).await?;
@@ -314,8 +352,20 @@ impl Play<'_> {
             json!({"file-paper": {"document": "age-report", "reference": format!("A-{}", position + 1), "signed": true}})
         })
         .await?;
-        self.each("settling ages", ("juvenile-judge", 0), cases, |_, _, _| json!({"command": "settle-age", "outcome": "adult"})).await?;
-        self.each("verifying identities", ("investigating-judge", 0), cases, |_, _, _| json!({"command": "verify-identity"})).await?;
+        self.each(
+            "settling ages",
+            ("juvenile-judge", 0),
+            cases,
+            |_, _, _| json!({"command": "settle-age", "outcome": "adult"}),
+        )
+        .await?;
+        self.each(
+            "verifying identities",
+            ("investigating-judge", 0),
+            cases,
+            |_, _, _| json!({"command": "verify-identity"}),
+        )
+        .await?;
         self.each("charging", ("investigating-judge", 0), cases, |_, position, _| {
             json!({"command": "file-charge", "outcome": "lesser", "records": [{"record": "charge", "fields": {
                 "article": "Law 13/2005 art. 4", "alleged-role": format!("carried supplies, count {}", position + 1),
@@ -397,7 +447,13 @@ fn text(at: Timestamp) -> String {
     qadiya_domain::moment::text(at)
 }
 
-fn submission(principal: &Principal, role: &Name, case: StreamId, act: &Value, what: &str) -> Result<Submission, Failure> {
+fn submission(
+    principal: &Principal,
+    role: &Name,
+    case: StreamId,
+    act: &Value,
+    what: &str,
+) -> Result<Submission, Failure> {
     let bytes = serde_json::to_vec(act).map_err(|error| failed(what, &error))?;
     let tree = qadiya_ledger::canonical::parse_lenient(&bytes).map_err(|error| failed(what, &error))?;
     let actor = ActorChoice::ByPrincipal { principal: principal.clone(), role: Some(role.clone()) };
@@ -414,14 +470,21 @@ pub(super) async fn example(engine: &Engine) -> Result<Option<Example>, Failure>
         let store = engine.store().clone();
         async move {
             let (Ok(workflow), Ok(stage), Ok(main)) = names else { return Ok(None) };
-            let filter =
-                CaseFilter { workflow: Some(workflow), stage: Some(Some(stage)), main, ..CaseFilter::default() };
+            let filter = CaseFilter {
+                workflow: Some(workflow),
+                stage: Some(Some(stage)),
+                main,
+                ..CaseFilter::default()
+            };
             let page = CaseStore::list(store.as_ref(), &filter, None, 1)
                 .await
                 .map_err(|error| failed("the cases could not be listed", &error))?;
-            Ok::<_, Failure>(page.first().map(|row| row.alias.clone().unwrap_or_else(|| row.reference.clone())))
+            Ok::<_, Failure>(
+                page.first().map(|row| row.alias.clone().unwrap_or_else(|| row.reference.clone())),
+            )
         }
     };
-    let (tried, waiting) = (first("tried", None).await?, first("received", Some("under-investigation")).await?);
+    let (tried, waiting) =
+        (first("tried", None).await?, first("received", Some("under-investigation")).await?);
     Ok(tried.zip(waiting).map(|(tried, waiting)| Example { tried, waiting }))
 }

@@ -1,20 +1,21 @@
 //! Proposals and signatures. All people in one act are different natural persons; a signer signs the hash of what was
 //! proposed; the last signature tests everything again.
 
+use jiff::Timestamp;
 use qadiya_ledger::Hash;
 
 use super::perform::{self, Doers};
 use super::{Draft, Entry, correct};
 use crate::actor::Actor;
-use crate::case::act::{Act, Perform};
+use crate::case::act::{Act, Perform, RecordNo};
 use crate::case::clock;
 use crate::case::event::{Change, ClockChange, EventKind, ProposalClosed, ProposalEnd, ProposalSigned};
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::{Case, Clock, ClockKey, Proposal};
-use crate::ids::Seq;
+use crate::ids::{OfficialId, Seq};
 use crate::name::Name;
 use crate::workflow::Definition;
-use crate::workflow::model::{Approval, ApprovalStep, From, Machine};
+use crate::workflow::model::{Approval, ApprovalStep, From, Machine, States};
 
 /// Opens a proposal with the event being written: the proposal itself, and its clock.
 pub(super) fn open(
@@ -30,7 +31,7 @@ pub(super) fn open(
     let now = draft.moment.now;
     let calendar = clock::calendar_of(draft.def, &draft.case, approval.calendar.as_ref());
     let lapses =
-        approval.within.as_ref().and_then(|within| clock::ends(calendar, now, within, &approval.rule));
+        approval.within.as_ref().and_then(|within| clock::limit(calendar, now, within, &approval.rule));
     changes.push(perform::proposal_opened(lapses, afterwards));
     if let Some(due) = lapses {
         let now = Clock {
@@ -74,8 +75,15 @@ fn asked<'a>(def: &'a Definition, case: &Case, act: &Act) -> Option<&'a Approval
     }
 }
 
-fn find<'a>(case: &'a Case, proposal: Seq, reasons: &mut Vec<Refusal>) -> Option<&'a Proposal> {
-    let found = case.proposals.get(&proposal);
+/// An open proposal. One whose time is over is none, although its clock may not have been stepped yet.
+fn find<'a>(
+    case: &'a Case,
+    proposal: Seq,
+    now: Timestamp,
+    reasons: &mut Vec<Refusal>,
+) -> Option<&'a Proposal> {
+    let in_time = |held: &&Proposal| held.afterwards || held.lapses.is_none_or(|lapses| now < lapses);
+    let found = case.proposals.get(&proposal).filter(in_time);
     if found.is_none() {
         let text = format!("there is no open proposal {proposal} in this case");
         reasons.push(Refusal::new(RefusalCode::Proposal, proposal.to_string(), text));
@@ -112,7 +120,7 @@ pub(super) fn sign(
 ) {
     let def = draft.def;
     let case = draft.case.clone();
-    let Some(proposal) = find(&case, number, reasons) else { return };
+    let Some(proposal) = find(&case, number, draft.moment.now, reasons) else { return };
     let about = number.to_string();
     if proposal.hash != *signed {
         let text = format!(
@@ -133,6 +141,9 @@ pub(super) fn sign(
         return;
     };
     test_signer(draft, proposal, &about, wanted, reasons);
+    if agree && !proposal.afterwards {
+        separate(draft, proposal, reasons);
+    }
     if !reasons.is_empty() {
         return;
     }
@@ -161,15 +172,18 @@ pub(super) fn sign(
     take_effect(draft, number, proposal, entry, reasons);
 }
 
-/// The last signature: everything is tested again with the facts of this moment, then the act takes effect.
-fn take_effect(
-    draft: &mut Draft<'_>,
-    number: Seq,
-    proposal: &Proposal,
-    entry: Entry,
-    reasons: &mut Vec<Refusal>,
-) {
-    let def = draft.def;
+/// Separation is tested at every signature: a person who may not sign is told at once, and does not block the last one.
+fn separate(draft: &Draft<'_>, proposal: &Proposal, reasons: &mut Vec<Refusal>) {
+    let Act::Perform(perform) = &proposal.act else { return };
+    let name = perform.command.as_ref().map_or("", |name| name.as_str());
+    let Some(command) = draft.def.commands.get(name) else { return };
+    let (actor, approvers) = behind(draft, proposal);
+    let doers = Doers { actor: &actor, role: proposal.role.clone(), proposer: proposal.proposer, approvers };
+    perform::separation(draft.def, &draft.case, command, perform, &doers, reasons);
+}
+
+/// Who stands behind a proposal when the actor signs it: its proposer, and all who consent.
+fn behind(draft: &Draft<'_>, proposal: &Proposal) -> (Actor, Vec<OfficialId>) {
     let actor = match proposal.proposer {
         Some(official) => {
             Actor::Official { official, role: proposal.role.clone(), appointment: None, token: None }
@@ -179,6 +193,19 @@ fn take_effect(
     let mut approvers: Vec<_> =
         proposal.signatures.iter().filter(|held| held.agree).map(|held| held.official).collect();
     approvers.extend(draft.moment.actor.official());
+    (actor, approvers)
+}
+
+/// The last signature: everything is tested again with the facts of this moment, then the act takes effect.
+fn take_effect(
+    draft: &mut Draft<'_>,
+    number: Seq,
+    proposal: &Proposal,
+    entry: Entry,
+    reasons: &mut Vec<Refusal>,
+) {
+    let def = draft.def;
+    let (actor, approvers) = behind(draft, proposal);
     match &proposal.act {
         Act::Perform(perform) => {
             let Some(command) = perform::find(def, perform, reasons) else { return };
@@ -252,9 +279,13 @@ fn test_signer(
 /// An approver sends a proposal back.
 pub(super) fn reject(draft: &mut Draft<'_>, act: &Act, number: Seq, reasons: &mut Vec<Refusal>) {
     let case = draft.case.clone();
-    let Some(proposal) = find(&case, number, reasons) else { return };
-    let Some(approval) = asked(draft.def, &case, &proposal.act) else { return };
+    let Some(proposal) = find(&case, number, draft.moment.now, reasons) else { return };
     let about = number.to_string();
+    let Some(approval) = asked(draft.def, &case, &proposal.act) else {
+        let text = "this proposal asks for no signatures any more";
+        reasons.push(Refusal::new(RefusalCode::Proposal, &about, text));
+        return;
+    };
     if proposal.afterwards {
         let text = "what has happened cannot be sent back; the signature can be refused by a dissent";
         reasons.push(Refusal::new(RefusalCode::Proposal, &about, text));
@@ -268,7 +299,7 @@ pub(super) fn reject(draft: &mut Draft<'_>, act: &Act, number: Seq, reasons: &mu
 /// The proposer takes a proposal back.
 pub(super) fn withdraw(draft: &mut Draft<'_>, act: &Act, number: Seq, reasons: &mut Vec<Refusal>) {
     let case = draft.case.clone();
-    let Some(proposal) = find(&case, number, reasons) else { return };
+    let Some(proposal) = find(&case, number, draft.moment.now, reasons) else { return };
     let about = number.to_string();
     if proposal.afterwards {
         let text = "what has happened cannot be taken back";
@@ -296,34 +327,41 @@ fn end(
     }
 }
 
-/// Proposals whose machine moved in this decision lapse: the case left the states they were made in, or came to them
-/// again.
+/// Proposals lapse whose case left the states they were made in, or came to their state again, in this decision.
 pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
-    let moved_main =
-        draft.events.iter().flat_map(|event| &event.changes).any(|change| matches!(change, Change::Moved(_)));
-    let moved: Vec<Name> = draft
-        .events
-        .iter()
-        .flat_map(|event| &event.changes)
-        .filter_map(|change| {
-            if let Change::Track(track) | Change::TrackClosed(track) = change {
-                Some(track.track.clone())
-            } else {
-                None
-            }
-        })
+    let changes = || draft.events.iter().flat_map(|event| &event.changes);
+    let main_entered: Vec<&Name> = changes()
+        .filter_map(|change| if let Change::Moved(state) = change { Some(state) } else { None })
         .collect();
+    let left_main = |stays: &dyn Fn(&Name) -> bool| {
+        main_entered.iter().any(|state| !stays(state) || before.main.as_ref() == Some(*state))
+    };
+    let left_track = |track: &Name, instance: Option<RecordNo>, states: &[Name]| {
+        changes().any(|change| {
+            if let Change::Track(moved) = change
+                && moved.track == *track
+                && moved.instance == instance
+            {
+                return !states.contains(&moved.state) || at(before, track, instance) == Some(&moved.state);
+            }
+            matches!(change, Change::TrackClosed(closed)
+                if closed.track == *track && closed.instance == instance)
+        })
+    };
     let open: Vec<Seq> = before
         .proposals
         .iter()
         .filter(|(number, proposal)| !proposal.afterwards && draft.case.proposals.contains_key(number))
         .filter(|(_, proposal)| match &proposal.act {
-            Act::Perform(perform) => match home(draft.def, perform) {
-                Some(Machine::Main) => moved_main,
-                Some(Machine::Track(track)) => moved.contains(&track),
-                None => false,
+            Act::Perform(perform) => match from(draft.def, perform) {
+                Some(From::States(Machine::Main, states)) => left_main(&|state| states.contains(state)),
+                Some(From::EveryState) => left_main(&|state| States::Every.contains(draft.def, state)),
+                Some(From::States(Machine::Track(track), states)) => {
+                    left_track(track, perform.instance, states)
+                }
+                Some(From::New | From::Always) | None => false,
             },
-            Act::Annul { .. } => moved_main,
+            Act::Annul { .. } => !main_entered.is_empty(),
             Act::CorrectFacts { .. }
             | Act::Sign { .. }
             | Act::Reject { .. }
@@ -351,11 +389,15 @@ pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
     }
 }
 
-/// The machine whose states a command was proposed in.
-fn home(def: &Definition, perform: &Perform) -> Option<Machine> {
-    match &def.commands.get(perform.command.as_ref()?)?.from {
-        From::States(machine, _) => Some(machine.clone()),
-        From::EveryState => Some(Machine::Main),
-        From::New | From::Always => None,
+/// Where a track, or one instance of it, stands.
+fn at<'a>(case: &'a Case, track: &Name, instance: Option<RecordNo>) -> Option<&'a Name> {
+    match instance {
+        Some(no) => case.instances.get(track)?.get(&no).map(|held| &held.state),
+        None => case.tracks.get(track),
     }
+}
+
+/// The states a command was proposed in.
+fn from<'a>(def: &'a Definition, perform: &Perform) -> Option<&'a From> {
+    Some(&def.commands.get(perform.command.as_ref()?)?.from)
 }

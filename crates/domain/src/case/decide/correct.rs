@@ -1,12 +1,12 @@
 //! Papers filed alone, facts edited or corrected, acts annulled. Nothing vanishes: corrections are appended, and what
 //! is annulled stays in the log, marked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Draft, Entry, approval, form};
 use crate::actor::Actor;
 use crate::case::act::{Act, Paper};
-use crate::case::event::{Change, EventKind, FactChange, Incident, JobQueued, ProposalEnd};
+use crate::case::event::{Change, EventKind, FactChange, Incident, JobQueued, ProposalEnd, TrackChange};
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::{Case, Doing};
 use crate::ids::Seq;
@@ -62,6 +62,10 @@ pub(super) fn edit_fact(
     reasons: &mut Vec<Refusal>,
 ) {
     opened(&draft.case, reasons);
+    if draft.case.outcome.is_some() {
+        let text = "the case has ended: a fact is corrected now, not edited";
+        reasons.push(Refusal::new(RefusalCode::Ended, name.as_str(), text));
+    }
     let Some(fact) = known(draft.def, name, reasons) else { return };
     let editable_by = fact.editable_by.clone();
     role_in(draft, &editable_by, name, &format!("editing {name}"), reasons);
@@ -231,13 +235,33 @@ fn annulled(draft: &Draft<'_>, event: Seq, rule: &Annul) -> Vec<Change> {
             });
         }
     }
-    let jobs = draft.def.commands.get(&rule.command).map(|command| command.jobs.clone()).unwrap_or_default();
+    // The jobs it queued itself, and those of the states it entered.
+    let def = draft.def;
+    let entered = |state: &Name| case.entered.get(state).is_some_and(|entered| entered.seq == event);
+    let own = def.commands.get(&rule.command).into_iter().flat_map(|command| &command.jobs);
+    let of_main = def.states.iter().filter(|state| entered(&state.name)).flat_map(|state| &state.jobs);
+    let of_tracks = def.tracks.iter().flat_map(|track| &track.states);
+    let of_tracks = of_tracks.filter(|state| entered(&state.name)).flat_map(|state| &state.jobs);
+    let waiting = case.jobs.iter().filter(|queued| queued.queued == event).map(|queued| &queued.job);
+    let jobs: BTreeSet<&Name> = own.chain(of_main).chain(of_tracks).chain(waiting).collect();
     for job in jobs {
         let queued = JobQueued { job: job.clone(), queued: event };
         if case.jobs.contains(&queued) {
             changes.push(Change::JobClosed(queued));
         } else if let Ok(what) = Name::new("done-before-annulment") {
             changes.push(Change::Incident(Incident { what, about: job.to_string(), tell: rule.by.clone() }));
+        }
+    }
+    let suspended = def.states.get(&rule.returns_to).is_some_and(|state| state.suspended);
+    if case.before.is_some() && !suspended {
+        changes.push(Change::Forgot);
+    }
+    // Tracks of the annulled act close, also those that should have been finished.
+    for (name, state) in &case.tracks {
+        let stays = def.tracks.get(name).is_some_and(|track| track.open_in.contains(def, &rule.returns_to));
+        if !stays {
+            let closed = TrackChange { track: name.clone(), instance: None, state: state.clone() };
+            changes.push(Change::TrackClosed(closed));
         }
     }
     changes.push(Change::Moved(rule.returns_to.clone()));

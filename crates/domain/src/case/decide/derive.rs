@@ -1,23 +1,28 @@
 //! What follows from the changes of an event, whatever made them: tracks that open or close because a fact changed,
 //! the stage, the office, whether the person is held, the cover, the clocks.
 
+use jiff::Timestamp;
+
 use crate::case::clock;
-use crate::case::event::{Change, ClockChange, Event, TrackChange};
+use crate::case::event::{
+    Change, ClockChange, Event, EventKind, JobQueued, Missing, ProposalEnd, TrackChange,
+};
+use crate::case::refusal::RefusalCode;
 use crate::case::state::Case;
 use crate::case::view::CaseView;
+use crate::ids::Seq;
 use crate::name::Name;
 use crate::workflow::Definition;
-use crate::workflow::model::{OnLeave, Track};
+use crate::workflow::model::{OnLeave, Track, TrackState};
 
-/// The changes that complete an event. `moved` is the case with the event's own changes.
-pub(super) fn changes(def: &Definition, before: &Case, moved: Case, event: &Event) -> Vec<Change> {
-    let mut changes = tracks(def, &moved);
-    let mut probe = event.clone();
-    probe.changes.clone_from(&changes);
+/// The changes that complete an event. `case` has the event's own changes, and gets those that complete it.
+pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: &Event) -> Vec<Change> {
     let now = event.at;
-    let case = moved.evolve(&probe);
-
-    let stage = stage(def, &case, now);
+    let mut changes = tracks(def, case, event);
+    queue_jobs(def, event, &mut changes);
+    case.apply(event, &changes);
+    let first = changes.len();
+    let stage = stage(def, case, now);
     if stage != case.stage {
         changes.push(stage.map_or(Change::StageNone, Change::Stage));
     }
@@ -38,7 +43,7 @@ pub(super) fn changes(def: &Definition, before: &Case, moved: Case, event: &Even
             (Some(_), Some(_)) | (None, None) => {}
         }
     }
-    let until = clock::authority_until(def, &case, now);
+    let until = clock::authority_until(def, case, now);
     // A lapse is computed, never set: the last end of the cover stays until an act gives another one.
     if let Some(until) = until
         && case.authority_until != Some(until)
@@ -48,11 +53,11 @@ pub(super) fn changes(def: &Definition, before: &Case, moved: Case, event: &Even
         changes.push(Change::AuthorityNone);
     }
 
-    let mut probe = event.clone();
-    probe.changes.clone_from(&changes);
-    let case = case.evolve(&probe);
-    let happened = event.happened.unwrap_or(now);
-    let wanted = clock::clocks(def, before, &case, happened, now);
+    changes.extend(regularised(def, before, case, event));
+    case.apply(event, changes.get(first..).unwrap_or_default());
+
+    let first = changes.len();
+    let wanted = clock::clocks(def, before, case, entered(before, event), now);
     for (key, clock) in &wanted {
         if case.clocks.get(key) != Some(clock) {
             let changed_here =
@@ -67,7 +72,65 @@ pub(super) fn changes(def: &Definition, before: &Case, moved: Case, event: &Even
     for key in case.clocks.keys().filter(|key| is_deadline(key) && !wanted.contains_key(*key)) {
         changes.push(Change::ClockStopped(key.clone()));
     }
+    case.apply(event, changes.get(first..).unwrap_or_default());
     changes
+}
+
+/// When the states that an event enters count as entered. An annulment leads back as if the annulled act had not been:
+/// the clocks of the state it returns to count from its entry, so that no annulled act lengthens a limit.
+fn entered(before: &Case, event: &Event) -> Timestamp {
+    let returns_to = event
+        .changes
+        .iter()
+        .find_map(|change| if let Change::Moved(state) = change { Some(state) } else { None })
+        .filter(|_| event.kind == EventKind::Annulled);
+    let earlier = returns_to.and_then(|state| before.entered.get(state)).map(|entered| entered.at);
+    earlier.or(event.happened).unwrap_or(event.at)
+}
+
+/// Jobs of the track states entered with these changes.
+fn queue_jobs(def: &Definition, event: &Event, changes: &mut Vec<Change>) {
+    let entered = |change: &Change| {
+        let Change::Track(moved) = change else { return None };
+        def.tracks.get(&moved.track)?.states.get(&moved.state)
+    };
+    let states: Vec<&TrackState> = changes.iter().filter_map(entered).collect();
+    for job in states.into_iter().flat_map(|state| &state.jobs) {
+        let queued = Change::JobQueued(JobQueued { job: job.clone(), queued: event.seq });
+        if !event.changes.contains(&queued) && !changes.contains(&queued) {
+            changes.push(queued);
+        }
+    }
+}
+
+/// Irregular facts whose missing papers and records are there now; what else was missing is made good by the
+/// countersignature.
+fn regularised(def: &Definition, before: &Case, case: &Case, event: &Event) -> Vec<Change> {
+    let countersigned = |seq: Seq| {
+        before.proposals.get(&seq).is_some_and(|proposal| proposal.afterwards)
+            && event.changes.iter().any(|change| {
+                matches!(change, Change::ProposalClosed(closed)
+                    if closed.proposal == seq && closed.how == ProposalEnd::Enacted)
+            })
+    };
+    let supplied = |seq: Seq, missing: &Missing| {
+        if missing.code == RefusalCode::Papers {
+            let signed = def.documents.get(&missing.what).is_some_and(|document| document.signed);
+            let mut filed = case.papers.get(missing.what.as_str()).into_iter().flatten();
+            filed.any(|paper| paper.signed || !signed)
+        } else if missing.code == RefusalCode::Records {
+            let mut filed = case.records.values().filter(|held| held.seq > seq && !held.annulled);
+            filed.any(|held| *held.record == *missing.what)
+        } else {
+            countersigned(seq)
+        }
+    };
+    case.irregular
+        .iter()
+        .filter(|(seq, _)| **seq != event.seq)
+        .filter(|(seq, missing)| missing.iter().all(|missing| supplied(**seq, missing)))
+        .map(|(seq, _)| Change::Regularised(*seq))
+        .collect()
 }
 
 /// The last stage whose guard is true now.
@@ -77,14 +140,15 @@ fn stage(def: &Definition, case: &Case, now: jiff::Timestamp) -> Option<Name> {
 }
 
 /// Tracks that should be open and are not, or are and should not: after moves this finds only what facts have changed.
-fn tracks(def: &Definition, case: &Case) -> Vec<Change> {
+fn tracks(def: &Definition, case: &Case, event: &Event) -> Vec<Change> {
     let mut changes = Vec::new();
     let Some(main) = &case.main else { return changes };
-    let view = CaseView::plain(def, case, jiff::Timestamp::UNIX_EPOCH);
+    let moved = event.changes.iter().any(|change| matches!(change, Change::Moved(_)));
+    let view = CaseView::plain(def, case, event.at);
     for track in &def.tracks {
         let open = track.open_in.contains(def, main) && track.open_if.holds(&def.rules, &view);
         if let Some(record) = &track.per {
-            instances(case, track, record, open, &mut changes);
+            instances(case, track, record, (open, moved), &mut changes);
             continue;
         }
         match (case.tracks.get(&track.name), open) {
@@ -98,7 +162,13 @@ fn tracks(def: &Definition, case: &Case) -> Vec<Change> {
     changes
 }
 
-fn instances(case: &Case, track: &Track, record: &Name, open: bool, changes: &mut Vec<Change>) {
+fn instances(
+    case: &Case,
+    track: &Track,
+    record: &Name,
+    (open, moved): (bool, bool),
+    changes: &mut Vec<Change>,
+) {
     let running = case.instances.get(&track.name);
     if open {
         let live = case.records.iter().filter(|(_, held)| held.record == *record && !held.annulled);
@@ -108,7 +178,9 @@ fn instances(case: &Case, track: &Track, record: &Name, open: bool, changes: &mu
     }
     for (no, instance) in running.into_iter().flatten() {
         let annulled = case.records.get(no).is_some_and(|held| held.annulled);
-        if !open || annulled {
+        // A move was tested before: what it closes may close. A fact alone closes nothing that must be finished.
+        let may_close = moved || track.on_leave == OnLeave::Stop || is_final(track, &instance.state);
+        if annulled || !open && may_close {
             changes.push(change(track, Some(*no), &instance.state, true));
         }
     }

@@ -1,6 +1,8 @@
 //! What the engine itself reports: a clock has reached a step, a job came back. Neither changes a person's position by
 //! itself: they tell, they log, and they run clerical commands that the file declares for *System*.
 
+use std::collections::BTreeMap;
+
 use super::perform::run_as_system;
 use super::{Draft, approval};
 use crate::actor::Actor;
@@ -12,7 +14,7 @@ use crate::case::state::{Clock, ClockKey};
 use crate::ids::Seq;
 use crate::name::Name;
 use crate::value::{Given, Protected, Value};
-use crate::workflow::model::{Deadline, Fact, Job, ValueType};
+use crate::workflow::model::{Deadline, Fact, Job, JobAnswer, ValueType};
 
 fn engine_only(draft: &Draft<'_>, about: &str, reasons: &mut Vec<Refusal>) {
     if draft.moment.actor != Actor::System {
@@ -116,7 +118,6 @@ fn ladder(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, deadline: &Deadline,
 /// A job came back.
 pub(super) fn report_job(
     draft: &mut Draft<'_>,
-    act: &Act,
     queued: Seq,
     name: &Name,
     report: &JobReport,
@@ -132,31 +133,29 @@ pub(super) fn report_job(
     if !reasons.is_empty() {
         return;
     }
+    let report = &kept(draft, job, report);
     let kind = match report {
-        JobReport::Done { .. } => EventKind::JobDone,
+        JobReport::Done { .. } | JobReport::Answered { .. } => EventKind::JobDone,
         JobReport::Failed { .. } => EventKind::JobFailed,
     };
-    let mut entry = draft.entry(kind, act);
+    let act = Act::ReportJob { queued, job: name.clone(), report: report.clone() };
+    let mut entry = draft.entry(kind, &act);
     entry.changes.push(Change::JobClosed(waiting));
     let mut next: Option<Perform> = None;
     match report {
-        JobReport::Done { code, fields } => {
-            let answer =
-                code.as_ref().and_then(|code| job.answers.iter().find(|answer| answer.code == *code));
-            match (answer, code) {
+        JobReport::Done { code, .. } | JobReport::Answered { code, .. } => {
+            match (answer(job, code.as_deref()), code) {
                 (Some(answer), _) => {
                     let mut perform = Perform::of(answer.runs.clone());
                     perform.outcome.clone_from(&answer.outcome);
                     for (fact, field) in &answer.with {
-                        let value = draft.def.facts.get(fact).zip(fields.get(field));
-                        if let Some(given) = value.and_then(|(fact, text)| read(fact, text)) {
-                            perform.answers.insert(fact.clone(), given);
-                        }
+                        let given = draft.def.facts.get(fact).and_then(|fact| given(fact, field, report));
+                        perform.answers.extend(given.map(|given| (fact.clone(), given)));
                     }
                     next = Some(perform);
                 }
                 (None, Some(code)) => {
-                    entry.changes.extend(incident("unknown-answer", &format!("{name}: {code}"), job))
+                    entry.changes.extend(incident("unknown-answer", &format!("{name}: {code}"), job));
                 }
                 (None, None) if !job.answers.is_empty() => {
                     entry.changes.extend(incident("unknown-answer", name, job));
@@ -174,7 +173,7 @@ pub(super) fn report_job(
         }
     }
     let late = next.as_ref().is_some_and(|perform| !is_open(draft, perform));
-    if late && matches!(report, JobReport::Done { .. }) {
+    if late && kind == EventKind::JobDone {
         // The case has moved on: the answer is kept in the log and changes nothing.
         entry.changes.extend(incident("late-answer", name, job));
         next = None;
@@ -182,6 +181,45 @@ pub(super) fn report_job(
     draft.push(entry);
     if let Some(perform) = next {
         run_as_system(draft, &perform);
+    }
+}
+
+fn answer<'a>(job: &'a Job, code: Option<&str>) -> Option<&'a JobAnswer> {
+    let code = code?;
+    job.answers.iter().find(|answer| answer.code == code)
+}
+
+/// A report as the log keeps it: no field that no command asks for, and none of a protected fact in the clear.
+fn kept(draft: &Draft<'_>, job: &Job, report: &JobReport) -> JobReport {
+    let JobReport::Done { code, fields: came } = report else { return report.clone() };
+    let (mut fields, mut protected) = (BTreeMap::new(), BTreeMap::new());
+    for (fact, field) in answer(job, code.as_deref()).into_iter().flat_map(|answer| &answer.with) {
+        let Some(text) = came.get(field) else { continue };
+        if draft.def.facts.get(fact).is_some_and(Fact::is_protected) {
+            let read = draft.def.facts.get(fact).and_then(|fact| value(fact, text));
+            protected.extend(read.map(|value| (field.clone(), Protected::Clear(value))));
+        } else {
+            fields.insert(field.clone(), text.clone());
+        }
+    }
+    if protected.is_empty() {
+        JobReport::Done { code: code.clone(), fields }
+    } else {
+        fields.retain(|field, _| !protected.contains_key(field));
+        JobReport::Answered { code: code.clone(), fields, protected }
+    }
+}
+
+/// What a fact gets from a report that the log keeps.
+fn given(fact: &Fact, field: &str, report: &JobReport) -> Option<Given> {
+    match report {
+        JobReport::Answered { protected, .. } if fact.is_protected() => {
+            protected.get(field).cloned().map(Given::Protected)
+        }
+        JobReport::Answered { fields, .. } | JobReport::Done { fields, .. } => {
+            value(fact, fields.get(field)?).filter(|_| !fact.is_protected()).map(Given::Is)
+        }
+        JobReport::Failed { .. } => None,
     }
 }
 
@@ -203,8 +241,8 @@ fn incident(what: &str, about: &str, job: &Job) -> Option<Change> {
 }
 
 /// A field of an answer as a value of the fact it goes to.
-fn read(fact: &Fact, text: &str) -> Option<Given> {
-    let value = match &fact.value {
+fn value(fact: &Fact, text: &str) -> Option<Value> {
+    Some(match &fact.value {
         ValueType::Flag => Value::Flag(match text {
             "yes" | "true" => true,
             "no" | "false" => false,
@@ -222,6 +260,5 @@ fn read(fact: &Fact, text: &str) -> Option<Given> {
         ValueType::Reference => Value::Reference(text.to_owned()),
         ValueType::Official => Value::Official(text.parse().ok()?),
         ValueType::Range | ValueType::Money => return None,
-    };
-    Some(if fact.is_protected() { Given::Protected(Protected::Clear(value)) } else { Given::Is(value) })
+    })
 }

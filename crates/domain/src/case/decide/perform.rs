@@ -1,5 +1,7 @@
 //! Commands of the workflow file: every test of LANGUAGE 4.4, and what a command does.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::{Draft, Entry, MOST_AUTOMATIC, approval, form};
@@ -69,8 +71,11 @@ pub(super) fn propose_or_do(draft: &mut Draft<'_>, perform: &Perform, reasons: &
         draft.push(entry);
         return;
     }
-    let missing: Vec<Missing> =
+    let mut missing: Vec<Missing> =
         soft.iter().map(|reason| Missing { code: reason.code, what: reason.about.clone() }).collect();
+    if draft.case.opened_at.is_some_and(|opened| draft.moment.happened() < opened) {
+        missing.push(Missing { code: RefusalCode::Happened, what: "before-the-case".to_owned() });
+    }
     let mut entry = draft.entry(EventKind::Acted, &act);
     apply(draft, &ready, perform, &mut entry);
     if command.irregular {
@@ -144,7 +149,7 @@ pub(super) fn test<'a>(
     let view = CaseView::with(def, case, perform, now);
     let branch = way(def, command, perform, &view, reasons);
     reasons.extend(form::test(def, case, command, branch, perform));
-    not_before(def, case, command, perform, now, reasons);
+    not_before(def, case, command, perform, draft.moment.happened(), reasons);
     papers(def, case, command, branch, perform, &doers.role, reasons);
     records(case, command, branch, perform, reasons);
     condition(def, command, &command.guard, &view, reasons);
@@ -158,13 +163,14 @@ pub(super) fn test<'a>(
     let configuration =
         Configuration { main: case.main.clone(), before: case.before.clone(), tracks: case.tracks.clone() };
     let after = with_facts(def, case, command, branch, perform);
-    let around = Around { def, case, after: &after, perform, now };
+    let around = Around { def, case, after: &after, perform, now, holds: true };
     let stops = command.stops_tracks || branch.stops_tracks;
     let step = match configuration::step(def, &configuration, branch, stops, &around) {
         Ok(step) => step,
         Err(holds) => {
             reasons.extend(holds.iter().map(|hold| held(def, command, hold)));
             // A fact that has happened moves on over tracks that should have been finished first.
+            let around = Around { holds: false, ..around };
             configuration::step(def, &configuration, branch, true, &around)
                 .ok()
                 .filter(|_| command.irregular)?
@@ -185,6 +191,11 @@ fn who(
         let text = format!("{} may not give {}; it is for {}", doers.role, command.name, list(&command.by));
         let reason = Refusal::new(RefusalCode::Role, command.name.as_str(), text);
         reasons.push(Refusal { who: command.by.clone(), basis: command.basis.clone(), ..reason });
+    }
+    // The name of the engine is no capacity of people.
+    if doers.role == Name::system() && *doers.actor != Actor::System {
+        let text = "no person and no program acts as the engine";
+        reasons.push(Refusal::new(RefusalCode::Role, command.name.as_str(), text));
     }
     if command.is_decision() && (!doers.actor.may_decide() || batch) {
         let how = if batch { "a batch" } else { "a program" };
@@ -215,6 +226,12 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
         reasons.push(Refusal { basis, ..Refusal::new(code, command.name.as_str(), text) });
     };
     let main = case.main.as_ref();
+    let moves_a_record = matches!(&command.from, From::States(Machine::Track(track), _)
+        if def.tracks.get(track).is_some_and(|track| track.per.is_some()));
+    if let Some(no) = perform.instance.filter(|_| !moves_a_record) {
+        // Separation compares acts per instance: an act that names one without need would be compared with none.
+        refuse(RefusalCode::Instance, format!("{} moves no single record, and {no} is named", command.name));
+    }
     let is_final =
         main.and_then(|main| def.states.get(main)).is_some_and(|state| state.final_outcome.is_some());
     match &command.from {
@@ -228,7 +245,7 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
         _ if case.opened.is_none() => refuse(RefusalCode::State, "the case has not been opened".to_owned()),
         From::EveryState if is_final => {
             refuse(
-                RefusalCode::State,
+                RefusalCode::Ended,
                 format!("the case has ended ({})", main.map_or("", |main| main.as_str())),
             );
         }
@@ -237,7 +254,7 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
             if !main.is_some_and(|main| states.contains(main)) {
                 let at = main.map_or("nowhere", |main| main.as_str());
                 refuse(
-                    RefusalCode::State,
+                    if is_final { RefusalCode::Ended } else { RefusalCode::State },
                     format!("{} is possible at {}; the case is at {at}", command.name, list(states)),
                 );
             }
@@ -319,7 +336,7 @@ fn not_before(
     case: &Case,
     command: &Command,
     perform: &Perform,
-    now: Timestamp,
+    happened: Timestamp,
     reasons: &mut Vec<Refusal>,
 ) {
     let Some(wait) = &command.not_before else { return };
@@ -334,7 +351,7 @@ fn not_before(
     let after = clock::moment(case, calendar, &wait.rule, &wait.after, None);
     let opens = after.and_then(|after| clock::ends(calendar, after, &wait.wait, &wait.rule));
     let text = match opens {
-        Some(opens) if opens <= now => return,
+        Some(opens) if opens <= happened => return,
         Some(opens) => {
             format!("{} is possible from {opens} on, {} after what it waits for", command.name, wait.wait)
         }
@@ -554,7 +571,9 @@ fn people(
     }
     let latest = case.doings.iter().rev().find(|doing| {
         doing.did.command == act.command
-            && (doing.did.instance.is_none() || doing.did.instance == perform.instance)
+            && (doing.did.instance.is_none()
+                || perform.instance.is_none()
+                || doing.did.instance == perform.instance)
     });
     let Some(doing) = latest else { return Vec::new() };
     let mut people = doing.approvers.clone();
@@ -564,7 +583,8 @@ fn people(
     people
 }
 
-fn separation(
+/// Different people, same person: every rule of the file that names the command.
+pub(super) fn separation(
     def: &Definition,
     case: &Case,
     command: &Command,
@@ -653,7 +673,18 @@ fn track_offices(def: &Definition, track: &Name) -> Vec<Name> {
 }
 
 /// The case with the facts a command answers and sets: what `open-if` of tracks is tested on.
-fn with_facts(def: &Definition, case: &Case, command: &Command, branch: &Branch, perform: &Perform) -> Case {
+fn with_facts<'a>(
+    def: &Definition,
+    case: &'a Case,
+    command: &Command,
+    branch: &Branch,
+    perform: &Perform,
+) -> Cow<'a, Case> {
+    if def.tracks.is_empty()
+        || (perform.answers.is_empty() && command.sets.is_empty() && branch.sets.is_empty())
+    {
+        return Cow::Borrowed(case);
+    }
     let mut after = case.clone();
     after.facts.extend(perform.answers.iter().map(|(fact, given)| (fact.clone(), given.clone())));
     for (fact, set) in command.sets.iter().chain(&branch.sets) {
@@ -666,7 +697,7 @@ fn with_facts(def: &Definition, case: &Case, command: &Command, branch: &Branch,
             }
         }
     }
-    after
+    Cow::Owned(after)
 }
 
 fn constant(def: &Definition, fact: &Name, value: &guard::Constant) -> Given {
@@ -684,6 +715,8 @@ struct Around<'a> {
     after: &'a Case,
     perform: &'a Perform,
     now: Timestamp,
+    /// Whether tracks per record that are not finished hold the move.
+    holds: bool,
 }
 
 impl Surroundings for Around<'_> {
@@ -692,10 +725,10 @@ impl Surroundings for Around<'_> {
     }
 
     fn has_unfinished_instance(&self, track: &Track) -> bool {
-        let instances = self.case.instances.get(&track.name).into_iter().flatten();
-        instances
-            .into_iter()
-            .any(|(_, instance)| !track.states.get(&instance.state).is_some_and(|state| state.is_final))
+        let mut instances = self.case.instances.get(&track.name).into_iter().flatten();
+        self.holds
+            && instances
+                .any(|(_, instance)| !track.states.get(&instance.state).is_some_and(|state| state.is_final))
     }
 }
 
@@ -752,9 +785,14 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
         step.main_entered.iter().filter_map(|state| def.states.get(state)).flat_map(|state| &state.jobs);
     let tracks =
         step.tracks_entered.iter().filter_map(|(track, state)| def.tracks.get(track)?.states.get(state));
-    let jobs = command.jobs.iter().chain(entered).chain(tracks.flat_map(|state| &state.jobs));
+    let moved = step.instance_to.iter();
+    let moved = moved.filter_map(|(track, state)| def.tracks.get(track)?.states.get(state));
+    let jobs = command.jobs.iter().chain(entered).chain(tracks.chain(moved).flat_map(|state| &state.jobs));
     for job in jobs {
-        changes.push(Change::JobQueued(JobQueued { job: job.clone(), queued: seq }));
+        let queued = Change::JobQueued(JobQueued { job: job.clone(), queued: seq });
+        if !changes.contains(&queued) {
+            changes.push(queued);
+        }
     }
     if let Some(opens) = &command.opens {
         let pending = SubcasePending { workflow: opens.workflow.clone(), relation: opens.relation.clone() };

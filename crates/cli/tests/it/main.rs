@@ -1,0 +1,4 @@
+//! The program as a process.
+#![cfg(test)]
+
+mod moving;
