@@ -54,7 +54,13 @@ fn problem(status: u16, answer: &Value) -> Failure {
         told.push_str(": ");
         told.push_str(text("detail"));
     }
-    Failure::new(told)
+    let failure = Failure::new(told);
+    if status == 401 {
+        return failure.next(
+            "the token in QADIYA_TOKEN opens nothing here; ask an administrator for one (`qadiya token issue`)",
+        );
+    }
+    failure
 }
 
 /// A document as lines for people: keys and values, indented by depth.
