@@ -66,6 +66,7 @@ pub(super) async fn run(
     play.arrive(&cases).await?;
     let questioned: Vec<StreamId> = cases.iter().copied().take(QUESTIONED.min(cases.len())).collect();
     play.question(&questioned).await?;
+    play.out.note(&format!("{} persons have been questioned, each with counsel", questioned.len()))?;
     play.detain(&cases).await?;
     let (free, rest) = split(&questioned, 12);
     let (surrendered, rest) = split(rest, 3);
@@ -77,6 +78,13 @@ pub(super) async fn run(
     play.close(closed).await?;
     play.try_them(charged).await?;
     play.renew(rest).await?;
+    play.out.note(&format!(
+        "{} released, {} closed finally, {} handed over to their state, {} referred to the court, 8 of them tried",
+        free.len(),
+        closed.len(),
+        surrendered.len(),
+        charged.len()
+    ))?;
     play.out.note(&format!("{} acts of named officials, each checked, logged and signed for", play.acts))?;
     Ok(())
 }
