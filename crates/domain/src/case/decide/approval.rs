@@ -42,7 +42,7 @@ pub(super) fn open(
             passed: false,
             extended: 0,
             paused: None,
-            calendar: calendar.map(|calendar| Hash::from_bytes(calendar.hash())),
+            calendar: clock::hash_of(calendar),
         };
         changes.push(Change::Clock(ClockChange { clock: ClockKey::Proposal(draft.next()), now }));
     }

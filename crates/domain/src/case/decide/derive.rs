@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use crate::case::clock;
+use crate::case::cover;
 use crate::case::event::{
     Change, ClockChange, Event, EventKind, JobQueued, Missing, ProposalEnd, TrackChange,
 };
@@ -43,7 +44,11 @@ pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: 
             (Some(_), Some(_)) | (None, None) => {}
         }
     }
-    let until = clock::authority_until(def, case, now);
+    // What is made good gives its effect from here on.
+    let regularised = regularised(def, before, case, event);
+    case.apply(event, &regularised);
+    changes.extend(regularised);
+    let until = cover::authority_until(def, case, now);
     // A lapse is computed, never set: the last end of the cover stays until an act gives another one.
     if let Some(until) = until
         && case.authority_until != Some(until)
@@ -52,8 +57,6 @@ pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: 
     } else if until.is_none() && case.authority_until.is_some_and(|old| old > now) {
         changes.push(Change::AuthorityNone);
     }
-
-    changes.extend(regularised(def, before, case, event));
     case.apply(event, changes.get(first..).unwrap_or_default());
 
     let first = changes.len();
@@ -121,6 +124,12 @@ fn regularised(def: &Definition, before: &Case, case: &Case, event: &Event) -> V
         } else if missing.code == RefusalCode::Records {
             let mut filed = case.records.values().filter(|held| held.seq > seq && !held.annulled);
             filed.any(|held| *held.record == *missing.what)
+        } else if missing.code == RefusalCode::Ceiling {
+            // No signature lifts a ceiling: only the record that the file names for it does.
+            let beyond = def.records.get(missing.what.as_str()).and_then(|record| record.limit.as_ref());
+            let mut filed = case.records.values().filter(|held| held.seq > seq && !held.annulled);
+            let beyond = beyond.and_then(|limit| limit.beyond_needs.as_ref());
+            beyond.is_some_and(|beyond| filed.any(|held| held.record == *beyond))
         } else {
             countersigned(seq)
         }

@@ -76,9 +76,11 @@ fn tell(roles: Vec<Name>, key: &ClockKey) -> Change {
 
 fn ladder(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, deadline: &Deadline, running: &Clock) {
     let calendar = clock::calendar_of(draft.def, &draft.case, deadline.calendar.as_ref());
-    let after = clock::stepped(deadline, calendar, running);
-    let due = running.due.unwrap_or(draft.moment.now);
-    let step = clock::step_at(deadline, calendar, due, running.step, running.next).map(|(_, step)| step);
+    let now = draft.moment.now;
+    let after = clock::stepped(deadline, calendar, running, now);
+    let due = running.due.unwrap_or(now);
+    let step =
+        clock::step_at(deadline, calendar, due, running.step, (running.next, now)).map(|(_, step)| step);
     let at_once = || deadline.late.iter().filter(|late| late.after.count == 0);
     let (kind, told, runs): (EventKind, Vec<Name>, Vec<Name>) = match step {
         Some(Step::Warn(told)) => (EventKind::DeadlineWarned, told.to_vec(), Vec::new()),
@@ -251,7 +253,7 @@ fn value(fact: &Fact, text: &str) -> Option<Value> {
         ValueType::Choice(values) => {
             Value::Choice(values.get(text).or_else(|| values.get("other"))?.name.clone())
         }
-        ValueType::Number => Value::Number(text.parse().ok()?),
+        ValueType::Number => Value::number(text.parse().ok()?)?,
         ValueType::Date => Value::Date(text.parse().ok()?),
         ValueType::Instant => Value::Instant(text.parse().ok()?),
         ValueType::Text => Value::Text(text.to_owned()),

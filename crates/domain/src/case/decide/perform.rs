@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::{Draft, Entry, MOST_AUTOMATIC, approval, form};
 use crate::actor::Actor;
 use crate::case::act::{Act, Perform, RecordNo};
-use crate::case::clock;
+use crate::case::clock::{self, DayEdge};
+use crate::case::cover;
 use crate::case::event::{
     Change, ClockChange, Did, EventKind, FactChange, JobQueued, Missing, ProposalOpened, RecordFiled,
     SubcasePending, TrackChange,
@@ -348,7 +349,7 @@ fn not_before(
         return;
     }
     let calendar = clock::calendar_of(def, case, wait.calendar.as_ref());
-    let after = clock::moment(case, calendar, &wait.rule, &wait.after, None);
+    let after = clock::moment(case, calendar, DayEdge::Begin, &wait.after, None);
     let opens = after.and_then(|after| clock::ends(calendar, after, &wait.wait, &wait.rule));
     let text = match opens {
         Some(opens) if opens <= happened => return,
@@ -480,20 +481,20 @@ fn ceilings(
         };
         if let Some(each) = &limit.each {
             for (from, until) in &given {
-                let length = clock::limit_length(case, zone, each, *from);
+                let length = cover::limit_length(case, zone, each, *from);
                 if length.is_some_and(|length| until.duration_since(*from) > length) {
                     refuse(format!("one {} may not cover so long", record.name), Vec::new());
                 }
             }
         }
         let Some(total) = &limit.total else { continue };
-        let mut all = clock::ranges_of(case, record);
+        let mut all = cover::ranges_of(case, record);
         let start = all.first().map_or(*first_given, |(from, _)| (*from).min(*first_given));
         all.extend(&given);
-        let used = clock::union(all).iter().fold(jiff::SignedDuration::ZERO, |sum, (from, until)| {
+        let used = cover::union(all).iter().fold(jiff::SignedDuration::ZERO, |sum, (from, until)| {
             sum.saturating_add(until.duration_since(*from))
         });
-        let Some(length) = clock::limit_length(case, zone, total, start) else { continue };
+        let Some(length) = cover::limit_length(case, zone, total, start) else { continue };
         if used <= length {
             continue;
         }
