@@ -237,7 +237,7 @@ fn open_subjects(def: &Definition, case: &Case, deadline: &Deadline) -> Vec<Opti
     }
     match &deadline.machine {
         Machine::Main => {
-            let inside = case.main.as_ref().is_some_and(|main| deadline.while_in.contains(def, main));
+            let inside = case.main.as_ref().is_some_and(|main| runs(def, case, deadline, main));
             match (&deadline.per, inside) {
                 (_, false) => Vec::new(),
                 (None, true) => vec![None],
@@ -262,6 +262,15 @@ fn open_subjects(def: &Definition, case: &Case, deadline: &Deadline) -> Vec<Opti
             instances.filter(|(_, instance)| named(&instance.state)).map(|(no, _)| Some(*no)).collect()
         }
     }
+}
+
+/// Whether a deadline of the main machine runs in a state. A suspended state interrupts no clock; but an authority is not
+/// asked for where nobody is held.
+fn runs(def: &Definition, case: &Case, deadline: &Deadline, main: &Name) -> bool {
+    let asks_for_authority = matches!(deadline.term, Term::UntilAuthority);
+    let held = def.states.get(main).is_some_and(|state| state.held);
+    let before = case.before.as_ref().filter(|_| held || !asks_for_authority);
+    deadline.while_in.run_in(def, main, before)
 }
 
 fn waits(state: &TrackState) -> bool {

@@ -258,7 +258,9 @@ fn annulled(draft: &Draft<'_>, event: Seq, rule: &Annul) -> Vec<Change> {
     }
     // Tracks of the annulled act close, also those that should have been finished.
     for (name, state) in &case.tracks {
-        let stays = def.tracks.get(name).is_some_and(|track| track.open_in.contains(def, &rule.returns_to));
+        let before = case.before.as_ref().filter(|_| suspended);
+        let stays =
+            def.tracks.get(name).is_some_and(|track| track.open_in.run_in(def, &rule.returns_to, before));
         if !stays {
             let closed = TrackChange { track: name.clone(), instance: None, state: state.clone() };
             changes.push(Change::TrackClosed(closed));

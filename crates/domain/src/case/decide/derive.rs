@@ -155,9 +155,10 @@ fn tracks(def: &Definition, case: &Case, event: &Event) -> Vec<Change> {
     let moved = event.changes.iter().any(|change| matches!(change, Change::Moved(_)));
     let view = CaseView::plain(def, case, event.at);
     for track in &def.tracks {
-        let open = track.open_in.contains(def, main) && track.open_if.holds(&def.rules, &view);
+        let inside = track.open_in.run_in(def, main, case.before.as_ref());
+        let open = inside && track.open_if.holds(&def.rules, &view);
         if let Some(record) = &track.per {
-            instances(case, track, record, (open, moved), &mut changes);
+            instances(case, track, record, (open, moved && !inside), &mut changes);
             continue;
         }
         match (case.tracks.get(&track.name), open) {
@@ -175,7 +176,7 @@ fn instances(
     case: &Case,
     track: &Track,
     record: &Name,
-    (open, moved): (bool, bool),
+    (open, left): (bool, bool),
     changes: &mut Vec<Change>,
 ) {
     let running = case.instances.get(&track.name);
@@ -188,7 +189,7 @@ fn instances(
     for (no, instance) in running.into_iter().flatten() {
         let annulled = case.records.get(no).is_some_and(|held| held.annulled);
         // A move was tested before: what it closes may close. A fact alone closes nothing that must be finished.
-        let may_close = moved || track.on_leave == OnLeave::Stop || is_final(track, &instance.state);
+        let may_close = left || track.on_leave == OnLeave::Stop || is_final(track, &instance.state);
         if annulled || !open && may_close {
             changes.push(change(track, Some(*no), &instance.state, true));
         }

@@ -164,17 +164,21 @@ pub(super) fn test<'a>(
     let configuration =
         Configuration { main: case.main.clone(), before: case.before.clone(), tracks: case.tracks.clone() };
     let after = with_facts(def, case, command, branch, perform);
-    let around = Around { def, case, after: &after, perform, now, holds: true };
+    let around = Around { def, case, after: &after, perform, now, happened: false };
     let stops = command.stops_tracks || branch.stops_tracks;
     let step = match configuration::step(def, &configuration, branch, stops, &around) {
         Ok(step) => step,
         Err(holds) => {
-            reasons.extend(holds.iter().map(|hold| held(def, command, hold)));
-            // A fact that has happened moves on over tracks that should have been finished first.
-            let around = Around { holds: false, ..around };
-            configuration::step(def, &configuration, branch, true, &around)
-                .ok()
-                .filter(|_| command.irregular)?
+            // A fact that has happened moves on over tracks that should have been finished first, and past those that
+            // are not open.
+            let around = Around { happened: true, ..around };
+            let forced = command
+                .irregular
+                .then(|| configuration::step(def, &configuration, branch, stops, &around).ok())
+                .flatten();
+            let told = |hold: &&Hold| forced.is_none() || !matches!(hold, Hold::NotOpen { .. });
+            reasons.extend(holds.iter().filter(told).map(|hold| held(def, command, hold)));
+            forced?
         }
     };
     Some(Ready { command, branch, step })
@@ -716,8 +720,8 @@ struct Around<'a> {
     after: &'a Case,
     perform: &'a Perform,
     now: Timestamp,
-    /// Whether tracks per record that are not finished hold the move.
-    holds: bool,
+    /// It has happened: nothing holds it.
+    happened: bool,
 }
 
 impl Surroundings for Around<'_> {
@@ -725,11 +729,17 @@ impl Surroundings for Around<'_> {
         track.open_if.holds(&self.def.rules, &CaseView::with(self.def, self.after, self.perform, self.now))
     }
 
-    fn has_unfinished_instance(&self, track: &Track) -> bool {
+    fn has_unfinished_instance(&self, track: &Track, moved_to: Option<&Name>) -> bool {
         let mut instances = self.case.instances.get(&track.name).into_iter().flatten();
-        self.holds
-            && instances
-                .any(|(_, instance)| !track.states.get(&instance.state).is_some_and(|state| state.is_final))
+        instances.any(|(no, instance)| {
+            let moved = moved_to.filter(|_| self.perform.instance == Some(*no));
+            let state = moved.unwrap_or(&instance.state);
+            !track.states.get(state).is_some_and(|state| state.is_final)
+        })
+    }
+
+    fn has_happened(&self) -> bool {
+        self.happened
     }
 }
 

@@ -8,7 +8,7 @@ use super::moves::{Act, Free, compile_acts, compile_free};
 use super::space::{Test, Var};
 use crate::name::Name;
 use crate::workflow::guard::{Constant, Guard, Quantifier};
-use crate::workflow::model::{Definition, Named, Set, States, ValueType};
+use crate::workflow::model::{Definition, Machine, Named, Set, States, Term, ValueType};
 
 /// What a variable stands for.
 #[derive(Debug, Clone)]
@@ -475,14 +475,30 @@ impl<'d> Model<'d> {
 
     /// Whether a deadline's `while` holds.
     pub(super) fn within(&self, deadline: &crate::workflow::model::Deadline) -> Test {
-        match &deadline.while_in {
+        let mains = || {
+            let open = self.def.states.iter().map(|state| deadline.while_in.contains(self.def, &state.name));
+            std::iter::once(false).chain(open).collect::<Vec<bool>>()
+        };
+        let here = match &deadline.while_in {
             States::These(names) => Test::Any(names.iter().map(|name| self.at(name)).collect()),
-            States::Every | States::Always => {
-                let open =
-                    self.def.states.iter().map(|state| deadline.while_in.contains(self.def, &state.name));
-                Test::In(self.main, std::iter::once(false).chain(open).collect())
-            }
+            States::Every | States::Always => Test::In(self.main, mains()),
+        };
+        if deadline.machine != Machine::Main {
+            return here;
         }
+        // A suspended state interrupts no clock; but an authority is not asked for where nobody is held.
+        let asks_for_authority = matches!(deadline.term, Term::UntilAuthority);
+        let keeps_running = self
+            .suspended
+            .iter()
+            .zip(&self.held)
+            .map(|(suspended, held)| *suspended && (*held || !asks_for_authority));
+        let suspended: Vec<bool> = keeps_running.collect();
+        if !suspended.contains(&true) {
+            return here;
+        }
+        let goes_back = Test::All(vec![Test::In(self.main, suspended), Test::In(self.before, mains())]);
+        Test::Any(vec![here, goes_back])
     }
 
     /// Whether a machine is in this state; of a track per record, whether some record is.

@@ -583,6 +583,7 @@ pub(super) fn footprint(model: &Model<'_>, act: &Act) -> (BTreeSet<Var>, BTreeSe
         let closes = any_main || condition.iter().any(|var| writes.contains(var));
         if track.must_finish && closes && !act.irregular {
             machine_vars(model, at, &mut reads);
+            reads.insert(model.before);
             reads.extend(condition);
         }
     }
@@ -603,7 +604,7 @@ pub(super) fn machine_vars(model: &Model<'_>, track: usize, into: &mut BTreeSet<
 /// What a variable depends on beside the acts that write it.
 pub(super) fn leans_on(model: &Model<'_>, var: Var, into: &mut BTreeSet<Var>) {
     let open_if = |track: usize, into: &mut BTreeSet<Var>| {
-        into.insert(model.main);
+        into.extend([model.main, model.before]);
         if let Some(track) = model.tracks.get(track) {
             track.open_if.reads(into);
         }

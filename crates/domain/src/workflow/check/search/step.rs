@@ -1,7 +1,7 @@
 //! One move on packed configurations: the same rules as `workflow::configuration::step`, and a test holds the two
 //! together.
 
-use super::model::Model;
+use super::model::{CellModel, Model, RecordModel, TrackModel};
 use super::moves::{Act, Aim, Free, Way};
 use super::space::{Key, Packing};
 use crate::workflow::model::MomentRef;
@@ -186,7 +186,7 @@ impl Stepper<'_> {
         for writes in &free.ways {
             let written = self.written(key, writes);
             let to = match &free.aim {
-                Some(aim) => self.settle(written, aim, true, true),
+                Some(aim) => self.settle(written, aim, false, true),
                 None if free.settles => Some(self.derived(written)),
                 None => Some(written),
             };
@@ -223,10 +223,14 @@ impl Stepper<'_> {
         let exceptional = entered.is_some_and(|state| marked(&model.exceptional, state));
         let mut shut: u128 = 0;
         let mut opened: u128 = 0;
+        let mut kept_open: u128 = 0;
+        let memory = self.get(to, model.before);
         for (at, track) in model.tracks.iter().enumerate() {
             let bit = bit_of(at);
             if let Some(var) = track.var.filter(|var| self.packing.keeps(*var)) {
-                let open = marked(&track.open_in, now) && track.open_if.holds(self.packing, from);
+                let inside = self.inside(track, now, memory);
+                let open = inside && track.open_if.holds(self.packing, from);
+                let left = entered.is_some() && !inside;
                 let wanted = aim.singles.iter().find(|(number, _)| *number == at).map(|(_, state)| *state);
                 match (self.get(from, var), open) {
                     (0, true) => to = self.packing.put(to, var, wanted.unwrap_or(track.begins)),
@@ -242,6 +246,10 @@ impl Stepper<'_> {
                     }
                     (state, false) => {
                         let finished = marked(&track.finals, wanted.unwrap_or(state));
+                        if track.must_finish && !finished && !stops_tracks && !left {
+                            to = self.packing.put(to, var, wanted.unwrap_or(state));
+                            continue;
+                        }
                         if track.must_finish && !finished && !stops_tracks && !forced {
                             return None;
                         }
@@ -259,12 +267,16 @@ impl Stepper<'_> {
                 if !kept(record) {
                     continue;
                 }
-                let open = marked(&track.open_in, now) && track.open_if.holds(self.packing, from);
-                if open {
+                let inside = self.inside(track, now, memory);
+                if inside && track.open_if.holds(self.packing, from) {
                     opened |= bit;
                     continue;
                 }
                 shut |= bit;
+                if track.must_finish && (entered.is_none() || inside) {
+                    kept_open |= bit;
+                    continue;
+                }
                 let stopped = (stops_tracks && exceptional) || forced;
                 if track.must_finish && !stopped {
                     let unfinished = |states: &[usize]| {
@@ -279,10 +291,15 @@ impl Stepper<'_> {
             }
         }
         if shut | opened != 0 {
-            to = self.records(to, opened);
+            to = self.records(to, opened, kept_open);
         }
         to = self.derived(to);
         Some(self.restart(from, to, entered))
+    }
+
+    /// Whether the main machine stands where a track runs: in its states, or suspended out of one of them.
+    fn inside(&self, track: &TrackModel, main: usize, before: usize) -> bool {
+        marked(&track.open_in, main) || marked(&self.model.suspended, main) && marked(&track.open_in, before)
     }
 
     /// Looks at the tracks once more where everything else stands now: conditions on what has just changed. A track that
@@ -294,9 +311,10 @@ impl Stepper<'_> {
             return key;
         }
         let mut to = key;
-        let (mut opened, mut per_record) = (0_u128, false);
+        let memory = self.get(key, model.before);
+        let (mut opened, mut kept_open, mut per_record) = (0_u128, 0_u128, false);
         for (at, track) in model.tracks.iter().enumerate() {
-            let open = || marked(&track.open_in, main) && track.open_if.holds(self.packing, key);
+            let open = || self.inside(track, main, memory) && track.open_if.holds(self.packing, key);
             if let Some(var) = track.var.filter(|var| self.packing.keeps(*var)) {
                 match (self.get(key, var), open()) {
                     (0, true) => to = self.packing.put(to, var, track.begins),
@@ -309,31 +327,34 @@ impl Stepper<'_> {
                 per_record = true;
                 if open() {
                     opened |= bit_of(at);
+                } else if track.must_finish {
+                    kept_open |= bit_of(at);
                 }
             }
         }
-        if per_record { self.records(to, opened) } else { to }
+        if per_record { self.records(to, opened, kept_open) } else { to }
     }
 
-    /// Opens and closes the tracks of every record.
-    fn records(&self, key: Key, opened: u128) -> Key {
+    /// Opens and closes the tracks of every record; what is not finished stays in those that are kept open.
+    fn records(&self, key: Key, opened: u128, kept_open: u128) -> Key {
         let mut out = key;
         for record in self.model.records.iter().filter(|record| !record.tracks.is_empty()) {
-            let mut pattern = 0_usize;
+            let (mut pattern, mut kept) = (0_usize, false);
             for (place, track) in record.tracks.iter().enumerate() {
-                if u32::try_from(*track)
-                    .ok()
-                    .and_then(|shift| opened.checked_shr(shift))
-                    .is_some_and(|bits| bits & 1 == 1)
-                {
+                if opened & bit_of(*track) != 0 {
                     pattern |= 1 << place;
                 }
+                kept |= kept_open & bit_of(*track) != 0;
             }
             let Some(landing) = record.landings.get(pattern) else { continue };
             let mut landed: Key = 0;
             for (at, cell) in record.cells.iter().enumerate() {
+                if self.get(key, cell.var) != 1 {
+                    continue;
+                }
                 let to = landing.get(at).copied().unwrap_or(at);
-                if to != at && self.get(key, cell.var) == 1 {
+                let to = if kept { self.unfinished(record, cell, to, kept_open) } else { to };
+                if to != at {
                     out = self.packing.put(out, cell.var, 0);
                     if let Some(cell) = record.cells.get(to) {
                         landed |= self.packing.put(0, cell.var, 1);
@@ -343,6 +364,19 @@ impl Stepper<'_> {
             out |= landed;
         }
         out
+    }
+
+    /// Where a cell lands when tracks that are kept open keep what is not finished.
+    fn unfinished(&self, record: &RecordModel, cell: &CellModel, landing: usize, kept_open: u128) -> usize {
+        let Some(landed) = record.cells.get(landing) else { return landing };
+        let mut states = landed.states.clone();
+        for ((track, old), new) in record.tracks.iter().zip(&cell.states).zip(&mut states) {
+            let finished = self.model.tracks.get(*track).is_some_and(|track| marked(&track.finals, *old));
+            if kept_open & bit_of(*track) != 0 && !finished {
+                *new = *old;
+            }
+        }
+        record.cell(cell.form, &states).unwrap_or(landing)
     }
 
     /// Clocks whose `while` is entered from outside, or whose beginning comes again, have not passed.
