@@ -73,7 +73,7 @@ pub(crate) fn step_at<'a>(
 }
 
 /// The first instant after `after` that is reached from `from` by whole spans, at least one.
-fn first_after(
+pub(crate) fn first_after(
     calendar: Option<&Calendar>,
     from: Timestamp,
     every: Span,

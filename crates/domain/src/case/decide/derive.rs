@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::case::clock;
 use crate::case::cover;
 use crate::case::event::{
-    Change, ClockChange, Event, EventKind, JobQueued, Missing, ProposalEnd, TrackChange,
+    Change, ClockChange, Event, EventKind, JobQueued, Missing, ProposalEnd, StillLacks, TrackChange,
 };
 use crate::case::refusal::RefusalCode;
 use crate::case::state::Case;
@@ -106,8 +106,8 @@ fn queue_jobs(def: &Definition, event: &Event, changes: &mut Vec<Change>) {
     }
 }
 
-/// Irregular facts whose missing papers and records are there now; what else was missing is made good by the
-/// countersignature.
+/// Irregular facts whose missing papers and records are there now, all or some; what else was missing is made good by
+/// the countersignature.
 fn regularised(def: &Definition, before: &Case, case: &Case, event: &Event) -> Vec<Change> {
     let countersigned = |seq: Seq| {
         before.proposals.get(&seq).is_some_and(|proposal| proposal.afterwards)
@@ -137,8 +137,17 @@ fn regularised(def: &Definition, before: &Case, case: &Case, event: &Event) -> V
     case.irregular
         .iter()
         .filter(|(seq, _)| **seq != event.seq)
-        .filter(|(seq, missing)| missing.iter().all(|missing| supplied(**seq, missing)))
-        .map(|(seq, _)| Change::Regularised(*seq))
+        .filter_map(|(seq, missing)| {
+            let still: Vec<Missing> =
+                missing.iter().filter(|missing| !supplied(*seq, missing)).cloned().collect();
+            if still.is_empty() {
+                Some(Change::Regularised(*seq))
+            } else if still.len() < missing.len() {
+                Some(Change::StillLacks(StillLacks { event: *seq, missing: still }))
+            } else {
+                None
+            }
+        })
         .collect()
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::perform::run_as_system;
 use super::{Draft, approval};
 use crate::actor::Actor;
-use crate::case::act::{Act, JobReport, Perform};
+use crate::case::act::{Act, JobReport, Perform, RecordNo};
 use crate::case::clock::{self, Step};
 use crate::case::event::{Change, ClockChange, EventKind, Incident, JobQueued, ProposalEnd, Told};
 use crate::case::refusal::{Refusal, RefusalCode};
@@ -14,7 +14,8 @@ use crate::case::state::{Clock, ClockKey};
 use crate::ids::Seq;
 use crate::name::Name;
 use crate::value::{Given, Protected, Value};
-use crate::workflow::model::{Deadline, Fact, Job, JobAnswer, ValueType};
+use crate::workflow::Definition;
+use crate::workflow::model::{Deadline, Fact, From, Job, JobAnswer, Machine, ValueType};
 
 fn engine_only(draft: &Draft<'_>, about: &str, reasons: &mut Vec<Refusal>) {
     if draft.moment.actor != Actor::System {
@@ -46,9 +47,9 @@ pub(super) fn step_clock(
     }
     match key {
         ClockKey::Proposal(number) => proposal(draft, act, key, *number, running),
-        ClockKey::Deadline { name, .. } => {
+        ClockKey::Deadline { name, subject } => {
             if let Some(deadline) = draft.def.deadlines.get(name) {
-                ladder(draft, act, key, deadline, running);
+                ladder(draft, act, (key, *subject), deadline, running);
             }
         }
     }
@@ -59,7 +60,14 @@ fn proposal(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, number: Seq, runni
     let afterwards = draft.case.proposals.get(&number).is_some_and(|proposal| proposal.afterwards);
     if afterwards {
         let mut entry = draft.entry(EventKind::DeadlinePassed, act);
-        let now = Clock { passed: true, next: None, step: running.step.saturating_add(1), ..running.clone() };
+        // The signature is called for again and again, each time after the span that it was given.
+        let proposal = draft.case.proposals.get(&number);
+        let asked = proposal.and_then(|proposal| approval::asked(draft.def, &draft.case, &proposal.act));
+        let next = asked.and_then(|asked| {
+            let calendar = clock::calendar_of(draft.def, &draft.case, asked.calendar.as_ref());
+            clock::first_after(calendar, running.next?, asked.within?, draft.moment.now)
+        });
+        let now = Clock { passed: true, next, step: running.step.saturating_add(1), ..running.clone() };
         entry.changes.push(Change::Clock(ClockChange { clock: key.clone(), now }));
         entry.changes.extend(draft.case.office.clone().map(|office| tell(vec![office], key)));
         draft.push(entry);
@@ -74,7 +82,18 @@ fn tell(roles: Vec<Name>, key: &ClockKey) -> Change {
     Change::Told(Told { roles, about: key.to_string() })
 }
 
-fn ladder(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, deadline: &Deadline, running: &Clock) {
+fn moves_a_record(def: &Definition, command: &Name) -> bool {
+    matches!(def.commands.get(command).map(|command| &command.from), Some(From::States(Machine::Track(track), _))
+        if def.tracks.get(track).is_some_and(|track| track.per.is_some()))
+}
+
+fn ladder(
+    draft: &mut Draft<'_>,
+    act: &Act,
+    (key, subject): (&ClockKey, Option<RecordNo>),
+    deadline: &Deadline,
+    running: &Clock,
+) {
     let calendar = clock::calendar_of(draft.def, &draft.case, deadline.calendar.as_ref());
     let now = draft.moment.now;
     let after = clock::stepped(deadline, calendar, running, now);
@@ -109,7 +128,9 @@ fn ladder(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, deadline: &Deadline,
     draft.push(entry);
     let mut done = runs.is_empty();
     for command in runs {
-        done |= run_as_system(draft, &Perform::of(command));
+        // On a deadline of each record the command is about that record, if it moves one.
+        let instance = subject.filter(|_| moves_a_record(draft.def, &command));
+        done |= run_as_system(draft, &Perform { instance, ..Perform::of(command) });
     }
     // The command of the ladder was not open: the log says "not needed", and the ladder goes on.
     if !done && let Some(event) = draft.events.get_mut(first) {

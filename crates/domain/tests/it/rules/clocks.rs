@@ -1,7 +1,7 @@
 //! Clocks: start, stop, restart, pause, extension, ladders.
 
 use qadiya_domain::case::Act;
-use qadiya_domain::case::RefusalCode::{Extension, NotBefore, NotOpen, Role};
+use qadiya_domain::case::RefusalCode::{Extension, Form, NotBefore, NotOpen, Role};
 use qadiya_domain::case::event::EventKind::{Acted, DeadlineNotNeeded, DeadlinePassed, DeadlineWarned};
 use qadiya_domain::case::state::ClockKey;
 
@@ -313,4 +313,50 @@ fn what_stands_still_is_extended_and_changed_without_going_on() {
     bench.until("2026-03-06T09:00:00Z");
     bench.does("clerk olga", r#"{"edit-fact": "ill", "value": "no"}"#);
     assert_eq!(bench.due("sit").unwrap(), "2026-03-28T10:00:00Z");
+}
+
+#[test]
+fn a_ladder_for_each_record_moves_that_record_and_an_extension_lengthens_that_clock() {
+    let mut bench = Bench::opened(
+        "
+facts: {level: {type: choice, of: [low, high], starts: low}}
+records: {order: {many: true, fields: {days: {type: number}}}, plea: {fields: {days: {type: number}}}}
+states: {waiting: {}, decided: {final: decided}}
+tracks:
+  running: {open-in: [waiting], on-leave: stop, begins: fresh, per: order, states: {fresh: {}, old: {final: true}}}
+commands:
+  open:   {from: new, to: waiting, by: [clerk], if: level is low}
+  order:  {from: waiting, stays: true, by: [judge], records: {order: required}}
+  plead:  {from: waiting, stays: true, by: [judge], records: {plea: required}}
+  age:    {from: fresh, to: old, by: [system], clerical: time}
+  longer: {from: fresh, stays: true, by: [judge], clerical: lengthens only}
+  check:  {from: waiting, stays: true, by: [judge], clerical: a check, if: ageing has passed}
+  decide: {from: waiting, to: decided, by: [judge]}
+deadlines:
+  ageing:
+    while: fresh
+    within: 48 hours
+    extend-by: {command: longer, by: 24 hours, times: 1}
+    late: [{after: 0 hours, tell: [judge], do: age}]
+",
+    );
+    let order = r#"{"command": "order", "records": [{"record": "order", "fields": {"days": 1}}]}"#;
+    bench.does("judge jane", order);
+    bench.does("judge jane", order);
+    bench.does("judge jane", r#"{"command": "longer", "instance": 2}"#);
+    bench.refused("judge jane", r#"{"command": "longer", "instance": 2}"#, &[Extension]);
+    // The limit is over at this moment, whether or not a worker has been there.
+    bench.now = at("2026-03-04T09:00:00Z");
+    bench.does("judge jane", r#"{"command": "check"}"#);
+    bench.until("2026-03-04T09:00:00Z");
+    let states = |bench: &Bench| -> Vec<String> {
+        bench.case.instances[&name("running")].values().map(|held| held.state.to_string()).collect()
+    };
+    assert_eq!(states(&bench), ["old", "fresh"]);
+    bench.until("2026-03-05T09:00:00Z");
+    assert_eq!(states(&bench), ["old", "old"]);
+    // A record that is not `many` is there once.
+    let plea = order.replace("order", "plea").replace("\"command\": \"plea\"", "\"command\": \"plead\"");
+    bench.does("judge jane", &plea);
+    bench.refused("judge jane", &plea, &[Form]);
 }

@@ -400,6 +400,17 @@ fn startable(model: &Model<'_>, command: &Command) -> Test {
     Test::Any(ways).melted()
 }
 
+/// The main states in which one of these capacities may act at all.
+fn acting(model: &Model<'_>, roles: &[Name]) -> Test {
+    let bound = |state: &crate::workflow::model::State| {
+        state.acts_by.as_ref().is_none_or(|allowed| roles.iter().any(|role| allowed.contains(role)))
+    };
+    if model.def.states.iter().all(bound) {
+        return Test::always();
+    }
+    Test::In(model.main, std::iter::once(true).chain(model.def.states.iter().map(bound)).collect())
+}
+
 /// Compiles what happens without a command.
 pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
     let def = model.def;
@@ -416,7 +427,8 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
     for fact in def.facts.iter().filter(|fact| !fact.editable_by.is_empty()) {
         if let Some(fact_model) = model.facts.get(&fact.name) {
             let ways = fact_model.writes(fact_model.known().into_iter());
-            add(FreeKind::Edit(fact.name.clone()), open.clone(), ways, None, true);
+            let may = Test::All(vec![open.clone(), acting(model, &fact.editable_by)]);
+            add(FreeKind::Edit(fact.name.clone()), may.melted(), ways, None, true);
         }
     }
     for document in &def.documents {
@@ -428,7 +440,13 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
             }
         }
         if !writes.is_empty() {
-            add(FreeKind::File(document.name.clone()), Test::always(), vec![writes], None, true);
+            add(
+                FreeKind::File(document.name.clone()),
+                acting(model, &document.from),
+                vec![writes],
+                None,
+                true,
+            );
         }
     }
     for clock in &model.clocks {
@@ -477,8 +495,9 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
             may.push(model.is(var, number));
         }
     }
+    let may = Test::All(vec![Test::Any(may), acting(model, &annul.by)]).melted();
     let mut ways: Vec<Writes> = vec![Vec::new()];
-    let Some(command) = def.commands.get(&annul.command) else { return (Test::Any(may), ways, aim) };
+    let Some(command) = def.commands.get(&annul.command) else { return (may, ways, aim) };
     let touched: BTreeSet<&Name> = written_facts(command).into_iter().collect();
     for fact in touched {
         let Some(fact_model) = model.facts.get(fact) else { continue };
@@ -525,7 +544,7 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
         .flat_map(|way| gone.iter().map(move |gone| [way.as_slice(), gone].concat()))
         .take(Model::most())
         .collect();
-    (Test::Any(may), ways, aim)
+    (may, ways, aim)
 }
 
 /// The facts a command can write.
