@@ -105,11 +105,9 @@ fn when(def: &Definition, case: &Case, act: &Act, moment: &Moment) -> Vec<Refusa
             format!("it is said to have happened at {happened}, which is later than now ({})", moment.now);
         reasons.push(Refusal::new(RefusalCode::Happened, "happened", text));
     }
-    let command = match act {
-        Act::Perform(perform) => perform.command.as_ref().and_then(|name| def.commands.get(name)),
-        _ => None,
-    };
-    if let (Act::Perform(perform), Some(command)) = (act, command)
+    let perform = if let Act::Perform(perform) = act { Some(perform) } else { None };
+    let command = perform.and_then(|perform| def.commands.get(perform.command.as_ref()?));
+    if let (Some(perform), Some(command)) = (perform, command)
         && !command.irregular
         && command.is_decision()
         && moment.now.duration_since(happened) > ENTERED_LATE

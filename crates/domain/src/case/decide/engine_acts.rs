@@ -17,6 +17,9 @@ use crate::value::{Given, Protected, Value};
 use crate::workflow::Definition;
 use crate::workflow::model::{Deadline, Fact, From, Job, JobAnswer, Machine, ValueType};
 
+/// The longest code of an answer or fault that is kept, in bytes.
+const LONGEST_CODE: usize = 64;
+
 fn engine_only(draft: &Draft<'_>, about: &str, reasons: &mut Vec<Refusal>) {
     if draft.moment.actor != Actor::System {
         let text = "only the engine reports this";
@@ -214,7 +217,14 @@ fn answer<'a>(job: &'a Job, code: Option<&str>) -> Option<&'a JobAnswer> {
 
 /// A report as the log keeps it: no field that no command asks for, and none of a protected fact in the clear.
 fn kept(draft: &Draft<'_>, job: &Job, report: &JobReport) -> JobReport {
-    let JobReport::Done { code, fields: came } = report else { return report.clone() };
+    let (code, came) = match report {
+        JobReport::Done { code, fields } if answer(job, code.as_deref()).is_some() => (code, fields),
+        JobReport::Done { code, fields } => (&code.as_deref().map(bearable), fields),
+        JobReport::Failed { attempts, fault } => {
+            return JobReport::Failed { attempts: *attempts, fault: bearable(fault) };
+        }
+        JobReport::Answered { .. } => return report.clone(),
+    };
     let (mut fields, mut protected) = (BTreeMap::new(), BTreeMap::new());
     for (fact, field) in answer(job, code.as_deref()).into_iter().flat_map(|answer| &answer.with) {
         let Some(text) = came.get(field) else { continue };
@@ -230,6 +240,16 @@ fn kept(draft: &Draft<'_>, job: &Job, report: &JobReport) -> JobReport {
     } else {
         fields.retain(|field, _| !protected.contains_key(field));
         JobReport::Answered { code: code.clone(), fields, protected }
+    }
+}
+
+/// A code from outside as it may stand clear in the log: a short word, or only that it was none.
+fn bearable(code: &str) -> String {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if code.len() <= LONGEST_CODE && code.chars().all(word) {
+        code.to_owned()
+    } else {
+        "unreadable".to_owned()
     }
 }
 
