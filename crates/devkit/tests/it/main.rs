@@ -8,6 +8,7 @@ mod contract_api;
 mod convert;
 mod kills;
 mod manifests;
+mod outside_readers;
 mod postgres;
 mod replays;
 mod searched;
