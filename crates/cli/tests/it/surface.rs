@@ -172,14 +172,19 @@ fn no_progress_is_drawn_where_nobody_watches() {
     let court = Court::new(&["--synthetic"]);
     let added = ["official", "add", "Amal", "--role", "intake-clerk", "--instrument", "A-1"];
     assert_eq!(court.run(&added).code, Some(0));
-    let clerk = court.run(&["--json", "token", "issue", "Amal"]).json()["secret"].as_str().unwrap().to_owned();
+    let clerk =
+        court.run(&["--json", "token", "issue", "Amal"]).json()["secret"].as_str().unwrap().to_owned();
     let list: Vec<&str> = include_str!("../../demo/manifest-2225.csv").lines().take(41).collect();
     court.write("list.csv", &list.join("\n"));
     let mut import = court.command(&["import", "list.csv", "--commit", "--zone", "Asia/Baghdad"]);
     let imported: Ran = import.env("QADIYA_TOKEN", clerk).output().unwrap().into();
     assert!(imported.out.contains("40 records"), "{imported:?}");
     let verified = court.run(&["verify"]);
-    assert_eq!((imported.err.as_str(), verified.err.as_str()), ("", ""), "a bar is drawn on the error stream");
+    assert_eq!(
+        (imported.err.as_str(), verified.err.as_str()),
+        ("", ""),
+        "a bar is drawn on the error stream"
+    );
     for ran in [verified, imported] {
         assert!(!ran.out.contains('\u{1b}') && !ran.out.contains('\r'), "{ran:?}");
     }
