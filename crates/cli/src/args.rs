@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use qadiya_domain::name::Name;
 
 use crate::exit;
 
@@ -68,6 +69,11 @@ pub(crate) enum Command {
     /// Import a transfer list (CSV or XLSX); a dry run unless --commit
     Import(Import),
     /// Replay an event log (XES or CSV) against a workflow under a virtual clock
+    ///
+    /// What the workflow does not allow is refused, and the case goes on from where it stands. The log's own times are
+    /// the clock of the acts; deadlines of the workflow do not fire between two events of a case, so that a step which
+    /// only a deadline would take is missing from the report. The log is read into memory as a whole. The workflow is
+    /// published and made the active one of its name: use a store of its own, made with `init --synthetic`.
     Replay(Replay),
     /// Answer which stage a case has reached
     Stage(CaseArg),
@@ -217,7 +223,13 @@ pub(crate) struct Import {
     /// Where to write the verdict on every record, as CSV
     #[arg(long, value_name = "FILE")]
     pub(crate) verdicts: Option<PathBuf>,
-    /// The day that counts as today for dates in the list (default: today in Asia/Baghdad)
+    /// The workflow of the cases to open
+    #[arg(long, default_value = qadiya_engine::intake::DETAINEE_CASE, value_parser = name, value_name = "NAME")]
+    pub(crate) workflow: Name,
+    /// The zone in which the day of today is counted
+    #[arg(long, default_value = "Asia/Baghdad", value_name = "ZONE")]
+    pub(crate) zone: String,
+    /// The day that counts as today for dates in the list (default: today in the zone)
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) today: Option<jiff::civil::Date>,
 }
@@ -315,7 +327,7 @@ pub(crate) enum OfficialAction {
         #[arg(long, value_name = "DAYS")]
         days: Option<u32>,
     },
-    /// List officials and their capacities
+    /// List officials and their appointments, with the ids that other commands ask for
     List,
     /// End an appointment now
     End {
@@ -337,6 +349,8 @@ pub(crate) struct Token {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenAction {
+    /// List tokens that have not been revoked, with their ids; secrets are not stored and cannot be shown
+    List,
     /// Issue a token; its secret is shown once
     Issue {
         /// The official, by id or exact name
@@ -389,6 +403,11 @@ pub(crate) struct Schema {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Reads a name of the workflow language.
+fn name(text: &str) -> Result<Name, qadiya_domain::name::BadName> {
+    Name::new(text)
 }
 
 #[cfg(test)]

@@ -225,6 +225,7 @@ impl From<EngineError> for SubmitError {
             | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::Integrity { .. }
             | EngineError::Log(_) => Self::Integrity(error),

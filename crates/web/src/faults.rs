@@ -81,6 +81,7 @@ impl From<EngineError> for Problem {
             EngineError::Randomness(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::Integrity { .. }
             | EngineError::Broken(_)

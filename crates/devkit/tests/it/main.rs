@@ -6,6 +6,7 @@ mod architecture;
 mod ccd;
 mod contract_api;
 mod convert;
+mod demo;
 mod kills;
 mod manifests;
 mod outside_readers;

@@ -104,6 +104,7 @@ impl From<EngineError> for RegistryError {
             | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::NotActive(_)
             | EngineError::Integrity { .. }
