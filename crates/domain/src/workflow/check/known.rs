@@ -135,12 +135,15 @@ pub(super) fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
     certain(definition, &beginning(definition), &after)
 }
 
+/// What holds after a way of a command, from what held before.
+type After<'a, T> = dyn Fn(&Command, &Branch, &BTreeSet<T>) -> BTreeSet<T> + 'a;
+
 /// What certainly holds in each main state that can be entered: what holds on every way into it. `after` says what
 /// holds after a way of a command, from what held before.
 pub(super) fn certain<T: Ord + Clone>(
     definition: &Definition,
     beginning: &BTreeSet<T>,
-    after: &dyn Fn(&Command, &Branch, &BTreeSet<T>) -> BTreeSet<T>,
+    after: &After<'_, T>,
 ) -> BTreeMap<Name, BTreeSet<T>> {
     let mut in_state: BTreeMap<Name, BTreeSet<T>> = BTreeMap::new();
     let backs: Vec<&Name> = definition

@@ -83,8 +83,8 @@ impl Reader<'_> {
             Guard::Records(_, record, Some(condition)) => self.walk(condition, Some(record)),
             Guard::At(state) => self.state(state, inside),
             Guard::Passed(deadline) => {
-                if let (Some(record), Some(per)) = (inside, self.subject(deadline))
-                    && per != Some(record)
+                if let Some(record) = inside
+                    && !self.runs_for(deadline, record)
                 {
                     self.report(format!("the deadline `{deadline}` does not run for each `{record}`"));
                 }
@@ -102,14 +102,14 @@ impl Reader<'_> {
         }
     }
 
-    /// The record for each of which a deadline runs.
-    fn subject(&self, deadline: &Name) -> Option<Option<&Name>> {
-        let deadline = self.definition.deadlines.get(deadline)?;
+    /// Whether a deadline runs for each record of this kind.
+    fn runs_for(&self, deadline: &Name, record: &Name) -> bool {
+        let Some(deadline) = self.definition.deadlines.get(deadline) else { return true };
         let of_track = || match &deadline.machine {
             Machine::Main => None,
             Machine::Track(track) => self.definition.tracks.get(track)?.per.as_ref(),
         };
-        Some(deadline.per.as_ref().or_else(of_track))
+        deadline.per.as_ref().or_else(of_track) == Some(record)
     }
 
     fn state(&mut self, state: &Name, inside: Option<&Name>) {
@@ -153,7 +153,9 @@ fn sealed_in(definition: &Definition, guard: &Guard, inside: Option<&Name>, into
     };
     match guard {
         Guard::Or(parts) | Guard::And(parts) => {
-            parts.iter().for_each(|part| sealed_in(definition, part, inside, into));
+            for part in parts {
+                sealed_in(definition, part, inside, into);
+            }
         }
         Guard::Not(part) => sealed_in(definition, part, inside, into),
         Guard::Holds(rule) => {
