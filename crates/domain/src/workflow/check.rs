@@ -7,6 +7,7 @@ pub mod forms;
 pub mod known;
 pub mod ladder;
 pub mod people;
+pub mod reading;
 pub mod search;
 pub mod system;
 
@@ -36,6 +37,7 @@ pub fn without_search(definition: &Definition) -> Vec<Finding> {
         auto::findings,
         known::findings,
         people::findings,
+        reading::findings,
     ] {
         findings.extend(check(definition));
     }

@@ -22,6 +22,7 @@ const CAST: &[(&str, &[&str])] = &[
     ("custody-head", &["ليلى مديرة الموقف (وهمية)"]),
     ("doctor", &["فارس الطبيب (وهمي)"]),
     ("investigating-judge", &["إيهاب قاضي التحقيق (وهمي)"]),
+    ("court-president", &["سعاد رئيسة محكمة التحقيق (وهمية)"]),
     ("juvenile-judge", &["مها قاضية الأحداث (وهمية)"]),
     (
         "felony-court",

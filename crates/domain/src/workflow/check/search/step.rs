@@ -3,7 +3,7 @@
 
 use super::model::{CellModel, Model, RecordModel, TrackModel};
 use super::moves::{Act, Aim, Free, Way};
-use super::space::{Key, Packing};
+use super::space::{Key, Packing, Test};
 use crate::workflow::model::MomentRef;
 
 /// A move found from a configuration.
@@ -18,7 +18,10 @@ pub(super) struct Edge {
 
 /// What was seen of one command in one configuration.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "five answers to five questions, none excludes another")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers a question of its own, none excludes another"
+)]
 pub(super) struct Seen {
     /// It can be done.
     pub open: bool,
@@ -31,6 +34,8 @@ pub(super) struct Seen {
     /// It leads to another main state, tracks apart; out of a state that is not exceptional only such ways count as
     /// lead to another one that is not.
     pub leaves: bool,
+    /// Of a command that names a record: the states of its track from which it can be done, a bit each.
+    pub from_states: u128,
 }
 
 /// A slice of a model with its packing.
@@ -40,8 +45,8 @@ pub(super) struct Stepper<'m> {
     pub packing: &'m Packing,
 }
 
-/// The mark of a track in a set of tracks.
-fn bit_of(track: usize) -> u128 {
+/// The mark of a track in a set of tracks, or of a state in a set of states.
+pub(super) fn bit_of(track: usize) -> u128 {
     1_u128.checked_shl(u32::try_from(track).unwrap_or(u32::MAX)).unwrap_or_default()
 }
 
@@ -67,10 +72,8 @@ impl Stepper<'_> {
     pub(super) fn act(&self, act: &Act, key: Key, edges: &mut Vec<Edge>) -> Seen {
         let mut seen = Seen::default();
         let main = self.main(key);
-        if !marked(&act.main, main) || !act.startable.holds(self.packing, key) {
-            return seen;
-        }
-        if act.automatic.as_ref().is_some_and(|when| !when.holds(self.packing, key)) {
+        let may_start = |test: &Test| test.holds(self.packing, key);
+        if !marked(&act.main, main) || !may_start(&act.startable) || !may_start(&act.waited) {
             return seen;
         }
         // The states of the record named from which the command starts: one pass for each of its cells.
@@ -96,6 +99,7 @@ impl Stepper<'_> {
                 }
             }
         }
+        sources.retain(|cell| act.automatic_for(*cell).is_none_or(|when| when.holds(self.packing, key)));
         if sources.is_empty() {
             return seen;
         }
@@ -106,39 +110,50 @@ impl Stepper<'_> {
                     continue;
                 }
                 let given = self.written(key, &answer.writes);
-                let guard = act.guard.holds(self.packing, given);
-                seen.guard_true |= guard;
-                seen.guard_false |= !guard;
-                if !guard && !act.irregular {
-                    continue;
-                }
-                if act.routed {
-                    let first = act.ways.iter().position(|way| way.guard.holds(self.packing, given));
-                    earlier_blocks |= first.is_none();
-                    if first != Some(at) {
+                for cell in &sources {
+                    let guard = act.guard_for(*cell).holds(self.packing, given);
+                    seen.guard_true |= guard;
+                    seen.guard_false |= !guard;
+                    if !guard && !act.irregular {
                         continue;
                     }
-                } else if !way.guard.holds(self.packing, given) && !act.irregular {
-                    continue;
-                }
-                let target = if way.aim.back {
-                    self.get(key, self.model.before)
-                } else {
-                    way.aim.main.unwrap_or(main)
-                };
-                let normal =
-                    !marked(&self.model.exceptional, target) || marked(&self.model.exceptional, main);
-                seen.leaves |= target != main && target != 0 && normal;
-                let counts = way.counts.holds(self.packing, key);
-                for source in &sources {
+                    let holds = |way: &Way| way.guard_for(*cell).holds(self.packing, given);
+                    if act.routed {
+                        let first = act.ways.iter().position(holds);
+                        earlier_blocks |= first.is_none();
+                        if first != Some(at) {
+                            continue;
+                        }
+                    } else if !holds(way) && !act.irregular {
+                        continue;
+                    }
+                    let target = if way.aim.back {
+                        self.get(key, self.model.before)
+                    } else {
+                        way.aim.main.unwrap_or(main)
+                    };
+                    let normal =
+                        !marked(&self.model.exceptional, target) || marked(&self.model.exceptional, main);
+                    seen.leaves |= target != main && target != 0 && normal;
+                    let counts = way.counts.holds(self.packing, key);
                     let before = edges.len();
-                    self.way(act, way, given, *source, (act.first + at, counts), edges);
-                    seen.open |= edges.len() > before;
+                    self.way(act, way, given, *cell, (act.first + at, counts), edges);
+                    if edges.len() > before {
+                        seen.open = true;
+                        seen.from_states |= self.state_bit(act, *cell);
+                    }
                 }
             }
         }
         seen.no_route = earlier_blocks;
         seen
+    }
+
+    /// The mark of the state in which the record named stands.
+    fn state_bit(&self, act: &Act, cell: Option<usize>) -> u128 {
+        let (Some((record, place)), Some(cell)) = (act.instance, cell) else { return 0 };
+        let cell = self.model.records.get(record).and_then(|record| record.cells.get(cell));
+        cell.and_then(|cell| cell.states.get(place)).map_or(0, |state| bit_of(*state))
     }
 
     fn way(
