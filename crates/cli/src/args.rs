@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Stage(CaseArg),
     /// Show a case, its open commands, its log or its deadlines
     Case(Case),
+    /// Measure the speed of this machine with and without the engine; makes stores of its own and throws them away
+    Bench(Bench),
     /// Verify a store: chains, log, signatures, and that every entry was legal
     Verify,
     /// Export the log as XES or OCEL 2.0
@@ -116,6 +118,40 @@ pub(crate) struct Demo {
     /// End when the cohort has been worked through, instead of serving
     #[arg(long)]
     pub(crate) no_serve: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bench {
+    /// A PostgreSQL server on which the account may create databases; without it only SQLite is measured
+    #[arg(long, env = "QADIYA_BENCH_POSTGRES", value_name = "URL")]
+    pub(crate) postgres: Option<String>,
+    /// Leave SQLite out
+    #[arg(long)]
+    pub(crate) without_sqlite: bool,
+    /// Where the SQLite files lie while it runs: the disk that is measured
+    #[arg(long, default_value = "qadiya-bench", value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// How long each slice takes
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) seconds: f64,
+    /// How many interleaved repetitions
+    #[arg(long, default_value_t = 5)]
+    pub(crate) repetitions: usize,
+    /// Cases that lie in each store from the beginning
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) cases: u64,
+    /// One repetition of short slices, for trying
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Only rows whose name holds this, and plain SQL
+    #[arg(long, value_name = "PART")]
+    pub(crate) only: Vec<String>,
+    /// Write the result as a page for the repository, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// The commit that is measured, for the result
+    #[arg(long, env = "QADIYA_BENCH_COMMIT")]
+    pub(crate) commit: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
