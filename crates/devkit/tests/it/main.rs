@@ -12,6 +12,7 @@ mod postgres;
 mod replays;
 mod searched;
 mod server;
+mod simulation;
 mod tamper;
 mod tidy;
 mod troubles;
