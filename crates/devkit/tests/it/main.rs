@@ -14,6 +14,7 @@ mod postgres;
 mod replays;
 mod searched;
 mod server;
+mod simulation;
 mod tamper;
 mod tidy;
 mod troubles;
