@@ -4,7 +4,7 @@
 //! A committer's work is never cancelled: whoever asked may go away, the batch is finished all the same.
 
 mod cache;
-mod capacity;
+pub(crate) mod capacity;
 mod decide;
 mod entity;
 pub(crate) mod queue;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use qadiya_domain::ids::{JobId, OfficialId, StreamId};
 use qadiya_store::append::NewJob;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle};
+use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started};
 use qadiya_store::{StoreError, WorkStore};
 use uuid::Uuid;
 
@@ -362,18 +362,19 @@ impl WorkStore for PostgresStore {
         self.woken(at_most).await;
     }
 
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         let (operation, queued) = (operation.clone(), Queued::from(std::slice::from_ref(job)));
-        self.write("starting an operation", move |db| {
+        let started = self.write("starting an operation", move |db| {
             Box::pin(async move {
                 let mut transaction = sqlx::Connection::begin(db).await?;
-                sqlx::query!(
-                    "INSERT INTO operation (id, principal, kind, request, percent, result, created, updated)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+                let inserted = sqlx::query!(
+                    "INSERT INTO operation (id, principal, kind, request, asked, percent, result, created, updated)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
                     operation.id,
                     operation.principal.0,
                     operation.kind,
                     operation.request,
+                    &operation.asked.as_bytes()[..],
                     i16::from(operation.percent),
                     operation.result,
                     micros(operation.created),
@@ -381,13 +382,21 @@ impl WorkStore for PostgresStore {
                 )
                 .execute(&mut *transaction)
                 .await?;
+                if inserted.rows_affected() == 0 {
+                    let held = sqlx::query_scalar!("SELECT asked FROM operation WHERE id = $1", operation.id)
+                        .fetch_one(&mut *transaction)
+                        .await?;
+                    let same = held == operation.asked.as_bytes();
+                    return Ok(if same { Started::Before } else { Started::OtherRequest });
+                }
                 insert_jobs(&mut transaction, operation.id, &queued).await?;
-                transaction.commit().await
+                transaction.commit().await?;
+                Ok(Started::Now)
             })
         })
         .await?;
         self.wake();
-        Ok(())
+        Ok(started)
     }
 
     async fn update_operation(
@@ -401,7 +410,8 @@ impl WorkStore for PostgresStore {
         self.write("noting how far an operation is", move |db| {
             Box::pin(async move {
                 sqlx::query!(
-                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4 WHERE id = $1",
+                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4,
+                         request = CASE WHEN $3 IS NULL THEN request ELSE '' END WHERE id = $1",
                     id,
                     i16::from(percent),
                     result,
@@ -420,7 +430,7 @@ impl WorkStore for PostgresStore {
             .read("reading an operation", move |db| {
                 Box::pin(async move {
                     sqlx::query!(
-                        "SELECT id, principal, kind, request, percent, result, created, updated FROM operation
+                        "SELECT id, principal, kind, request, asked, percent, result, created, updated FROM operation
                          WHERE id = $1",
                         id,
                     )
@@ -436,6 +446,7 @@ impl WorkStore for PostgresStore {
                 principal: OfficialId(row.principal),
                 kind: row.kind,
                 request: row.request,
+                asked: read.hash("asked", &row.asked)?,
                 percent: read.number("percent", row.percent.into())?,
                 result: row.result,
                 created: read.instant("created", row.created)?,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use qadiya_domain::ids::{JobId, OfficialId, StreamId};
 use qadiya_store::append::NewJob;
 use qadiya_store::error::StoreError;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, WorkStore};
+use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started, WorkStore};
 use serde::Serialize;
 use sqlx::{Connection as _, SqliteConnection};
 use uuid::Uuid;
@@ -418,21 +418,23 @@ impl WorkStore for SqliteStore {
         self.0.wake.wait(at_most).await;
     }
 
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         let jobs = json(&[JobText::of(StreamId(operation.id), job)])?;
         let operation = operation.clone();
-        self.transaction("starting an operation", move |connection| {
+        let started = self.transaction("starting an operation", move |connection| {
             Box::pin(async move {
+                let asked = operation.asked.as_bytes().to_vec();
                 let (id, principal) = (blob(operation.id), blob(operation.principal.0));
                 let (percent, created, updated) =
                     (i64::from(operation.percent), micros(operation.created), micros(operation.updated));
-                sqlx::query!(
-                    "INSERT INTO operation (id, principal, kind, request, percent, result, created, updated)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+                let inserted = sqlx::query!(
+                    "INSERT INTO operation (id, principal, kind, request, asked, percent, result, created, updated)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
                     id,
                     principal,
                     operation.kind,
                     operation.request,
+                    asked,
                     percent,
                     operation.result,
                     created,
@@ -440,13 +442,20 @@ impl WorkStore for SqliteStore {
                 )
                 .execute(&mut *connection)
                 .await?;
+                if inserted.rows_affected() == 0 {
+                    let held = sqlx::query_scalar!("SELECT asked FROM operation WHERE id = $1", id)
+                        .fetch_one(&mut *connection)
+                        .await?;
+                    let same = held == asked;
+                    return Ok(Done::Keep(if same { Started::Before } else { Started::OtherRequest }));
+                }
                 queue(connection, &jobs).await?;
-                Ok(Done::Keep(()))
+                Ok(Done::Keep(Started::Now))
             })
         })
         .await?;
         self.0.wake.all();
-        Ok(())
+        Ok(started)
     }
 
     async fn update_operation(
@@ -461,7 +470,8 @@ impl WorkStore for SqliteStore {
         self.write("updating an operation", move |connection| {
             Box::pin(async move {
                 sqlx::query!(
-                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4 WHERE id = $1",
+                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4,
+                         request = CASE WHEN $3 IS NULL THEN request ELSE x'' END WHERE id = $1",
                     id,
                     percent,
                     result,
@@ -480,7 +490,7 @@ impl WorkStore for SqliteStore {
             Box::pin(async move {
                 let key = blob(id);
                 let row = sqlx::query!(
-                    "SELECT principal, kind, request, percent, result, created, updated FROM operation WHERE id = $1",
+                    "SELECT principal, kind, request, asked, percent, result, created, updated FROM operation WHERE id = $1",
                     key
                 )
                 .fetch_optional(connection)
@@ -492,6 +502,7 @@ impl WorkStore for SqliteStore {
                     principal: OfficialId(read.id("principal", &row.principal)?),
                     kind: row.kind,
                     request: row.request,
+                    asked: read.hash("asked", &row.asked)?,
                     percent: read.number("percent", row.percent)?,
                     result: row.result,
                     created: read.instant("created", row.created)?,

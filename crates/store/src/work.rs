@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use qadiya_domain::ids::{JobId, OfficialId, Seq, StreamId};
+use qadiya_ledger::Hash;
 use uuid::Uuid;
 
 use crate::append::NewJob;
@@ -101,8 +102,10 @@ pub struct Operation {
     pub principal: OfficialId,
     /// What kind of work.
     pub kind: String,
-    /// What was asked, as JSON.
+    /// What was asked, as JSON; emptied when the result is written, for it may hold names and reasons.
     pub request: Vec<u8>,
+    /// A digest of what was asked: it tells the same request from another one under the same id.
+    pub asked: Hash,
     /// How far it is, 0 to 100.
     pub percent: u8,
     /// The result, once done.
@@ -111,6 +114,17 @@ pub struct Operation {
     pub created: Timestamp,
     /// When it last changed.
     pub updated: Timestamp,
+}
+
+/// What became of asking for an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It is stored now, with its job.
+    Now,
+    /// The same request stored it before; nothing was changed.
+    Before,
+    /// Another request holds this id; nothing was changed.
+    OtherRequest,
 }
 
 /// What a health check sees.
@@ -190,10 +204,11 @@ pub trait WorkStore: Send + Sync {
     /// Waits until there may be work, at the most this long. A wake-up is a hint.
     async fn wait_for_work(&self, at_most: Duration);
 
-    /// Stores an operation together with the job that carries it out. Known ids are left as they are.
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError>;
+    /// Stores an operation together with the job that carries it out. An operation whose id is known is left as it is
+    /// and no job is queued; the digests tell whether it was asked by the same request.
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError>;
 
-    /// Says how far an operation is, or its result.
+    /// Says how far an operation is, or its result. Whoever writes the result empties the request with it.
     async fn update_operation(
         &self,
         id: Uuid,

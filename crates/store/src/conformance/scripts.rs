@@ -430,6 +430,7 @@ impl<'a> Script<'a> {
             principal: official(1),
             kind: "export".to_owned(),
             request: self.step.to_string().into_bytes(),
+            asked: hash(&self.dice.below(2).to_string()),
             percent: 0,
             result: None,
             created: at(1),

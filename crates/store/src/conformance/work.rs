@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::Subject;
 use super::make::{
-    LONG, append, at, case, clock, commit, full_case, job, lose, next, official, open_case, sets, stream,
-    version,
+    LONG, append, at, case, clock, commit, full_case, hash, job, lose, next, official, open_case, sets,
+    stream, version,
 };
 use crate::Store;
 use crate::append::{Append, DeadlineRow, Loser, NewJob, Row, Settles};
 use crate::read::CaseRow;
-use crate::work::{DueClock, DueJob, JobRow, Operation, Settle};
+use crate::work::{DueClock, DueJob, JobRow, Operation, Settle, Started};
 
 const WORKER: Uuid = Uuid::from_u128(0xa);
 const OTHER: Uuid = Uuid::from_u128(0xb);
@@ -326,25 +326,38 @@ pub async fn operations_are_kept_with_their_job(subject: &dyn Subject) {
         principal: official(1),
         kind: "export".to_owned(),
         request: "{\"سبب\":1}".as_bytes().to_vec(),
+        asked: hash("asked"),
         percent: 0,
         result: None,
         created: at(1),
         updated: at(1),
     };
-    store.start_operation(&asked, &job(1, "q", 1)).await.unwrap();
-    let changed = Operation { kind: "other".to_owned(), ..asked.clone() };
-    store.start_operation(&changed, &job(2, "q", 1)).await.unwrap();
+    assert_eq!(store.start_operation(&asked, &job(1, "q", 1)).await.unwrap(), Started::Now);
+    let again = Operation { created: at(2), ..asked.clone() };
+    assert_eq!(store.start_operation(&again, &job(2, "q", 1)).await.unwrap(), Started::Before);
+    let other = Operation { asked: hash("another"), ..asked.clone() };
+    assert_eq!(store.start_operation(&other, &job(3, "q", 1)).await.unwrap(), Started::OtherRequest);
     assert_eq!(store.operation(asked.id).await.unwrap(), Some(asked.clone()));
     assert_eq!(store.operation(Uuid::from_u128(6)).await.unwrap(), None);
     let jobs = store.jobs(false, None, 9).await.unwrap();
-    assert_eq!(jobs.iter().map(|job| job.stream).collect::<Vec<_>>(), [stream(5), stream(5)]);
+    assert_eq!(jobs.iter().map(|job| job.stream).collect::<Vec<_>>(), [stream(5)]);
     store.update_operation(asked.id, 40, None, at(2)).await.unwrap();
     let half = Operation { percent: 40, updated: at(2), ..asked.clone() };
     assert_eq!(store.operation(asked.id).await.unwrap(), Some(half));
     store.update_operation(asked.id, 100, Some(b"done"), at(3)).await.unwrap();
     store.update_operation(asked.id, 100, None, at(4)).await.unwrap();
     store.update_operation(Uuid::from_u128(6), 1, None, at(4)).await.unwrap();
-    let done = Operation { percent: 100, result: Some(b"done".to_vec()), updated: at(4), ..asked };
+    let done = Operation {
+        percent: 100,
+        result: Some(b"done".to_vec()),
+        request: Vec::new(),
+        updated: at(4),
+        ..asked
+    };
+    assert_eq!(store.operation(done.id).await.unwrap(), Some(done.clone()));
+    // What was asked is gone; that it was asked is still known.
+    assert_eq!(store.start_operation(&again, &job(2, "q", 1)).await.unwrap(), Started::Before);
+    assert_eq!(store.start_operation(&other, &job(3, "q", 1)).await.unwrap(), Started::OtherRequest);
     assert_eq!(store.operation(done.id).await.unwrap(), Some(done));
 }
 

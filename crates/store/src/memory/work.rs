@@ -12,7 +12,7 @@ use super::cases::queue;
 use super::tables::Lease;
 use crate::append::NewJob;
 use crate::error::StoreError;
-use crate::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, WorkStore};
+use crate::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started, WorkStore};
 
 fn at_most(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
@@ -235,13 +235,17 @@ impl WorkStore for MemoryStore {
         drop(tokio::time::timeout(at_most, self.wake.notified()).await);
     }
 
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         let mut tables = self.lock();
-        tables.operations.entry(operation.id).or_insert_with(|| operation.clone());
+        if let Some(held) = tables.operations.get(&operation.id) {
+            let same = held.asked == operation.asked;
+            return Ok(if same { Started::Before } else { Started::OtherRequest });
+        }
+        tables.operations.insert(operation.id, operation.clone());
         queue(&mut tables, StreamId(operation.id), job);
         drop(tables);
         self.wake();
-        Ok(())
+        Ok(Started::Now)
     }
 
     async fn update_operation(
@@ -256,6 +260,7 @@ impl WorkStore for MemoryStore {
             operation.updated = at;
             if let Some(result) = result {
                 operation.result = Some(result.to_vec());
+                operation.request.clear();
             }
         }
         Ok(())

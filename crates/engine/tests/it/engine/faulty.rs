@@ -16,7 +16,7 @@ use qadiya_store::read::{
     CaseFilter, CaseRef, CaseRow, KnownRequest, Loaded, RequestRef, StageCount, StoredDeadline,
 };
 use qadiya_store::registry::StoredDefinition;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle};
+use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started};
 use qadiya_store::{
     AccessStore, CaseStore, Directory, LedgerStore, MemoryStore, Registry, StoreError, WorkStore,
 };
@@ -205,7 +205,7 @@ impl WorkStore for FaultyStore {
     async fn wait_for_work(&self, at_most: Duration) {
         self.inner.wait_for_work(at_most).await;
     }
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         self.inner.start_operation(operation, job).await
     }
     async fn update_operation(
