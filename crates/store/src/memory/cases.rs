@@ -32,14 +32,11 @@ fn found(tables: &Tables, batch: &Batch) -> Found {
     let mut found = Found::default();
     for append in &batch.appends {
         found.versions.extend(version(tables, append.stream).map(|version| (append.stream, version)));
-        if let Some(request) = &append.request
-            && tables.requests.contains_key(&(append.stream, request.principal, request.key.clone()))
-        {
-            found.bound.insert(RequestRef {
-                stream: append.stream,
-                principal: request.principal,
-                key: request.key.clone(),
-            });
+        for request in &append.requests {
+            let (stream, principal, key) = (append.stream, request.principal, request.key.clone());
+            if tables.requests.contains_key(&(stream, principal, key.clone())) {
+                found.bound.insert(RequestRef { stream, principal, key });
+            }
         }
         match &append.settles {
             Some(Settles::Deadline { key, .. }) => {
@@ -131,7 +128,8 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
     for job in &append.jobs {
         queue(tables, append.stream, job);
     }
-    if let Some(request) = &append.request {
+    for request in &append.requests {
+        let batch = batch.map(|(id, leaf)| (id, leaf.saturating_add(request.first)));
         let entry = RequestEntry { asked: request.asked, answer: request.answer.clone(), batch };
         tables.requests.insert((append.stream, request.principal, request.key.clone()), entry);
     }
