@@ -179,6 +179,18 @@ impl CaseStore for PostgresStore {
         self.number_of(filter).await
     }
 
+    async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {
+        self.read("looking for a batch", move |db| {
+            Box::pin(async move {
+                let found = sqlx::query_scalar!(r#"SELECT 1 AS "found!" FROM batch WHERE id = $1"#, seal)
+                    .fetch_optional(db)
+                    .await?;
+                Ok(found.is_some())
+            })
+        })
+        .await
+    }
+
     async fn fold_stages(&self) -> Result<u64, StoreError> {
         let folded = self
             .write("folding stage moves", move |db| {

@@ -231,6 +231,20 @@ impl CaseStore for SqliteStore {
         search::count(self, filter).await
     }
 
+    async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {
+        let seal = blob(seal);
+        self.read("looking for a batch", move |connection| {
+            Box::pin(async move {
+                let found =
+                    sqlx::query_scalar!(r#"SELECT 1 AS "found!: i64" FROM batch WHERE id = $1"#, seal)
+                        .fetch_optional(connection)
+                        .await?;
+                Ok(found.is_some())
+            })
+        })
+        .await
+    }
+
     async fn fold_stages(&self) -> Result<u64, StoreError> {
         self.transaction("folding the counters", move |connection| {
             Box::pin(async move {

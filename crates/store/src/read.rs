@@ -160,6 +160,10 @@ pub trait CaseStore: Send + Sync {
     /// of ids. At most one append per stream.
     async fn append_many(&self, batch: &Batch) -> Result<BatchOutcome, StoreError>;
 
+    /// Whether the batch with this seal was committed. A seal belongs to one batch of one process, while two processes
+    /// may well write equal events.
+    async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError>;
+
     /// One case by reference, alias or id: one indexed read.
     async fn find(&self, case: &CaseRef) -> Result<Option<CaseRow>, StoreError>;
 

@@ -224,13 +224,11 @@ impl Committer {
         }
     }
 
-    /// Whether a batch is in the store: a batch is there whole or not at all, so one of its events tells. `None` when it
-    /// cannot be found out; the clients' keys will tell later.
+    /// Whether a batch is in the store: its seal tells, since a batch is there whole or not at all. Its events would not:
+    /// another server may have written equal ones. `None` when it cannot be found out; the clients' keys will tell later.
     async fn was_committed(&self, batch: &Batch) -> Option<bool> {
-        let append = batch.appends.first()?;
-        let last: &StoredEvent = append.events.last()?;
-        let found = self.shared.store.events(append.stream, last.seq, 1).await.ok()?;
-        Some(found.first().is_some_and(|event| event.seq == last.seq && event.hash == last.hash))
+        let seal = batch.seal.as_ref()?;
+        self.shared.store.is_sealed(seal.id).await.ok()
     }
 
     fn forget(&mut self, batch: &Batch) {

@@ -184,6 +184,11 @@ impl<'a> Script<'a> {
         if self.same("append_many", got, twin) == BatchOutcome::Committed {
             self.committed += 1;
         }
+        if let Some(seal) = &batch.seal {
+            let (got, twin) =
+                (self.store.is_sealed(seal.id).await, self.twin_store().is_sealed(seal.id).await);
+            self.same("is_sealed", got, twin);
+        }
     }
 
     fn twin_store(&self) -> &'a dyn Store {

@@ -289,6 +289,10 @@ impl CaseStore for MemoryStore {
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
+    async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {
+        Ok(self.lock().batches.contains_key(&seal))
+    }
+
     async fn fold_stages(&self) -> Result<u64, StoreError> {
         let mut tables = self.lock();
         let deltas = std::mem::take(&mut tables.deltas);

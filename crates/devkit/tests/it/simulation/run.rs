@@ -419,7 +419,7 @@ impl Court {
             .zip(loaded)
             .filter_map(|(id, loaded)| match loaded {
                 Loaded::Case(row) => Some((id, *row)),
-                Loaded::Entity(_) | Loaded::Absent => None,
+                Loaded::Entity(_) | Loaded::Absent | Loaded::Damaged(_) => None,
             })
             .collect()
     }

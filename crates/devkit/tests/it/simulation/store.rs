@@ -20,7 +20,7 @@ use qadiya_store::read::{
     CaseFilter, CaseRef, CaseRow, KnownRequest, Loaded, RequestRef, StageCount, StoredDeadline,
 };
 use qadiya_store::registry::StoredDefinition;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle};
+use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started};
 use qadiya_store::{
     AccessStore, CaseStore, Directory, LedgerStore, MemoryStore, Registry, StoreError, WorkStore,
 };
@@ -180,7 +180,7 @@ impl Line {
         for append in &mut batch.appends {
             match self.world.without {
                 Without::Nothing => {}
-                Without::RequestKeys => append.request = None,
+                Without::RequestKeys => append.requests.clear(),
                 Without::LeaseEpochs => {
                     let stream = append.stream;
                     match &mut append.settles {
@@ -198,7 +198,7 @@ impl Line {
                     let version = match found.first() {
                         Some(Loaded::Case(row)) => row.version,
                         Some(Loaded::Entity(row)) => row.version,
-                        Some(Loaded::Absent) | None => 0,
+                        Some(Loaded::Absent | Loaded::Damaged(_)) | None => 0,
                     };
                     let shift = version.saturating_sub(append.expected);
                     append.expected += shift;
@@ -264,6 +264,10 @@ impl CaseStore for Line {
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError> {
         self.before("count").await?;
         self.world.memory.count(filter).await
+    }
+    async fn is_sealed(&self, seal: Uuid) -> Result<bool, StoreError> {
+        self.before("is_sealed").await?;
+        self.world.memory.is_sealed(seal).await
     }
     async fn fold_stages(&self) -> Result<u64, StoreError> {
         self.before("fold_stages").await?;
@@ -333,6 +337,26 @@ impl WorkStore for Line {
         }
         self.after("release_clock", done).await
     }
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.before("hold_clock").await?;
+        let lease_name = clock_lease(stream, key);
+        let used = self.world.newest(&lease_name, epoch);
+        let done = self.world.memory.hold_clock(stream, key, used, lease).await?;
+        if done {
+            self.world.written_under(&lease_name, epoch);
+        }
+        self.after("hold_clock", done).await
+    }
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
+        self.before("raise_incident").await?;
+        self.world.memory.raise_incident(stream, job, fault).await
+    }
     async fn claim_jobs(
         &self,
         now: Timestamp,
@@ -391,7 +415,7 @@ impl WorkStore for Line {
     async fn wait_for_work(&self, at_most: Duration) {
         self.world.memory.wait_for_work(at_most).await;
     }
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         self.before("start_operation").await?;
         self.world.memory.start_operation(operation, job).await
     }

@@ -118,6 +118,9 @@ impl CaseStore for FaultyStore {
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError> {
         self.inner.count(filter).await
     }
+    async fn is_sealed(&self, seal: Uuid) -> Result<bool, StoreError> {
+        self.inner.is_sealed(seal).await
+    }
     async fn fold_stages(&self) -> Result<u64, StoreError> {
         self.inner.fold_stages().await
     }
