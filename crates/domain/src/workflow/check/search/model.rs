@@ -93,8 +93,11 @@ pub(super) struct RecordModel {
     pub cells: Vec<CellModel>,
     /// Moves of a cell by time alone.
     pub ages: Vec<Age>,
-    /// For each set of open tracks (a bit each), the cell in which each cell ends when tracks open and close.
+    /// For each set of open tracks (a bit each), the cell in which each cell ends when tracks open and close with a
+    /// move of the main line.
     pub landings: Vec<Vec<usize>>,
+    /// The same without such a move: what must finish and has not stays open.
+    pub landings_in_place: Vec<Vec<usize>>,
 }
 
 /// A move of a cell by time alone.
@@ -367,15 +370,24 @@ impl<'d> Model<'d> {
                 cells,
                 ages: Vec::new(),
                 landings: Vec::new(),
+                landings_in_place: Vec::new(),
             };
             record.ages = ages(&record);
-            record.landings = self.landings(&record);
+            record.landings = self.landings(&record, true);
+            record.landings_in_place = self.landings(&record, false);
             self.records.push(record);
         }
     }
 
+    /// Whether a track that stands in this state must be finished first.
+    fn must_finish(&self, track: usize, state: usize) -> bool {
+        self.tracks
+            .get(track)
+            .is_some_and(|track| track.must_finish && !track.finals.get(state).copied().unwrap_or_default())
+    }
+
     /// Where each cell ends under each set of open tracks: an open track begins, a shut one stops.
-    fn landings(&self, record: &RecordModel) -> Vec<Vec<usize>> {
+    fn landings(&self, record: &RecordModel, moved: bool) -> Vec<Vec<usize>> {
         let patterns = 1_usize.checked_shl(u32::try_from(record.tracks.len()).unwrap_or(0)).unwrap_or(1);
         let landing = |pattern: usize, cell: &CellModel| {
             let states: Vec<usize> = record
@@ -386,6 +398,7 @@ impl<'d> Model<'d> {
                 .map(|(place, (track, state))| match (pattern >> place & 1 == 1, *state) {
                     (true, 0) => self.tracks.get(*track).map_or(0, |track| track.begins),
                     (true, state) => state,
+                    (false, state) if !moved && self.must_finish(*track, state) => state,
                     (false, _) => 0,
                 })
                 .collect();

@@ -202,7 +202,7 @@ impl Stepper<'_> {
             let written = self.written(key, writes);
             let to = match &free.aim {
                 Some(aim) => self.settle(written, aim, true, true),
-                None if free.settles => Some(self.derived(written)),
+                None if free.settles => Some(self.derived(written, false)),
                 None => Some(written),
             };
             if let Some(to) = to.filter(|to| *to != key) {
@@ -294,15 +294,15 @@ impl Stepper<'_> {
             }
         }
         if shut | opened != 0 {
-            to = self.records(to, opened);
+            to = self.records(to, opened, entered.is_some());
         }
-        to = self.derived(to);
+        to = self.derived(to, entered.is_some());
         Some(self.restart(from, to, entered))
     }
 
     /// Looks at the tracks once more where everything else stands now: conditions on what has just changed. A track that
     /// must finish and has not stays open.
-    fn derived(&self, key: Key) -> Key {
+    fn derived(&self, key: Key, moved: bool) -> Key {
         let model = self.model;
         let main = self.main(key);
         if main == 0 || !model.tracks.iter().any(|track| track.conditional) {
@@ -327,11 +327,11 @@ impl Stepper<'_> {
                 }
             }
         }
-        if per_record { self.records(to, opened) } else { to }
+        if per_record { self.records(to, opened, moved) } else { to }
     }
 
     /// Opens and closes the tracks of every record.
-    fn records(&self, key: Key, opened: u128) -> Key {
+    fn records(&self, key: Key, opened: u128, moved: bool) -> Key {
         let mut out = key;
         for record in self.model.records.iter().filter(|record| !record.tracks.is_empty()) {
             let mut pattern = 0_usize;
@@ -344,7 +344,8 @@ impl Stepper<'_> {
                     pattern |= 1 << place;
                 }
             }
-            let Some(landing) = record.landings.get(pattern) else { continue };
+            let landings = if moved { &record.landings } else { &record.landings_in_place };
+            let Some(landing) = landings.get(pattern) else { continue };
             let mut landed: Key = 0;
             for (at, cell) in record.cells.iter().enumerate() {
                 let to = landing.get(at).copied().unwrap_or(at);
