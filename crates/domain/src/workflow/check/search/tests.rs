@@ -1,5 +1,6 @@
-//! The searches, held against the worked example, seeded mistakes, random files and a naive second search.
+//! The searches, held against the worked example, seeded mistakes, random files, a naive second search and the engine.
 
+mod engine;
 mod example;
 mod naive;
 
