@@ -34,9 +34,9 @@ fn a_server_with_another_key_does_not_start() {
     let key = other.folder.path().join("court.db.key");
     let key = key.to_str().unwrap();
     for words in [
-        &["--key-file", key, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"][..],
-        &["--key-file", key, "work", "--until-idle"],
+        &["--key-file", key, "work", "--until-idle"][..],
         &["--key-file", key, "official", "list"],
+        &["--key-file", key, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
     ] {
         refused(&court.run(words), &["not the one of this installation", "copy the key file"]);
     }
