@@ -174,7 +174,9 @@ fn no_progress_is_drawn_where_nobody_watches() {
     assert_eq!(court.run(&added).code, Some(0));
     let clerk =
         court.run(&["--json", "token", "issue", "Amal"]).json()["secret"].as_str().unwrap().to_owned();
-    let list: Vec<&str> = include_str!("../../demo/manifest-2225.csv").lines().take(41).collect();
+    // Some cells far behind are broken on purpose.
+    let list = String::from_utf8_lossy(include_bytes!("../../demo/manifest-2225.csv"));
+    let list: Vec<&str> = list.lines().take(41).collect();
     court.write("list.csv", &list.join("\n"));
     let mut import = court.command(&["import", "list.csv", "--commit", "--zone", "Asia/Baghdad"]);
     let imported: Ran = import.env("QADIYA_TOKEN", clerk).output().unwrap().into();
