@@ -8,7 +8,7 @@ use qadiya_ledger::canonical;
 use qadiya_ledger::receipt::SealedBatch;
 use qadiya_store::StoreError;
 use qadiya_store::append::{
-    Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, Loser, Row, StageMove, StoredEvent,
+    Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, Loser, Row, StageMove,
 };
 use qadiya_store::read::CaseRow;
 
