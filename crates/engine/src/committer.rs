@@ -59,10 +59,11 @@ impl Committers {
                     cache: Cache::new(settings.cache),
                     broken: false,
                 };
-                let (on_fatal, ending) = (Arc::clone(&settings.on_fatal), ending.clone());
+                let on_fatal = Arc::clone(&settings.on_fatal);
+                let committing = tracker.spawn(committer.run(receiver, ending.clone()));
                 tracker.spawn(async move {
                     // A committer ends when it is told to. One that breaks off would leave its cases without a server.
-                    if let Err(error) = tokio::spawn(committer.run(receiver, ending)).await {
+                    if let Err(error) = committing.await {
                         let detail = error.to_string();
                         on_fatal(&StoreError::Other { during: "running a committer", detail });
                     }
