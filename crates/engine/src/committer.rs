@@ -8,6 +8,7 @@ pub(crate) mod capacity;
 mod decide;
 mod entity;
 pub(crate) mod queue;
+mod read;
 mod settle;
 mod write;
 

@@ -16,7 +16,7 @@ use sqlx::SqliteConnection;
 use crate::errors::Fault;
 use crate::open::{Done, SqliteStore};
 use crate::rows::{Reading, blob};
-use crate::work;
+use crate::work::queue::queue_jobs;
 use texts::{KeysText, Texts, case_of, text};
 
 /// Commits a batch, or names its losers.
@@ -293,7 +293,7 @@ async fn write_work(connection: &mut SqliteConnection, texts: &Texts) -> Result<
         .await?;
     }
     if let Some(jobs) = &texts.jobs {
-        work::queue(&mut *connection, jobs).await?;
+        queue_jobs(&mut *connection, jobs).await?;
     }
     Ok(())
 }
