@@ -16,7 +16,7 @@ use qadiya_engine::submit::{AccessContext, ActInput, ActorChoice, Submission, Su
 use qadiya_engine::{Engine, Settings};
 use qadiya_ledger::Value;
 use qadiya_ledger::key::Ed25519Signer;
-use qadiya_store::read::Loaded;
+use qadiya_store::read::{CaseFilter, Loaded};
 use qadiya_store::{CaseStore as _, Store};
 use qadiya_worker::{Worker, WorkerSettings};
 use tokio::task::JoinSet;
@@ -95,6 +95,13 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
+/// A note that carries the number of its request.
+fn note(number: usize) -> Value {
+    let fields = Value::map([("count", Value::Int(i64::try_from(number).unwrap()))]);
+    let record = Value::map([("record", text("note")), ("fields", fields)]);
+    Value::map([("command", text("write-note")), ("records", Value::List(vec![record]))])
+}
+
 fn beginning() -> Timestamp {
     "2026-03-02T06:00:00.000001Z".parse().unwrap()
 }
@@ -162,7 +169,7 @@ impl Court {
             cache: 1 + usize::try_from(self.world.dice.below(8)).unwrap(),
             ..Settings::new("court.example/log", Arc::new(move |_| mark.store(true, Ordering::SeqCst)))
         };
-        let store: Arc<dyn Store> = Arc::clone(&line) as Arc<dyn Store>;
+        let store: Arc<dyn Store> = line.clone();
         let signer = Arc::new(Ed25519Signer::from_seed(&[7; 32]));
         let ids = Arc::clone(&self.ids);
         let engine = Engine::start(store, clock.clone(), ids, signer, settings).await.unwrap();
@@ -276,7 +283,7 @@ impl Court {
                 let clerk = dice.below(2);
                 let judge = 2 + dice.below(3);
                 match dice.below(100) {
-                    0..20 => (clerk, self.note(number)),
+                    0..20 => (clerk, note(number)),
                     20..35 => (clerk, command("file-paper")),
                     35..60 => (judge, command("review")),
                     60..68 => (judge, command("send-back")),
@@ -284,7 +291,10 @@ impl Court {
                     82..90 => (judge, Value::Bool(true)),
                     90..94 => (clerk, command("remind")),
                     94..95 => (clerk, command("record-death")),
-                    _ => (dice.below(5), command(*dice.pick(&["review", "remind", "close"]))),
+                    _ => {
+                        let odd: &str = dice.pick(&["review", "remind", "close"]);
+                        (dice.below(5), command(odd))
+                    }
                 }
             }
         };
@@ -300,12 +310,6 @@ impl Court {
         });
         asks.push(Arc::clone(&ask));
         ask
-    }
-
-    fn note(&self, number: usize) -> Value {
-        let fields = Value::map([("count", Value::Int(i64::try_from(number).unwrap()))]);
-        let record = Value::map([("record", text("note")), ("fields", fields)]);
-        Value::map([("command", text("write-note")), ("records", Value::List(vec![record]))])
     }
 
     /// Signs the newest proposal of a case; a case without one gets an act that is refused.
@@ -412,7 +416,7 @@ impl Court {
 
     /// The rows of all cases.
     pub(super) async fn rows(&self) -> BTreeMap<StreamId, qadiya_store::CaseRow> {
-        let page = self.world.memory.list(&Default::default(), None, 1_000).await.unwrap();
+        let page = self.world.memory.list(&CaseFilter::default(), None, 1_000).await.unwrap();
         let ids: Vec<StreamId> = page.iter().map(|row| row.id).collect();
         let loaded = self.world.memory.load_many(&ids).await.unwrap();
         ids.into_iter()

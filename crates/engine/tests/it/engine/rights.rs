@@ -8,7 +8,7 @@ use qadiya_domain::case::refusal::RefusalCode;
 use qadiya_engine::authorize::Denied;
 use qadiya_engine::library::ActivateError;
 use qadiya_engine::officials::OfficialError;
-use qadiya_engine::operations::{BatchItem, ItemAnswer, OperationError, Work};
+use qadiya_engine::operations::{BatchItem, ItemAnswer, OperationError};
 use qadiya_engine::query::QueryError;
 use qadiya_engine::submit::{Accepted, Answer, SubmitError, Target};
 use qadiya_ledger::{Value, canonical};
