@@ -292,8 +292,8 @@ impl Court {
                     90..94 => (clerk, command("remind")),
                     94..95 => (clerk, command("record-death")),
                     _ => {
-                        let odd: &str = dice.pick(&["review", "remind", "close"]);
-                        (dice.below(5), command(odd))
+                        let odd = dice.pick(&["review", "remind", "close"].map(command)).clone();
+                        (dice.below(5), odd)
                     }
                 }
             }
