@@ -36,7 +36,7 @@ use crate::Engine;
 use crate::committer::SYSTEM_SCOPE;
 use crate::error::EngineError;
 use crate::ids::derived;
-use crate::manifest_file::{self, FileRefusal};
+use crate::manifest_file::{self, FileRefusal, ManifestRecords};
 use crate::registry_write::{RegistryError, RegistryWrite};
 use crate::submit::{AccessContext, ActorChoice, SubmitError};
 pub use desk::{CloseError, ManifestView, RefusedRowsError};
@@ -167,16 +167,18 @@ impl Engine {
     /// # Errors
     /// A fault of the file as a whole before anything is written; otherwise what stopped it. Whatever is wrong with a
     /// record is in the report.
-    pub async fn import_manifest<R: Read + Seek + Send>(
+    pub async fn import_manifest<R: Read + Seek + Send + 'static>(
         &self,
         by: &ActorChoice,
         title: &str,
-        mut bytes: R,
+        bytes: R,
         options: &ImportOptions,
         progress: &(dyn Fn(u64, u64) + Send + Sync),
     ) -> Result<ImportReport, ImportError> {
-        let (file, lines) = fingerprint(&mut bytes).map_err(ImportError::Read)?;
-        let mut records = manifest_file::open(bytes)?;
+        // a large workbook keeps its thread busy for seconds
+        let opened = tokio::task::spawn_blocking(move || open_list(bytes)).await;
+        let (file, lines, mut records) =
+            opened.map_err(|fault| ImportError::Read(std::io::Error::other(fault)))??;
         let intake_record = Name::new(INTAKE_RECORD)?;
         let actor = self.importer(by, options, &intake_record).await?;
         let scope = match by {
@@ -291,6 +293,12 @@ impl Import<'_> {
         }
         Ok(())
     }
+}
+
+/// The SHA-256 of a file, about how many records it has, and its records.
+fn open_list<R: Read + Seek>(mut bytes: R) -> Result<(Hash, u64, ManifestRecords<R>), ImportError> {
+    let (file, lines) = fingerprint(&mut bytes).map_err(ImportError::Read)?;
+    Ok((file, lines, manifest_file::open(bytes)?))
 }
 
 /// The SHA-256 of a file and about how many records it has; the file is at its beginning again afterwards.
