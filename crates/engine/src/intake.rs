@@ -15,6 +15,7 @@
 
 mod acts;
 mod desk;
+mod held;
 mod judge;
 mod report;
 mod write;
@@ -239,22 +240,31 @@ impl Engine {
         };
         let listing =
             definition.commands.get(acts::LIST_PERSON).ok_or_else(|| lacks("command list-person"))?;
-        definition.commands.get(acts::ATTACH_CLAIM).ok_or_else(|| lacks("command attach-claim"))?;
+        let attaching =
+            definition.commands.get(acts::ATTACH_CLAIM).ok_or_else(|| lacks("command attach-claim"))?;
         let aside = self.active(intake_record).await?;
-        aside.commands.get(acts::SET_ASIDE).ok_or_else(|| ImportError::Workflow {
+        let setting_aside = aside.commands.get(acts::SET_ASIDE).ok_or_else(|| ImportError::Workflow {
             workflow: intake_record.clone(),
             missing: "command set-aside-record".to_owned(),
         })?;
         let ActorChoice::ByPrincipal { principal, role } = by else { return Ok(Actor::System) };
         let now = self.clock().now();
-        let held = principal
-            .valid(&options.workflow, now)
-            .filter(|held| role.as_ref().is_none_or(|role| *role == held.role))
-            .find(|held| listing.by.contains(&held.role));
-        held.map(|held| principal.actor(&held.role, Some(held.id))).ok_or_else(|| {
-            let roles: Vec<&str> = listing.by.iter().map(Name::as_str).collect();
-            ImportError::Forbidden(format!("an import needs the capacity {}", roles.join(" or ")))
-        })
+        let held = |workflow: &Name, by: &[Name]| {
+            principal
+                .valid(workflow, now)
+                .filter(|held| role.as_ref().is_none_or(|role| *role == held.role))
+                .find(|held| by.contains(&held.role))
+                .map(|held| principal.actor(&held.role, Some(held.id)))
+                .ok_or_else(|| {
+                    let roles: Vec<&str> = by.iter().map(Name::as_str).collect();
+                    let roles = roles.join(" or ");
+                    ImportError::Forbidden(format!("an import needs the capacity {roles} for {workflow}"))
+                })
+        };
+        // Any record may turn out to be one that is attached or put aside: found before the first is written.
+        held(&options.workflow, &attaching.by)?;
+        held(intake_record, &setting_aside.by)?;
+        held(&options.workflow, &listing.by)
     }
 }
 
