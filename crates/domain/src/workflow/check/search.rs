@@ -26,6 +26,7 @@
 //! **Slices.** If the whole is too large, each question is asked of its cone: the variables it depends on, see `slices`.
 //! What is too large even so is not proved, and says so.
 
+mod answers;
 mod atoms;
 mod cut;
 mod graph;
@@ -35,6 +36,7 @@ mod slices;
 mod space;
 mod step;
 mod story;
+mod symbolic;
 mod verdicts;
 
 #[cfg(test)]
@@ -45,6 +47,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::model::Definition;
 use crate::workflow::read::finding;
+use answers::Answers;
 use graph::{Graph, TooMany};
 use model::{Model, What};
 use slices::{Cones, Item};
@@ -101,8 +104,9 @@ impl Search<'_> {
     ) -> Result<usize, TooMany> {
         let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany::Configurations)?;
         let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit)?;
+        let answers = Answers::of(&graph, items);
         for item in items {
-            judge(&graph, *item, self.watched, out);
+            judge(&graph, &answers, *item, self.watched, out);
         }
         Ok(graph.keys.len())
     }

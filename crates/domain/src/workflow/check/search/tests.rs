@@ -1,7 +1,7 @@
 //! The searches, held against the worked example, seeded mistakes, random files and a naive second search.
 
-mod example;
-mod naive;
+pub(crate) mod example;
+pub(crate) mod naive;
 
 use std::collections::BTreeSet;
 use std::path::Path;

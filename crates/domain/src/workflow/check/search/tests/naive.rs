@@ -49,7 +49,7 @@ fn guard(draws: &mut Draws<'_>, states: usize) -> String {
 }
 
 /// A small file: a main line, one or two tracks, three facts, a paper.
-fn drawn(numbers: &[u8]) -> String {
+pub(crate) fn drawn(numbers: &[u8]) -> String {
     let mut draws = Draws(numbers.iter());
     let draws = &mut draws;
     let states = 2 + draws.below(4);

@@ -1,0 +1,39 @@
+//! The same searches on decision diagrams, for slices too large to be met one by one. What they find goes into the same
+//! [`Graph`], which then holds only the configurations of the stories, so that both searches tell alike.
+
+mod diagram;
+mod evidence;
+mod order;
+mod program;
+mod reach;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use super::answers::Answers;
+use super::graph::Graph;
+use super::model::Model;
+use super::slices::Item;
+use super::space::{Packing, Test, Var};
+use diagram::TooLarge;
+use reach::Reach;
+
+/// The most nodes of a diagram.
+pub(super) const NODES: usize = 1 << 24;
+
+/// Answers the questions of one slice; nothing if its diagram would have more than `nodes` nodes.
+pub(super) fn search<'m>(
+    model: &'m Model<'m>,
+    packing: &'m Packing,
+    kept: &'m BTreeSet<Var>,
+    acts: Vec<usize>,
+    (items, guards): (&[Item], &[&Test]),
+    nodes: usize,
+) -> Result<(Graph<'m>, Answers), TooLarge> {
+    let order = order::order(model, kept, &acts);
+    let reach = Reach::of(model, packing, &order, &acts, nodes)?;
+    let graph = Graph::told(model, packing, kept, acts, guards.len());
+    evidence::collect(reach, graph, items, guards)
+}
