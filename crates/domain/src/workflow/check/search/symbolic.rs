@@ -17,7 +17,7 @@ use super::graph::Graph;
 use super::model::Model;
 use super::slices::Item;
 use super::space::{Packing, Test, Var};
-use diagram::TooLarge;
+pub(super) use diagram::TooLarge;
 use reach::Reach;
 
 /// The most nodes of a diagram.

@@ -15,7 +15,7 @@ use super::super::space::{Key, Packing, Test, Var};
 
 /// The diagram has more nodes than it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLarge;
+pub(in super::super) struct TooLarge;
 
 /// The answer of an operation on diagrams.
 pub(super) type Drawn<T> = Result<T, TooLarge>;
@@ -68,11 +68,6 @@ impl Set {
     /// What is in both, whatever the values of `bits`.
     fn and_forget(&self, other: &Self, bits: &Self) -> Drawn<Self> {
         drawn(self.0.apply_exists(BooleanOperator::And, &other.0, &bits.0)).map(Self)
-    }
-
-    /// The set without regard to `bits`.
-    fn forget(&self, bits: &Self) -> Drawn<Self> {
-        drawn(self.0.exists(&bits.0)).map(Self)
     }
 
     /// What is left when the literals are fixed.
@@ -170,11 +165,8 @@ impl<'m> Diagrams<'m> {
 
     fn literal(&self, bit: u32, value: bool) -> Drawn<Set> {
         self.manager.with_manager_shared(|manager| {
-            let literal = if value {
-                BCDDFunction::var(manager, bit)
-            } else {
-                BCDDFunction::not_var(manager, bit)
-            };
+            let literal =
+                if value { BCDDFunction::var(manager, bit) } else { BCDDFunction::not_var(manager, bit) };
             drawn(literal).map(Set)
         })
     }
@@ -196,7 +188,11 @@ impl<'m> Diagrams<'m> {
         self.number(bits.iter().copied(), value)
     }
 
-    fn number(&self, bits: impl DoubleEndedIterator<Item = u32> + ExactSizeIterator, value: usize) -> Drawn<Set> {
+    fn number(
+        &self,
+        bits: impl DoubleEndedIterator<Item = u32> + ExactSizeIterator,
+        value: usize,
+    ) -> Drawn<Set> {
         let mut all = self.every.clone();
         let places: Vec<(usize, u32)> = bits.enumerate().collect();
         for (place, bit) in places.into_iter().rev() {
@@ -305,15 +301,6 @@ impl<'m> Diagrams<'m> {
         Ok(all)
     }
 
-    /// The set without regard to a variable.
-    pub(super) fn without(&self, set: &Set, var: Var) -> Drawn<Set> {
-        let mut bits = self.every.clone();
-        for bit in self.bits.get(&var).into_iter().flat_map(|(_, bits)| bits) {
-            bits = bits.and(&self.literal(*bit, true)?)?;
-        }
-        set.forget(&bits)
-    }
-
     /// The set of one configuration.
     pub(super) fn one(&self, key: Key) -> Drawn<Set> {
         let mut all = self.every.clone();
@@ -347,10 +334,5 @@ impl<'m> Diagrams<'m> {
         // Counted over as many variables as there are own bits: the set reads no other.
         let Saturating(count) = set.0.sat_count(own, &mut cache);
         usize::try_from(count).unwrap_or(usize::MAX)
-    }
-
-    /// How many nodes there are.
-    pub(super) fn nodes(&self) -> usize {
-        self.manager.with_manager_shared(|manager| manager.num_inner_nodes())
     }
 }

@@ -101,10 +101,8 @@ impl<'m> Collector<'m> {
 
     fn machines(&mut self) -> Drawn<()> {
         for var in self.graph.kept.iter().copied() {
-            let machine = matches!(
-                self.model.vars.get(var),
-                Some(What::Main | What::Track(_) | What::Cell(..))
-            );
+            let machine =
+                matches!(self.model.vars.get(var), Some(What::Main | What::Track(_) | What::Cell(..)));
             let values = self.model.sizes.get(var).copied().unwrap_or(0);
             for value in (1..values).filter(|_| machine) {
                 let there = self.diagrams().is(var, value)?;
@@ -120,8 +118,7 @@ impl<'m> Collector<'m> {
         let open = self.reach.reached.and(&self.mains(|main| main != 0)?)?;
         for (at, guard) in guards.iter().enumerate() {
             let holds = self.diagrams().test(guard)?;
-            let truth =
-                Truth { was_true: open.meets(&holds)?, was_false: !open.minus(&holds)?.is_empty() };
+            let truth = Truth { was_true: open.meets(&holds)?, was_false: !open.minus(&holds)?.is_empty() };
             if let Some(slot) = self.graph.truths.get_mut(at) {
                 *slot = truth;
             }
@@ -182,12 +179,19 @@ impl<'m> Collector<'m> {
             (None, _) => there.extend((0..act.main.len()).map(|state| (state, self.model.main, state))),
             (Some((track, states)), None) => {
                 let var = self.model.tracks.get(*track).and_then(|track| track.var);
-                there.extend(var.into_iter().flat_map(|var| (0..states.len()).map(move |state| (state, var, state))));
+                there.extend(
+                    var.into_iter().flat_map(|var| (0..states.len()).map(move |state| (state, var, state))),
+                );
             }
             (Some((_, states)), Some((record, place))) => {
                 let cells = self.model.records.get(record).into_iter().flat_map(|record| &record.cells);
-                let states = cells.map(|cell| (cell.states.get(place).copied().unwrap_or(0), cell.var, states));
-                there.extend(states.filter(|(state, _, states)| mark(states, *state)).map(|(state, var, _)| (state, var, 1)));
+                let states =
+                    cells.map(|cell| (cell.states.get(place).copied().unwrap_or(0), cell.var, states));
+                there.extend(
+                    states
+                        .filter(|(state, _, states)| mark(states, *state))
+                        .map(|(state, var, _)| (state, var, 1)),
+                );
             }
         }
         for (state, var, value) in there {
@@ -212,10 +216,8 @@ impl<'m> Collector<'m> {
         }
         let any = reached.and(&ends.or(&back.and(&exceptional)?)?)?;
         let some_end = self.reach.leading_to(any, &reached)?;
-        let bad = opened
-            .and(&exceptional)?
-            .minus(&some_end)?
-            .or(&opened.minus(&exceptional)?.minus(&good)?)?;
+        let bad =
+            opened.and(&exceptional)?.minus(&some_end)?.or(&opened.minus(&exceptional)?.minus(&good)?)?;
         if bad.is_empty() {
             return Ok(());
         }
@@ -347,8 +349,7 @@ impl<'m> Collector<'m> {
             }
             (None, None) => {}
         }
-        let ends =
-            self.mains(|main| mark(&self.model.ends, main) && !mark(&self.model.exceptional, main))?;
+        let ends = self.mains(|main| mark(&self.model.ends, main) && !mark(&self.model.exceptional, main))?;
         let bad = self.reach.reached.and(&ends)?.and(&open)?;
         if let Some(seen) = self.sight(&bad)? {
             self.answers.improper.insert(at, seen);

@@ -157,10 +157,12 @@ impl<'m> Translator<'m> {
                 }
                 all.and(&some)
             }
-            (Some((track, states)), None) => match self.model.tracks.get(*track).and_then(|track| track.var) {
-                Some(var) => all.and(&diagrams.among(var, states)?),
-                None => Ok(diagrams.none.clone()),
-            },
+            (Some((track, states)), None) => {
+                match self.model.tracks.get(*track).and_then(|track| track.var) {
+                    Some(var) => all.and(&diagrams.among(var, states)?),
+                    None => Ok(diagrams.none.clone()),
+                }
+            }
         }
     }
 
@@ -247,7 +249,11 @@ impl<'m> Translator<'m> {
         }
         let fresh = fresh(self.model, way);
         let settled = |steps: Program| {
-            self.settle(steps, &way.aim, Settling { mains: &act.main, stops: way.stops_tracks, forced: act.irregular, fresh: &fresh })
+            self.settle(
+                steps,
+                &way.aim,
+                Settling { mains: &act.main, stops: way.stops_tracks, forced: act.irregular, fresh: &fresh },
+            )
         };
         let counts = diagrams.test(&way.counts)?;
         let mut counting = None;
@@ -264,7 +270,8 @@ impl<'m> Translator<'m> {
         if counts != diagrams.every {
             let first = diagrams.only(counts);
             let sure = counting.take().unwrap_or_else(|| programs.clone());
-            counting = Some(sure.into_iter().map(|program| [vec![first.clone()], program].concat()).collect());
+            counting =
+                Some(sure.into_iter().map(|program| [vec![first.clone()], program].concat()).collect());
         }
         writes.extend(writes_more);
         writes.extend(self.moved(&way.aim));
@@ -278,7 +285,8 @@ impl<'m> Translator<'m> {
 
     /// The record named leaves its cell as the last one, or another one stays there.
     fn instance(&self, act: &Act, way: &Way) -> Drawn<Option<(Instruction, Instruction)>> {
-        let (Some((_, from)), Some((record, place)), Some(state)) = (&act.track, act.instance, way.aim.instance)
+        let (Some((_, from)), Some((record, place)), Some(state)) =
+            (&act.track, act.instance, way.aim.instance)
         else {
             return Ok(None);
         };
@@ -292,9 +300,12 @@ impl<'m> Translator<'m> {
             if let Some(slot) = states.get_mut(place) {
                 *slot = state;
             }
-            let Some(to) = record.cell(cell.form, &states).and_then(|to| record.cells.get(to)) else { continue };
+            let Some(to) = record.cell(cell.form, &states).and_then(|to| record.cells.get(to)) else {
+                continue;
+            };
             let there = self.diagrams.is(cell.var, 1)?;
-            emptied.push(self.diagrams.case(there.clone(), &[Write::Var(cell.var, 0), Write::Var(to.var, 1)])?);
+            emptied
+                .push(self.diagrams.case(there.clone(), &[Write::Var(cell.var, 0), Write::Var(to.var, 1)])?);
             left.push(self.diagrams.case(there, &[Write::Var(to.var, 1)])?);
         }
         Ok(Some((emptied, left)))
@@ -312,7 +323,11 @@ impl<'m> Translator<'m> {
             Some(aim) => {
                 writes.extend(self.moved(aim));
                 let anywhere = vec![true; self.model.ends.len()];
-                self.settle(steps, aim, Settling { mains: &anywhere, stops: true, forced: true, fresh: &BTreeSet::new() })?
+                self.settle(
+                    steps,
+                    aim,
+                    Settling { mains: &anywhere, stops: true, forced: true, fresh: &BTreeSet::new() },
+                )?
             }
             None if free.settles => {
                 steps.extend(self.derived()?);
@@ -335,7 +350,9 @@ impl<'m> Translator<'m> {
         let stays = aim.main.is_none() && !aim.back;
         (0..self.model.vars.len())
             .filter(machine)
-            .filter(|var| self.packing.keeps(*var) && !(stays && (*var == self.model.main || *var == self.model.before)))
+            .filter(|var| {
+                self.packing.keeps(*var) && !(stays && (*var == self.model.main || *var == self.model.before))
+            })
             .collect()
     }
 
@@ -383,8 +400,15 @@ fn fresh(model: &Model<'_>, way: &Way) -> BTreeSet<usize> {
         .filter_map(|(var, _)| match model.vars.get(*var) {
             Some(What::Cell(record, _)) => Some(*record),
             Some(
-                What::Main | What::Before | What::Track(_) | What::Fact(_) | What::Since(_) | What::Filed(_)
-                | What::Passed(_) | What::Lapsed | What::Sum(..),
+                What::Main
+                | What::Before
+                | What::Track(_)
+                | What::Fact(_)
+                | What::Since(_)
+                | What::Filed(_)
+                | What::Passed(_)
+                | What::Lapsed
+                | What::Sum(..),
             )
             | None => None,
         })

@@ -524,7 +524,7 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     let tests: Vec<Test> = tests_of.iter().map(|watched| model.test(watched.guard)).collect();
     let tests: Vec<&Test> = tests.iter().collect();
     let cones = Cones::of(&model, &tests);
-    let search = Search { model: &model, cones: &cones, watched: &tests_of, tests: &tests };
+    let search = Search { model: &model, cones: &cones, watched: &tests_of, tests: &tests, nodes: 1 << 16 };
     let mut sliced = Vec::new();
     search.by_slices(LIMIT, &mut sliced);
     let verdicts = |all: &[Finding]| {
