@@ -2,7 +2,7 @@
 
 use crate::calendar::{Span, Unit};
 use crate::workflow::finding::{CheckId, Finding};
-use crate::workflow::model::{Definition, Term};
+use crate::workflow::model::Definition;
 use crate::workflow::read::finding;
 
 /// How two spans that begin together end.
@@ -88,17 +88,6 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
                     later.after, earlier.after
                 );
                 found.push(finding(later.place, CheckId::Ladder, name, message));
-            }
-        }
-        if let Term::Within(within) = deadline.term {
-            for warn in &deadline.warn {
-                if matches!(order(warn.before, within), Order::Same | Order::After) {
-                    let message = format!(
-                        "`{name}` warns {} before a limit of {within}, which is before it begins",
-                        warn.before
-                    );
-                    found.push(finding(deadline.place, CheckId::Ladder, name, message));
-                }
             }
         }
         for warn in deadline.warn.iter().filter(|warn| warn.tell.is_empty()) {

@@ -27,6 +27,7 @@
 //! A cone that is still too large to meet every configuration is searched on decision diagrams, see `symbolic`, which
 //! find the same. What is too large even for these is not proved, and says so.
 
+mod alone;
 mod answers;
 mod atoms;
 mod cut;
@@ -66,7 +67,12 @@ pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
     findings_within(def, limit, symbolic::NODES)
 }
 
-/// The same with at most `nodes` nodes in a decision diagram.
+/// W-roles: roles that alone can run a case from its beginning to a normal end.
+pub fn alone(def: &Definition) -> Vec<Finding> {
+    alone::findings(def, LIMIT, symbolic::NODES)
+}
+
+/// [`findings`] with at most `nodes` nodes in a decision diagram.
 fn findings_within(def: &Definition, limit: usize, nodes: usize) -> Vec<Finding> {
     let model = Model::of(def);
     if let Some(why) = &model.too_large {

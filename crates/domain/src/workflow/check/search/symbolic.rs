@@ -37,3 +37,21 @@ pub(super) fn search<'m>(
     let graph = Graph::told(model, packing, kept, acts, guards.len());
     evidence::collect(reach, graph, items, guards)
 }
+
+/// The nearest configuration in one of the main states marked.
+pub(super) fn nearest<'m>(
+    model: &'m Model<'m>,
+    packing: &'m Packing,
+    kept: &'m BTreeSet<Var>,
+    acts: Vec<usize>,
+    mains: &[bool],
+    nodes: usize,
+) -> Result<Option<(usize, Graph<'m>)>, TooLarge> {
+    let order = order::order(model, kept, &acts);
+    let mut reach = Reach::of(model, packing, &order, &acts, nodes)?;
+    let wanted = reach.diagrams().among(model.main, mains)?.and(&reach.reached)?;
+    let Some(way) = reach.way(&wanted)? else { return Ok(None) };
+    let mut graph = Graph::told(model, packing, kept, acts, 0);
+    let node = way.into_iter().fold(0, |node, (number, key)| graph.tell(node, number, key));
+    Ok(Some((node, graph)))
+}
