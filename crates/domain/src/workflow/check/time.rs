@@ -4,7 +4,7 @@
 //! A way through a machine is a simple temporal network: each move is a moment, moments do not go back, a `not-before` is
 //! a least distance and a limit a greatest one. The way can be gone in time exactly if the network has no negative cycle
 //! (Bellman-Ford). Ways without a repeated state are looked at, from each command that waits back as far as its wait or a
-//! limit that holds there reaches. Told is only what is certain: a span counts with the least time it can take as a
+//! limit that holds there reaches; conditions are not looked at. Told is only what is certain: a span counts with the least time it can take as a
 //! wait, and with the most as a limit, over every day its calendar covers.
 //!
 //! A paper that a wait counts from may be filed as soon as the case is where a command that needs it is given; if none on

@@ -17,7 +17,7 @@ const WAYS: usize = 5_000;
 /// A move of one machine.
 #[derive(Debug)]
 struct Move<'d> {
-    /// `None`: the machine begins.
+    /// `None`: the case is opened.
     from: Option<&'d Name>,
     to: &'d Name,
     command: &'d Command,
@@ -253,27 +253,13 @@ impl<'d> Ways<'d> {
         told
     }
 
-    /// The shortest way to the beginning of the way, and the way.
     fn story(&self, way: &Way) -> Vec<String> {
-        let mut lines = Vec::new();
-        let first = self.states(way).first().copied();
-        let mut open: VecDeque<Way> = (0..self.moves.len())
-            .filter(|at| self.get(*at).is_some_and(|one| one.from.is_none()))
-            .map(|at| vec![at])
+        let mut lines: Vec<String> = self
+            .states(way)
+            .first()
+            .map(|state| format!("The case comes to `{state}`."))
+            .into_iter()
             .collect();
-        let mut seen = BTreeSet::new();
-        while let Some(to_here) = open.pop_front() {
-            let Some(end) = to_here.last().and_then(|at| self.get(*at)).map(|one| one.to) else { continue };
-            if Some(end) == first {
-                lines.extend(to_here.iter().filter_map(|at| self.get(*at)).map(step));
-                break;
-            }
-            if seen.insert(end) {
-                let next =
-                    (0..self.moves.len()).filter(|at| self.get(*at).is_some_and(|one| one.from == Some(end)));
-                open.extend(next.map(|at| [to_here.as_slice(), &[at]].concat()));
-            }
-        }
         let (before, last) = way.split_at(way.len().saturating_sub(1));
         lines.extend(before.iter().filter_map(|at| self.get(*at)).map(step));
         if let Some(one) = last.first().and_then(|at| self.get(*at)) {
@@ -293,6 +279,5 @@ fn moment(moment: &MomentRef) -> String {
 fn step(one: &Move<'_>) -> String {
     let who = one.command.by.first().map_or_else(String::new, |role| format!(" by {role}"));
     let outcome = one.outcome.map_or_else(String::new, |outcome| format!(" with outcome `{outcome}`"));
-    let opened = if one.from.is_none() { "Opened by " } else { "" };
-    format!("{opened}`{}`{outcome}{who}: `{}`.", one.command.name, one.to)
+    format!("`{}`{outcome}{who}: `{}`.", one.command.name, one.to)
 }

@@ -14,14 +14,14 @@ use crate::workflow::model::{
 };
 
 /// Choices out of a list of numbers.
-struct Draws<'a>(std::slice::Iter<'a, u8>);
+pub(crate) struct Draws<'a>(pub(crate) std::slice::Iter<'a, u8>);
 
 impl Draws<'_> {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::from(self.0.next().copied().unwrap_or(0)) % bound.max(1)
     }
 
-    fn once_in(&mut self, times: usize) -> bool {
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 }
