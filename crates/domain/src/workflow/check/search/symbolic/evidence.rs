@@ -146,7 +146,9 @@ impl<'m> Collector<'m> {
                 numbers.push(one.number);
             }
         }
-        numbers.into_iter().for_each(|number| self.graph.take(number));
+        for number in numbers {
+            self.graph.take(number);
+        }
         let mut truth = Truth::default();
         let mut no_route = self.diagrams().none.clone();
         for start in self.reach.starts.iter().filter(|(act, _)| *act == at).flat_map(|(_, ways)| ways) {
@@ -476,7 +478,9 @@ impl<'m> Collector<'m> {
                 taken.push(one.number);
             }
         }
-        taken.into_iter().for_each(|number| self.graph.take(number));
+        for number in taken {
+            self.graph.take(number);
+        }
         Ok(())
     }
 }

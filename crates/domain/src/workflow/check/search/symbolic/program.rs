@@ -11,8 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::model::{Model, TrackModel, What};
 use super::super::moves::{Act, Aim, Answer, Free, Way};
 use super::super::space::{Packing, Var};
-use super::diagram::{Case, Diagrams, Drawn, Instruction, Set, Write};
-use crate::workflow::model::MomentRef;
+use super::diagram::{Diagrams, Drawn, Instruction, Set, Write};
 
 /// Steps one after the other.
 pub(super) type Program = Vec<Instruction>;
@@ -260,7 +259,7 @@ impl<'m> Translator<'m> {
         let (mut programs, mut writes_more) = (Vec::new(), BTreeSet::new());
         if let Some((emptied, left)) = self.instance(act, way)? {
             writes_more.extend(self.cells(act));
-            let with = |step: &Instruction| [steps.as_slice(), &[step.clone()]].concat();
+            let with = |step: &Instruction| [steps.as_slice(), std::slice::from_ref(step)].concat();
             programs.extend(settled(with(&emptied))?);
             counting = Some(programs.clone());
             programs.extend(settled(with(&left))?);

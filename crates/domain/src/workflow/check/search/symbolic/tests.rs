@@ -43,12 +43,16 @@ fn compare(def: &Definition) -> Result<Vec<Finding>, String> {
     let explicit = Graph::search(&model, &packing, &whole, cones.acts(&whole), &tests, ORACLE).unwrap();
     let answers = Answers::of(&explicit, &items);
     let mut expected = Vec::new();
-    items.iter().for_each(|item| judge(&explicit, &answers, *item, &watched, &mut expected));
+    for item in &items {
+        judge(&explicit, &answers, *item, &watched, &mut expected);
+    }
 
     let (graph, answers) =
         search(&model, &packing, &whole, cones.acts(&whole), (&items, &tests), 1 << 20).unwrap();
     let mut found = Vec::new();
-    items.iter().for_each(|item| judge(&graph, &answers, *item, &watched, &mut found));
+    for item in &items {
+        judge(&graph, &answers, *item, &watched, &mut found);
+    }
 
     let (one, other) = (said(&expected), said(&found));
     if one != other {

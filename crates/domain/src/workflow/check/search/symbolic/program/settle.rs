@@ -1,6 +1,13 @@
 //! What a move does to the machines: targets, `back`, tracks that open, stop or hold, clocks that begin again.
 
-use super::*;
+use std::collections::BTreeMap;
+
+use super::super::super::model::TrackModel;
+use super::super::super::moves::Aim;
+use super::super::super::space::Var;
+use super::super::diagram::{Case, Drawn, Instruction, Set, Write};
+use super::{Open, Program, Settling, Translator, marked};
+use crate::workflow::model::MomentRef;
 
 impl Translator<'_> {
     /// The programs of a move that has been answered and has set its facts: one for each state it may lead to.
