@@ -25,7 +25,18 @@ pub enum EngineError {
         #[source]
         source: NoteError,
     },
-    /// The installation was made under another log name or key.
+    /// The installation was made under another key.
+    #[error(
+        "the signing key is not the one of this installation: its public key is {found}, the installation has {wanted}; \
+         copy the key file of the installation"
+    )]
+    OtherKey {
+        /// The public key of the key that was given, hex.
+        found: String,
+        /// The public key that the installation recorded, hex.
+        wanted: String,
+    },
+    /// The installation was made under another log name.
     #[error("this store belongs to the log {found:?}, the settings name {wanted:?}; correct the settings")]
     OtherLog {
         /// What the store says.

@@ -225,6 +225,7 @@ impl From<EngineError> for SubmitError {
             | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::Integrity { .. }
             | EngineError::Log(_) => Self::Integrity(error),
@@ -391,12 +392,17 @@ impl Engine {
             Target::Case(_) | Target::Named(_) => Vec::new(),
         };
         let happened = submission.happened.map(qadiya_domain::moment::text).unwrap_or_default();
+        Ok(self.peppered(&[act.as_slice(), opening.as_slice(), happened.as_bytes()]))
+    }
+
+    /// A digest that nobody outside this installation can make.
+    pub(crate) fn peppered(&self, parts: &[&[u8]]) -> Hash {
         let mut text = self.shared.pepper.to_vec();
-        for part in [act.as_slice(), opening.as_slice(), happened.as_bytes()] {
+        for part in parts {
             text.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             text.extend_from_slice(part);
         }
-        Ok(Hash::of(&text))
+        Hash::of(&text)
     }
 
     /// Makes an access record durable.

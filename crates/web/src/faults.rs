@@ -81,6 +81,7 @@ impl From<EngineError> for Problem {
             EngineError::Randomness(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::Integrity { .. }
             | EngineError::Broken(_)
@@ -154,6 +155,8 @@ impl From<OperationError> for Problem {
             OperationError::RightsEnded => {
                 Self::new(Code::Forbidden).with_detail("the rights this operation was begun with have ended")
             }
+            OperationError::KeyReused => Self::new(Code::KeyReused),
+            OperationError::Query(error) => error.into(),
             OperationError::Store(error) => store(&error),
             OperationError::Engine(error) => error.into(),
             damaged @ OperationError::Damaged { .. } => hidden(Code::Internal, &damaged),

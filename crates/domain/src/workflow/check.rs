@@ -7,6 +7,7 @@ pub mod forms;
 pub mod known;
 pub mod ladder;
 pub mod people;
+pub mod reading;
 pub mod search;
 pub mod staffing;
 pub mod system;
@@ -41,6 +42,7 @@ pub fn without_search(definition: &Definition) -> Vec<Finding> {
         people::findings,
         staffing::findings,
         time::findings,
+        reading::findings,
     ] {
         findings.extend(check(definition));
     }

@@ -353,6 +353,7 @@ impl Engine {
         Ok(HealthView {
             database: health.database,
             now,
+            clock: health.clock,
             last_heartbeat: health.last_heartbeat,
             workers_silent: is_silent(health.last_heartbeat, health.clock),
             overdue: health.overdue,

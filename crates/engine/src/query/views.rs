@@ -405,6 +405,8 @@ pub struct HealthView {
     pub database: String,
     /// The business clock.
     pub now: Timestamp,
+    /// The database's own clock, read at the same moment.
+    pub clock: Timestamp,
     /// The latest heartbeat of any worker, by the database's clock.
     pub last_heartbeat: Option<Timestamp>,
     /// No worker has been heard of for a minute.

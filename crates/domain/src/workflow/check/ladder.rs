@@ -90,6 +90,14 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
                 found.push(finding(later.place, CheckId::Ladder, name, message));
             }
         }
+        if deadline.repeat.is_some_and(|repeat| repeat.count == 0) {
+            let message = format!("`{name}` repeats its last step without a wait (`repeat`)");
+            found.push(finding(deadline.place, CheckId::Ladder, name, message));
+        }
+        if let Some(extend) = deadline.extend_by.as_ref().filter(|extend| extend.by.count == 0) {
+            let message = format!("`{}` lengthens `{name}` by nothing (`extend-by`)", extend.command);
+            found.push(finding(deadline.place, CheckId::Ladder, name, message));
+        }
         for warn in deadline.warn.iter().filter(|warn| warn.tell.is_empty()) {
             let message = format!("the warning of `{name}` {} before the limit tells nobody", warn.before);
             found.push(finding(deadline.place, CheckId::Ladder, name, message));

@@ -34,6 +34,7 @@ mod cut;
 mod graph;
 mod model;
 mod moves;
+mod open;
 mod slices;
 mod space;
 mod step;

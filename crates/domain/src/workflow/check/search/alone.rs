@@ -70,6 +70,9 @@ fn may_reach_an_end(def: &Definition, role: &Name) -> bool {
 
 fn alone(def: &Definition, role: &Role, limit: usize, nodes: usize) -> Option<Finding> {
     let mut model = Model::of(def);
+    if model.too_large.is_some() {
+        return None;
+    }
     model.free.retain(|free| match &free.kind {
         FreeKind::Edit(fact) => def.facts.get(fact).is_some_and(|fact| fact.editable_by.contains(&role.name)),
         FreeKind::File(paper) => def

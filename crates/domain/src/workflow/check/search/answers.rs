@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{Graph, Node, Sight};
 use super::moves::Act;
 use super::slices::Item;
+use super::space::Key;
 use super::story::way_of;
 
 /// The answers to the questions of one slice. Counts are of configurations.
@@ -20,6 +21,10 @@ pub(super) struct Answers {
     pub circle: Option<(Node, BTreeSet<usize>)>,
     /// Commands that somebody, a clock or a job can give somewhere, were it not for everything else.
     pub startable: BTreeSet<usize>,
+    /// Those that can be given so in a main state they start from.
+    pub startable_here: BTreeSet<usize>,
+    /// Commands whose minimum wait can be over in a main state they start from.
+    pub waited: BTreeSet<usize>,
     /// The commands open in configurations that are told of, where they are known.
     pub open: BTreeMap<Node, Vec<usize>>,
 }
@@ -43,11 +48,17 @@ impl Answers {
                     answers.improper.extend(improper(graph, *track).map(|seen| (*track, seen)));
                 }
                 Item::Act(at) => {
+                    let Some(act) = graph.stepper.model.acts.get(*at) else { continue };
                     let packing = graph.stepper.packing;
-                    let act = graph.stepper.model.acts.get(*at);
-                    if act.is_some_and(|act| graph.keys.iter().any(|key| act.startable.holds(packing, *key)))
-                    {
+                    let here = |key: &&Key| mark(&act.main, graph.stepper.main(**key));
+                    if graph.keys.iter().any(|key| act.startable.holds(packing, *key)) {
                         answers.startable.insert(*at);
+                    }
+                    if graph.keys.iter().filter(here).any(|key| act.startable.holds(packing, *key)) {
+                        answers.startable_here.insert(*at);
+                    }
+                    if graph.keys.iter().filter(here).any(|key| act.waited.holds(packing, *key)) {
+                        answers.waited.insert(*at);
                     }
                 }
                 Item::Guard(_) | Item::Stages => {}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::model::{Model, What};
 use super::moves::Act;
 use super::space::{Key, KeyHash, Packing, Test, Var};
-use super::step::{Edge, Seen, Stepper};
+use super::step::{Edge, Seen, Stepper, bit_of};
 
 /// The number of a configuration in the order it was met.
 pub(super) type Node = usize;
@@ -47,6 +47,36 @@ impl Grid {
     }
 }
 
+/// What cannot be recorded of a person who is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Unrecorded {
+    /// Nothing that moves the case.
+    Anything,
+    /// A death: nothing leads to an exceptional state.
+    Death,
+    /// An escape or a release in fact: nothing leads out of custody, a death apart.
+    Leaving,
+}
+
+impl Unrecorded {
+    /// From the main states to which facts that have happened lead.
+    fn of(model: &Model<'_>, happens: &BTreeSet<usize>) -> Option<Self> {
+        let is = |marks: &[bool], state: &usize| marks.get(*state).copied().unwrap_or_default();
+        let exceptional: BTreeSet<&usize> =
+            happens.iter().filter(|state| is(&model.exceptional, state)).collect();
+        let outside: BTreeSet<&usize> = happens.iter().filter(|state| !is(&model.held, state)).collect();
+        if happens.is_empty() {
+            Some(Self::Anything)
+        } else if exceptional.is_empty() {
+            Some(Self::Death)
+        } else if outside.is_empty() || exceptional.union(&outside).count() < 2 {
+            Some(Self::Leaving)
+        } else {
+            None
+        }
+    }
+}
+
 /// What was seen of a guard.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Truth {
@@ -84,8 +114,10 @@ pub(super) struct Graph<'m> {
     pub overlap: BTreeMap<(usize, usize), Sight>,
     /// Configurations from which some command leaves the main state.
     pub leaves: Vec<bool>,
-    /// Held states in which no fact that has happened can be recorded.
-    pub no_irregular: BTreeMap<usize, Sight>,
+    /// Held states in which something that happens to a person cannot be recorded.
+    pub no_irregular: BTreeMap<(usize, Unrecorded), Sight>,
+    /// Main states in which a record can be filed that covers the person.
+    pub covered: BTreeSet<usize>,
     /// Moves that lower the stage: from where to where.
     pub lowers: BTreeMap<usize, (Node, Key, usize)>,
     /// Guards of commands, by command.
@@ -162,6 +194,7 @@ impl<'m> Graph<'m> {
             overlap: BTreeMap::new(),
             leaves: Vec::new(),
             no_irregular: BTreeMap::new(),
+            covered: BTreeSet::new(),
             lowers: BTreeMap::new(),
             guards: vec![Truth::default(); model.acts.len()],
             truths: vec![Truth::default(); guards],
@@ -258,14 +291,25 @@ impl<'m> Graph<'m> {
             if let [one, other, ..] = open_automatic.as_slice() {
                 sight(&mut self.overlap, (*one, *other), node);
             }
-            let (mut leaves, mut irregular) = (false, false);
+            let mut leaves = false;
+            let mut happens: BTreeSet<usize> = BTreeSet::new();
             if !passing {
                 for at in &judged {
                     let Some(act) = compiled.get(*at).filter(|act| act.automatic.is_none()) else { continue };
+                    let before = edges.len();
                     let seen = self.stepper.act(act, key, &mut edges);
                     self.note(*at, node, key, seen);
                     leaves |= seen.leaves;
-                    irregular |= seen.open && act.irregular;
+                    for edge in edges.get(before..).unwrap_or_default() {
+                        let to = self.stepper.main(edge.to);
+                        if act.irregular && to != main {
+                            happens.insert(to);
+                        }
+                        let way = edge.number.checked_sub(act.first).and_then(|way| act.ways.get(way));
+                        if way.is_some_and(|way| way.covers) {
+                            self.covered.insert(main);
+                        }
+                    }
                     let waits = main != 0 && !model.ends.get(main).copied().unwrap_or_default();
                     if act.escape && waits && !seen.open {
                         sight(&mut self.no_escape, *at, node);
@@ -279,10 +323,10 @@ impl<'m> Graph<'m> {
                     }
                 }
                 if model.held.get(main).copied().unwrap_or_default()
-                    && !irregular
                     && !model.ends.get(main).copied().unwrap_or_default()
+                    && let Some(missing) = Unrecorded::of(model, &happens)
                 {
-                    sight(&mut self.no_irregular, main, node);
+                    sight(&mut self.no_irregular, (main, missing), node);
                 }
             }
             self.passing.push(passing);
@@ -364,16 +408,9 @@ impl<'m> Graph<'m> {
                     self.open_from.insert(at, self.stepper.packing.get(key, var));
                 }
             }
-            (Some((_, states)), Some((record, place))) => {
-                for cell in
-                    self.stepper.model.records.get(record).into_iter().flat_map(|record| &record.cells)
-                {
-                    let state = cell.states.get(place).copied().unwrap_or(0);
-                    if states.get(state).copied().unwrap_or_default()
-                        && self.stepper.packing.get(key, cell.var) == 1
-                    {
-                        self.open_from.insert(at, state);
-                    }
+            (Some((_, states)), Some(_)) => {
+                for state in (0..states.len()).filter(|state| seen.from_states & bit_of(*state) != 0) {
+                    self.open_from.insert(at, state);
                 }
             }
         }

@@ -37,6 +37,14 @@ pub(crate) fn read(text: &str) -> Definition {
     })
 }
 
+/// What all checks find in a file, those of a file that cannot be loaded included.
+pub(crate) fn all_findings(text: &str) -> Vec<Finding> {
+    match crate::workflow::read(&Source { text: text.as_bytes(), calendars: &calendar }) {
+        Ok(def) => def.findings,
+        Err(faults) => faults,
+    }
+}
+
 /// What the searches find in a file.
 pub(crate) fn findings_of(text: &str) -> Vec<String> {
     findings(&read(text), LIMIT).iter().map(ToString::to_string).collect()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::answers::Answers;
-use super::graph::Graph;
+use super::graph::{Graph, Unrecorded};
 use super::model::{Model, What};
 use super::moves::{Act, FreeKind};
 use super::slices::Item;
@@ -211,10 +211,17 @@ fn exits(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
 fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
     let def = model.def;
-    for (at, seen) in &graph.no_irregular {
+    for ((at, missing), seen) in &graph.no_irregular {
         let Some(state) = at.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
+        let why = match missing {
+            Unrecorded::Anything => "no `irregular` command that leads to another state is open",
+            Unrecorded::Death => "no `irregular` command leads to an exceptional state, as a death must",
+            Unrecorded::Leaving => {
+                "a death apart, no `irregular` command leads out of custody, as an escape and a release in fact do"
+            }
+        };
         let message = format!(
-            "what happens to the person held in `{}` cannot be recorded: no `irregular` command is open, {}",
+            "what happens to the person held in `{}` cannot be recorded: {why}, {}",
             state.name,
             many(seen.times)
         );
@@ -226,20 +233,27 @@ fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         );
         out.push(one);
     }
-    for state in def.states.iter().filter(|state| state.held && state.final_outcome.is_none()) {
-        let covers = def.commands.iter().any(|command| {
-            let here = match &command.from {
-                From::EveryState | From::Always | From::States(Machine::Track(_), _) => true,
-                From::States(Machine::Main, names) => names.contains(&state.name),
-                From::New => false,
-            };
-            let branches = command.branches();
-            let mut filed =
-                command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
-            here && filed
-                .any(|(record, _)| def.records.get(record).is_some_and(|record| record.covers.is_some()))
-        });
-        let office = state.acts.is_some()
+    for (at, state) in def.states.iter().enumerate() {
+        // A state that is never reached is reported as such.
+        if !state.held || state.final_outcome.is_some() || !graph.met.contains(model.main, at + 1) {
+            continue;
+        }
+        // Commands that this slice leaves out are taken by what they say.
+        let left_out = def.commands.iter().enumerate().filter(|(at, _)| !graph.acts.contains(at));
+        let covers = graph.covered.contains(&(at + 1))
+            || left_out.map(|(_, command)| command).any(|command| {
+                let here = match &command.from {
+                    From::EveryState | From::Always | From::States(Machine::Track(_), _) => true,
+                    From::States(Machine::Main, names) => names.contains(&state.name),
+                    From::New => false,
+                };
+                let branches = command.branches();
+                let mut filed =
+                    command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
+                here && filed
+                    .any(|(record, _)| def.records.get(record).is_some_and(|record| record.covers.is_some()))
+            });
+        let office = state.acts_written
             || def
                 .deadlines
                 .iter()
@@ -360,15 +374,18 @@ fn dead(
     let truth = graph.guards.get(act.command).copied().unwrap_or_default();
     if !alive {
         let people = command.by.iter().any(|role| *role != "system");
-        let run = answers.startable.contains(&act.command);
         let from = beginnings(model, command);
         let why = if command.by.is_empty() && command.when.is_none() {
             // Said where the roles are looked at.
             return;
-        } else if !people && !run {
+        } else if !people && !answers.startable.contains(&act.command) {
             "no role may give it, and no deadline or job runs it".to_owned()
+        } else if !people && !answers.startable_here.contains(&act.command) && command.when.is_none() {
+            "no deadline or job that runs it does so in the states it starts from".to_owned()
         } else if !from.is_empty() && from.iter().all(|(state, _)| !was_met(graph, state)) {
             "no state it starts from is ever reached".to_owned()
+        } else if !answers.waited.contains(&act.command) {
+            "what its `not-before` counts from never comes before it".to_owned()
         } else if !truth.was_true && truth.was_false {
             "its condition never holds there".to_owned()
         } else if graph.no_route.contains_key(&act.command) {

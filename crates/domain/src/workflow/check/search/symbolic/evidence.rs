@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::answers::{Answers, circles_to_tell, mark};
-use super::super::graph::{Graph, Node, Sight, Truth};
+use super::super::graph::{Graph, Node, Sight, Truth, Unrecorded};
 use super::super::model::{Model, What};
+use super::super::moves::Act;
 use super::super::slices::Item;
 use super::super::space::{Key, Test, Var};
 use super::diagram::{Diagrams, Drawn, Set};
@@ -137,8 +138,17 @@ impl<'m> Collector<'m> {
 
     fn act(&mut self, at: usize) -> Drawn<()> {
         let Some(act) = self.model.acts.get(at) else { return Ok(()) };
-        if self.reach.reached.meets(&self.diagrams().test(&act.startable)?)? {
+        let here = self.reach.reached.and(&self.diagrams().among(self.model.main, &act.main)?)?;
+        let startable = self.diagrams().test(&act.startable)?;
+        let waited = self.diagrams().test(&act.waited)?;
+        if self.reach.reached.meets(&startable)? {
             self.answers.startable.insert(at);
+        }
+        if here.meets(&startable)? {
+            self.answers.startable_here.insert(at);
+        }
+        if here.meets(&waited)? {
+            self.answers.waited.insert(at);
         }
         let mut numbers = Vec::new();
         for one in self.reach.moves.iter().filter(|one| one.act == Some(at)) {
@@ -185,15 +195,17 @@ impl<'m> Collector<'m> {
                     var.into_iter().flat_map(|var| (0..states.len()).map(move |state| (state, var, state))),
                 );
             }
-            (Some((_, states)), Some((record, place))) => {
-                let cells = self.model.records.get(record).into_iter().flat_map(|record| &record.cells);
-                let states =
-                    cells.map(|cell| (cell.states.get(place).copied().unwrap_or(0), cell.var, states));
-                there.extend(
-                    states
-                        .filter(|(state, _, states)| mark(states, *state))
-                        .map(|(state, var, _)| (state, var, 1)),
-                );
+            (Some(_), Some(_)) => {
+                for one in self.reach.moves.iter().filter(|one| one.act == Some(at)) {
+                    for (program, state) in one.programs.iter().zip(&one.states) {
+                        let program = std::slice::from_ref(program);
+                        if !self.graph.open_from.contains(at, *state)
+                            && !self.reach.before(program, &self.diagrams().every)?.is_empty()
+                        {
+                            self.graph.open_from.insert(at, *state);
+                        }
+                    }
+                }
             }
         }
         for (state, var, value) in there {
@@ -320,18 +332,63 @@ impl<'m> Collector<'m> {
         matches!(self.model.vars.get(var), Some(What::Main | What::Fact(_)))
     }
 
-    /// E-irregular.
+    /// E-irregular and E-held.
     fn held(&mut self) -> Drawn<()> {
-        let mut recorded = self.diagrams().none.clone();
-        for at in self.graph.acts.clone() {
-            if self.model.acts.get(at).is_some_and(|act| act.irregular && act.automatic.is_none()) {
-                recorded = recorded.or(&self.open(at)?)?;
+        let model = self.model;
+        let none = self.diagrams().none.clone();
+        // Where facts that have happened lead: anywhere, to exceptional states, out of custody, and to two of these.
+        let (mut anything, mut death, mut leaving) = (none.clone(), none.clone(), none.clone());
+        let (mut some, mut several) = (none.clone(), none.clone());
+        for to in 1..model.ends.len() {
+            let there = self.diagrams().is(model.main, to)?;
+            let mut from = none.clone();
+            for one in self.reach.moves.iter().filter(|one| one.writes.contains(&model.main)) {
+                if self.given(one).is_some_and(|act| act.irregular) {
+                    from = from.or(&self.reach.before(&one.programs, &there)?)?;
+                }
+            }
+            let from = from.minus(&there)?;
+            anything = anything.or(&from)?;
+            let (exceptional, held) = (mark(&model.exceptional, to), mark(&model.held, to));
+            if exceptional {
+                death = death.or(&from)?;
+            }
+            if !held {
+                leaving = leaving.or(&from)?;
+            }
+            if exceptional || !held {
+                several = several.or(&some.and(&from)?)?;
+                some = some.or(&from)?;
             }
         }
-        let held = self.mains(|main| mark(&self.model.held, main))?;
-        let bad = self.waits()?.and(&held)?.minus(&recorded)?;
-        self.graph.no_irregular = self.by_main(&bad)?;
+        let held = self.waits()?.and(&self.mains(|main| mark(&model.held, main))?)?;
+        for (missing, set) in [
+            (Unrecorded::Anything, held.minus(&anything)?),
+            (Unrecorded::Death, held.and(&anything)?.minus(&death)?),
+            (Unrecorded::Leaving, held.and(&death)?.minus(&leaving.and(&several)?)?),
+        ] {
+            for (main, seen) in self.by_main(&set)? {
+                self.graph.no_irregular.insert((main, missing), seen);
+            }
+        }
+        let mut covers = none;
+        for one in &self.reach.moves {
+            let way = self.given(one).and_then(|act| act.ways.get(one.number.checked_sub(act.first)?));
+            if way.is_some_and(|way| way.covers) {
+                covers = covers.or(&self.reach.before(&one.programs, &self.diagrams().every)?)?;
+            }
+        }
+        for main in 0..model.ends.len() {
+            if covers.meets(&self.diagrams().is(model.main, main)?)? {
+                self.graph.covered.insert(main);
+            }
+        }
         Ok(())
+    }
+
+    /// The command of a move that does not run by itself.
+    fn given(&self, one: &Move) -> Option<&'m Act> {
+        one.act.and_then(|at| self.model.acts.get(at)).filter(|act| act.automatic.is_none())
     }
 
     /// E-proper.

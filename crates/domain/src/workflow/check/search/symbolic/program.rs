@@ -1,8 +1,8 @@
 //! Moves as programs over diagrams: each step tests and writes, so that no copy of the variables is needed to say what
 //! a move does. The rules are those of `step`, move for move, and a test holds the two together.
 //!
-//! In every configuration that is met, a track without a condition is open exactly where `open-in` says so. What
-//! follows from that is left out of the programs.
+//! In every configuration that is met, a track without a condition is open exactly where `open-in` says so, or where the
+//! case is suspended out of such a state. What follows from that is left out of the programs.
 
 mod settle;
 
@@ -27,6 +27,8 @@ pub(super) struct Move {
     pub back: bool,
     /// Everything it can do: each program is a way.
     pub programs: Vec<Program>,
+    /// Of a command that names a record: the state of its track from which each program starts.
+    pub states: Vec<usize>,
     /// What may be relied on to finish a case, if that is less.
     pub counting: Option<Vec<Program>>,
     /// The variables it writes.
@@ -40,13 +42,32 @@ impl Move {
     }
 }
 
+/// Where a command begins: of a command that names a record, the cells from which its conditions read alike.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The cells of the record named, with the state of the track in all of them; nothing if the command names none.
+    cells: Option<(usize, Vec<usize>)>,
+    automatic: Set,
+    guard: Set,
+    /// The conditions of the ways.
+    ways: Vec<Set>,
+}
+
+impl Source {
+    fn is_like(&self, other: &Self) -> bool {
+        let state = |source: &Self| source.cells.as_ref().map(|(state, _)| *state);
+        state(self) == state(other)
+            && self.automatic == other.automatic
+            && self.guard == other.guard
+            && self.ways == other.ways
+    }
+}
+
 /// A way up to where its conditions are read.
 #[derive(Debug)]
 pub(super) struct Start {
     /// The command's beginning and its answers.
     pub given: Program,
-    /// Its number among all moves.
-    pub number: usize,
     /// The condition of the command, after the answers.
     pub guard: Set,
     /// Where it is taken.
@@ -79,15 +100,16 @@ pub(super) struct Translator<'m> {
     latches: Latches,
 }
 
-/// Whether a track is open after a move.
+/// Where a track is open after a move.
 #[derive(Debug, Clone)]
-enum Open {
-    Always,
-    Never,
-    /// As before, since the move changes nothing it depends on.
-    AsBefore,
-    /// Where the latch says so.
-    Latched(usize),
+struct Open {
+    opened: Set,
+    shut: Set,
+    /// Where it is shut because the main machine has left its states; elsewhere what must finish stays open.
+    left: Set,
+    /// The move changes nothing on which it depends: neither opened nor shut.
+    as_before: bool,
+    latch: Option<usize>,
 }
 
 fn marked(marks: &[bool], at: usize) -> bool {
@@ -138,21 +160,55 @@ impl<'m> Translator<'m> {
         writes.iter().copied().filter(|(var, _)| self.packing.keeps(*var)).collect()
     }
 
-    /// Where a command may begin.
-    fn beginning(&self, act: &Act) -> Drawn<Set> {
-        let diagrams = &self.diagrams;
-        let mut all = diagrams.among(self.model.main, &act.main)?.and(&diagrams.test(&act.startable)?)?;
-        if let Some(when) = &act.automatic {
-            all = all.and(&diagrams.test(when)?)?;
+    /// Where a command begins.
+    pub(super) fn sources(&self, act: &Act) -> Drawn<Vec<Source>> {
+        let Some((record, place)) = act.instance else { return Ok(vec![self.source(act, None, None)?]) };
+        let from = act.track.as_ref().map_or([].as_slice(), |(_, states)| states.as_slice());
+        let mut all: Vec<Source> = Vec::new();
+        let cells = self.model.records.get(record).into_iter().flat_map(|record| &record.cells).enumerate();
+        for (at, cell) in cells {
+            let Some(state) = cell.states.get(place).copied().filter(|state| marked(from, *state)) else {
+                continue;
+            };
+            let one = self.source(act, Some(at), Some((state, vec![at])))?;
+            match all.iter_mut().find(|other| other.is_like(&one)) {
+                Some(other) => other.cells.iter_mut().for_each(|(_, cells)| cells.push(at)),
+                None => all.push(one),
+            }
         }
-        match (&act.track, act.instance) {
-            (None, _) => Ok(all),
-            (Some((_, states)), Some((record, place))) => {
+        Ok(all)
+    }
+
+    fn source(&self, act: &Act, cell: Option<usize>, cells: Option<(usize, Vec<usize>)>) -> Drawn<Source> {
+        let diagrams = &self.diagrams;
+        Ok(Source {
+            cells,
+            automatic: act
+                .automatic_for(cell)
+                .map_or_else(|| Ok(diagrams.every.clone()), |when| diagrams.test(when))?,
+            guard: diagrams.test(act.guard_for(cell))?,
+            ways: act
+                .ways
+                .iter()
+                .map(|way| diagrams.test(way.guard_for(cell)))
+                .collect::<Drawn<Vec<Set>>>()?,
+        })
+    }
+
+    /// Where a command may begin.
+    fn beginning(&self, act: &Act, source: &Source) -> Drawn<Set> {
+        let diagrams = &self.diagrams;
+        let all = diagrams
+            .among(self.model.main, &act.main)?
+            .and(&diagrams.test(&act.startable)?)?
+            .and(&diagrams.test(&act.waited)?)?
+            .and(&source.automatic)?;
+        match (&act.track, &source.cells) {
+            (None, None) => Ok(all),
+            (_, Some((_, cells))) => {
                 let mut some = diagrams.none.clone();
-                for cell in self.model.records.get(record).into_iter().flat_map(|record| &record.cells) {
-                    if cell.states.get(place).is_some_and(|state| marked(states, *state)) {
-                        some = some.or(&diagrams.is(cell.var, 1)?)?;
-                    }
+                for var in cells.iter().filter_map(|cell| self.cells(act).get(*cell).copied()) {
+                    some = some.or(&diagrams.is(var, 1)?)?;
                 }
                 all.and(&some)
             }
@@ -166,9 +222,16 @@ impl<'m> Translator<'m> {
     }
 
     /// A way up to where its conditions are read. `allowed`: where commands of its kind are looked at.
-    pub(super) fn start(&self, act: &Act, way: &Way, number: usize, allowed: &Set) -> Drawn<Start> {
+    pub(super) fn start(
+        &self,
+        act: &Act,
+        place: usize,
+        source: &Source,
+        allowed: &Set,
+    ) -> Drawn<Option<Start>> {
         let (model, diagrams) = (self.model, &self.diagrams);
-        let mut given = vec![diagrams.only(self.beginning(act)?.and(allowed)?)];
+        let Some(way) = act.ways.get(place) else { return Ok(None) };
+        let mut given = vec![diagrams.only(self.beginning(act, source)?.and(allowed)?)];
         let mut latched: Vec<(Set, usize)> = Vec::new();
         let mut answers = Vec::new();
         for part in self.parts(way) {
@@ -194,18 +257,17 @@ impl<'m> Translator<'m> {
         }
         given.extend(answers);
         given.extend(self.dropped(latched.iter().map(|(_, latch)| *latch))?);
-        let guard = diagrams.test(&act.guard)?;
+        let guard = source.guard.clone();
         let passes = if act.irregular { diagrams.every.clone() } else { guard.clone() };
         let mut no_route = diagrams.none.clone();
-        let mut own = diagrams.test(&way.guard)?;
+        let mut own = source.ways.get(place).cloned().unwrap_or_else(|| diagrams.none.clone());
         if act.routed {
             let mut any = diagrams.none.clone();
-            for other in &act.ways {
-                let holds = diagrams.test(&other.guard)?;
-                if std::ptr::eq(other, way) {
+            for (other, holds) in source.ways.iter().enumerate() {
+                if other == place {
                     own = holds.minus(&any)?;
                 }
-                any = any.or(&holds)?;
+                any = any.or(holds)?;
             }
             no_route = passes.minus(&any)?;
         } else if act.irregular {
@@ -231,20 +293,29 @@ impl<'m> Translator<'m> {
             };
             leaves = leaves.or(&diagrams.is(model.main, from)?.and(&to)?)?;
         }
-        Ok(Start { given, number, guard, no_route, leaves: leaves.and(&taken)?, taken })
+        Ok(Some(Start { given, guard, no_route, leaves: leaves.and(&taken)?, taken }))
     }
 
-    /// A way of a command.
-    pub(super) fn command(&self, at: usize, act: &Act, way: &Way, start: &Start) -> Drawn<Move> {
+    /// A way of a command, with its beginnings.
+    pub(super) fn command(
+        &self,
+        at: usize,
+        place: usize,
+        sources: &[Source],
+        allowed: &Set,
+    ) -> Drawn<Option<(Move, Vec<Start>)>> {
         let diagrams = &self.diagrams;
-        let mut steps = start.given.clone();
-        steps.push(diagrams.only(start.taken.clone()));
+        let Some((act, way)) = self.model.acts.get(at).and_then(|act| Some((act, act.ways.get(place)?)))
+        else {
+            return Ok(None);
+        };
         let sets: BTreeSet<Vec<(Var, usize)>> = way.sets.iter().map(|set| self.kept(set)).collect();
         let mut writes: BTreeSet<Var> = sets.iter().flatten().map(|(var, _)| *var).collect();
         writes.extend(self.parts(way).iter().flat_map(|part| part.keys().flatten()).map(|(var, _)| *var));
+        let mut given = Vec::new();
         if !writes.is_empty() {
             let cases = sets.iter().map(|set| diagrams.case(diagrams.every.clone(), &as_writes(set)));
-            steps.push(cases.collect::<Drawn<Instruction>>()?);
+            given.push(cases.collect::<Drawn<Instruction>>()?);
         }
         let fresh = fresh(self.model, way);
         let settled = |steps: Program| {
@@ -254,27 +325,43 @@ impl<'m> Translator<'m> {
                 Settling { mains: &act.main, stops: way.stops_tracks, forced: act.irregular, fresh: &fresh },
             )
         };
-        let counts = diagrams.test(&way.counts)?;
-        let mut counting = None;
-        let (mut programs, mut writes_more) = (Vec::new(), BTreeSet::new());
-        if let Some((emptied, left)) = self.instance(act, way)? {
-            writes_more.extend(self.cells(act));
-            let with = |step: &Instruction| [steps.as_slice(), std::slice::from_ref(step)].concat();
-            programs.extend(settled(with(&emptied))?);
-            counting = Some(programs.clone());
-            programs.extend(settled(with(&left))?);
-        } else {
-            programs = settled(steps)?;
+        if way.aim.instance.is_some() {
+            writes.extend(self.cells(act));
         }
+        writes.extend(self.moved(&way.aim));
+        let (mut programs, mut sure, mut states, mut starts) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for source in sources {
+            let Some(start) = self.start(act, place, source, allowed)? else { continue };
+            let mut steps = start.given.clone();
+            steps.push(diagrams.only(start.taken.clone()));
+            steps.extend(given.iter().cloned());
+            if let Some((emptied, left)) = self.instance(act, way, source)? {
+                let with = |step: &Instruction| [steps.as_slice(), std::slice::from_ref(step)].concat();
+                let last = settled(with(&emptied))?;
+                sure.extend(last.iter().cloned());
+                programs.extend(last);
+                programs.extend(settled(with(&left))?);
+            } else {
+                let all = settled(steps)?;
+                sure.extend(all.iter().cloned());
+                programs.extend(all);
+            }
+            if let Some((state, _)) = &source.cells {
+                states.resize(programs.len(), *state);
+            }
+            starts.push(start);
+        }
+        let counts = diagrams.test(&way.counts)?;
+        let mut counting = (sure.len() < programs.len()).then(|| sure.clone());
         if counts != diagrams.every {
             let first = diagrams.only(counts);
-            let sure = counting.take().unwrap_or_else(|| programs.clone());
             counting =
                 Some(sure.into_iter().map(|program| [vec![first.clone()], program].concat()).collect());
         }
-        writes.extend(writes_more);
-        writes.extend(self.moved(&way.aim));
-        Ok(Move { number: start.number, act: Some(at), back: way.aim.back, programs, counting, writes })
+        let number = act.first + place;
+        let one = Move { number, act: Some(at), back: way.aim.back, programs, states, counting, writes };
+        Ok(Some((one, starts)))
     }
 
     fn cells(&self, act: &Act) -> Vec<Var> {
@@ -283,18 +370,15 @@ impl<'m> Translator<'m> {
     }
 
     /// The record named leaves its cell as the last one, or another one stays there.
-    fn instance(&self, act: &Act, way: &Way) -> Drawn<Option<(Instruction, Instruction)>> {
-        let (Some((_, from)), Some((record, place)), Some(state)) =
-            (&act.track, act.instance, way.aim.instance)
+    fn instance(&self, act: &Act, way: &Way, source: &Source) -> Drawn<Option<(Instruction, Instruction)>> {
+        let (Some((_, cells)), Some((record, place)), Some(state)) =
+            (&source.cells, act.instance, way.aim.instance)
         else {
             return Ok(None);
         };
         let Some(record) = self.model.records.get(record) else { return Ok(None) };
         let (mut emptied, mut left) = (Vec::new(), Vec::new());
-        for cell in &record.cells {
-            if !cell.states.get(place).is_some_and(|state| marked(from, *state)) {
-                continue;
-            }
+        for cell in cells.iter().filter_map(|cell| record.cells.get(*cell)) {
             let mut states = cell.states.clone();
             if let Some(slot) = states.get_mut(place) {
                 *slot = state;
@@ -325,7 +409,7 @@ impl<'m> Translator<'m> {
                 self.settle(
                     steps,
                     aim,
-                    Settling { mains: &anywhere, stops: true, forced: true, fresh: &BTreeSet::new() },
+                    Settling { mains: &anywhere, stops: false, forced: true, fresh: &BTreeSet::new() },
                 )?
             }
             None if free.settles => {
@@ -335,7 +419,15 @@ impl<'m> Translator<'m> {
             None => vec![steps],
         };
         let counting = if free.counts() { None } else { Some(Vec::new()) };
-        Ok(Move { number: free.number, act: None, back: false, programs, counting, writes })
+        Ok(Move {
+            number: free.number,
+            act: None,
+            back: false,
+            programs,
+            states: Vec::new(),
+            counting,
+            writes,
+        })
     }
 
     /// The variables of machines that a move may change.

@@ -49,14 +49,16 @@ impl<'m> Reach<'m> {
         for (acts, by_itself) in [(automatic, true), (given, false)] {
             for at in acts {
                 let Some(act) = model.acts.get(at) else { continue };
+                let sources = translator.sources(act)?;
                 let mut ways = Vec::new();
-                for (place, way) in act.ways.iter().enumerate() {
-                    let start = translator.start(act, way, act.first + place, &allowed)?;
-                    let one = translator.command(at, act, way, &start)?;
+                for place in 0..act.ways.len() {
+                    let Some((one, beginnings)) = translator.command(at, place, &sources, &allowed)? else {
+                        continue;
+                    };
                     if by_itself {
                         passing = passing.or(&before(diagrams, &one.programs, &diagrams.every)?)?;
                     }
-                    ways.push(start);
+                    ways.extend(beginnings);
                     moves.push(one);
                 }
                 starts.push((at, ways));

@@ -36,20 +36,19 @@ impl Translator<'_> {
         for (at, track) in model.tracks.iter().enumerate() {
             let Some(latch) = self.latches.open.get(&at).copied() else { continue };
             let fresh = track.record.is_some_and(|(record, _)| how.fresh.contains(&record));
-            let known = match entered {
-                Some(state) if !marked(&track.open_in, state) => Open::Never,
-                Some(_) if !track.conditional => Open::Always,
-                None if !track.conditional && !fresh => Open::AsBefore,
-                Some(_) | None => {
-                    let mut cond = diagrams.test(&track.open_if)?;
-                    if entered.is_none() {
-                        cond = cond.and(&diagrams.among(model.main, &track.open_in)?)?;
-                    }
-                    steps.push(self.keep(latch, &cond)?);
-                    Open::Latched(latch)
-                }
-            };
-            open.insert(at, known);
+            let as_before = entered.is_none() && !track.conditional && !fresh;
+            let inside = self.inside(track, entered)?;
+            let left = if entered.is_some() { inside.not()? } else { diagrams.none.clone() };
+            let (mut opened, mut kept) = (inside, None);
+            if as_before {
+                opened = diagrams.none.clone();
+            } else if track.conditional && !opened.is_empty() {
+                steps.push(self.keep(latch, &diagrams.test(&track.open_if)?)?);
+                opened = opened.and(&diagrams.latch(latch, true)?)?;
+                kept = Some(latch);
+            }
+            let shut = if as_before { diagrams.none.clone() } else { opened.not()? };
+            open.insert(at, Open { opened, shut, left, as_before, latch: kept });
         }
         let conditional = model.tracks.iter().any(|track| track.conditional);
         let clocks = entered.is_some() || conditional || !aim.singles.is_empty() || !how.fresh.is_empty();
@@ -64,7 +63,7 @@ impl Translator<'_> {
             let (Some(open), Some((record, place))) = (open.get(&at), track.record) else { continue };
             let stopped = (how.stops && exceptional) || how.forced;
             if track.must_finish && !stopped {
-                steps.extend(self.unfinished(track, record, place, open)?);
+                steps.extend(self.unfinished(track, record, place, &open.left)?);
             }
         }
         for (at, track) in model.tracks.iter().enumerate() {
@@ -74,14 +73,11 @@ impl Translator<'_> {
         }
         for (at, track) in model.tracks.iter().enumerate() {
             if let (Some(open), Some((record, place))) = (open.get(&at), track.record) {
-                steps.extend(self.landing(track, record, place, open)?);
+                let stops = if track.must_finish { &open.left } else { &open.shut };
+                steps.extend(self.landing(track, (record, place), (&open.opened, &open.shut), stops)?);
             }
         }
-        let used = open.values().filter_map(|open| match open {
-            Open::Latched(latch) => Some(*latch),
-            Open::Always | Open::Never | Open::AsBefore => None,
-        });
-        steps.extend(self.dropped(used)?);
+        steps.extend(self.dropped(open.values().filter_map(|open| open.latch))?);
         steps.extend(self.derived()?);
         if clocks {
             steps.extend(self.clocks_after(entered)?);
@@ -114,15 +110,21 @@ impl Translator<'_> {
         Ok(steps)
     }
 
-    /// Where a track is open, and where it is shut, after the move.
-    fn sides(&self, open: &Open) -> Drawn<(Set, Set)> {
-        let (none, every) = (self.diagrams.none.clone(), self.diagrams.every.clone());
-        Ok(match open {
-            Open::Always => (every, none),
-            Open::Never => (none, every),
-            Open::AsBefore => (none.clone(), none),
-            Open::Latched(latch) => (self.diagrams.latch(*latch, true)?, self.diagrams.latch(*latch, false)?),
-        })
+    /// Where the main machine stands where a track runs once a move has led to a state, or to none: in the states of the
+    /// track, or suspended out of one of them.
+    fn inside(&self, track: &TrackModel, entered: Option<usize>) -> Drawn<Set> {
+        let (model, diagrams) = (self.model, &self.diagrams);
+        match entered {
+            Some(state) if marked(&track.open_in, state) => Ok(diagrams.every.clone()),
+            Some(state) if !marked(&model.suspended, state) => Ok(diagrams.none.clone()),
+            Some(_) => diagrams.among(model.before, &track.open_in),
+            None => {
+                let back = diagrams
+                    .among(model.main, &model.suspended)?
+                    .and(&diagrams.among(model.before, &track.open_in)?)?;
+                diagrams.among(model.main, &track.open_in)?.or(&back)
+            }
+        }
     }
 
     fn single(
@@ -137,7 +139,7 @@ impl Translator<'_> {
         let closed = diagrams.is(var, 0)?;
         let ran = closed.not()?;
         let mut cases = Vec::new();
-        if let Open::AsBefore = open {
+        if open.as_before {
             let Some(state) = wanted else { return Ok(None) };
             cases.push(diagrams.case(ran, &[Write::Var(var, state)])?);
             if how.forced {
@@ -146,44 +148,51 @@ impl Translator<'_> {
             return Ok(Some(cases));
         }
         if wanted.is_none() && !track.conditional {
-            let was = |open: bool| {
-                how.mains.iter().zip(&track.open_in).any(|(from, open_in)| *from && *open_in == open)
-            };
+            let from = how.mains.iter().enumerate().filter(|(_, from)| **from).map(|(state, _)| state);
+            let suspended = |state: usize| marked(&self.model.suspended, state);
+            let was_open = from.clone().any(|state| marked(&track.open_in, state) || suspended(state));
+            let was_shut = from.clone().any(|state| !marked(&track.open_in, state));
             // It stays open, or it stays shut: nothing to do.
-            if matches!(open, Open::Always) && !was(false) || matches!(open, Open::Never) && !was(true) {
+            if open.shut.is_empty() && !was_shut || open.opened.is_empty() && !was_open {
                 return Ok(None);
             }
         }
-        let (opened, shut) = self.sides(open)?;
+        let (opened, shut) = (&open.opened, &open.shut);
         cases.push(diagrams.case(opened.and(&closed)?, &[Write::Var(var, wanted.unwrap_or(track.begins))])?);
         let next: Vec<Write> = wanted.map(|state| Write::Var(var, state)).into_iter().collect();
         cases.push(diagrams.case(opened.and(&ran)?, &next)?);
         if wanted.is_none() || how.forced {
             cases.push(diagrams.case(shut.and(&closed)?, &[])?);
         }
-        let may_stop: Vec<bool> = (0..track.finals.len())
-            .map(|state| {
-                let finished = marked(&track.finals, wanted.unwrap_or(state));
-                state != 0 && (!track.must_finish || finished || how.stops || how.forced)
-            })
-            .collect();
-        cases.push(diagrams.case(shut.and(&diagrams.among(var, &may_stop)?)?, &[Write::Var(var, 0)])?);
+        let among = |unfinished: bool| {
+            let marks: Vec<bool> = (0..track.finals.len())
+                .map(|state| {
+                    let finished = marked(&track.finals, wanted.unwrap_or(state));
+                    state != 0 && unfinished == (track.must_finish && !finished && !how.stops)
+                })
+                .collect();
+            diagrams.among(var, &marks)
+        };
+        cases.push(diagrams.case(shut.and(&among(false)?)?, &[Write::Var(var, 0)])?);
+        let held = shut.and(&among(true)?)?;
+        cases.push(diagrams.case(held.minus(&open.left)?, &next)?);
+        if how.forced {
+            cases.push(diagrams.case(held.and(&open.left)?, &[Write::Var(var, 0)])?);
+        }
         Ok(Some(cases))
     }
 
-    /// A track per record that must finish holds the move back where it closes.
+    /// A track per record that must finish holds a move out of its states back.
     fn unfinished(
         &self,
         track: &TrackModel,
         record: usize,
         place: usize,
-        open: &Open,
+        left: &Set,
     ) -> Drawn<Option<Instruction>> {
-        let open = match open {
-            Open::Always | Open::AsBefore => return Ok(None),
-            Open::Never => self.diagrams.none.clone(),
-            Open::Latched(latch) => self.diagrams.latch(*latch, true)?,
-        };
+        if left.is_empty() {
+            return Ok(None);
+        }
         let mut some = self.diagrams.none.clone();
         for cell in self.model.records.get(record).into_iter().flat_map(|record| &record.cells) {
             let state = cell.states.get(place).copied().unwrap_or(0);
@@ -191,24 +200,24 @@ impl Translator<'_> {
                 some = some.or(&self.diagrams.is(cell.var, 1)?)?;
             }
         }
-        Ok(Some(self.diagrams.only(open.or(&some.not()?)?)))
+        Ok(Some(self.diagrams.only(left.and(&some)?.not()?)))
     }
 
-    /// The track of every record opens or closes.
+    /// The track of every record opens or closes; what is not finished closes only where it stops.
     fn landing(
         &self,
         track: &TrackModel,
-        record: usize,
-        place: usize,
-        open: &Open,
+        (record, place): (usize, usize),
+        (opened, shut): (&Set, &Set),
+        stops: &Set,
     ) -> Drawn<Vec<Instruction>> {
         let mut steps = Vec::new();
-        let (opened, shut) = self.sides(open)?;
         let Some(record) = self.model.records.get(record) else { return Ok(steps) };
         for cell in &record.cells {
             let (cond, next) = match cell.states.get(place) {
-                Some(0) => (&opened, track.begins),
-                Some(_) => (&shut, 0),
+                Some(0) => (opened, track.begins),
+                Some(state) if marked(&track.finals, *state) => (shut, 0),
+                Some(_) => (stops, 0),
                 None => continue,
             };
             let mut states = cell.states.clone();
@@ -236,15 +245,16 @@ impl Translator<'_> {
         };
         let mut steps = Vec::new();
         for (track, latch) in conditional() {
-            let open = diagrams.among(model.main, &track.open_in)?.and(&diagrams.test(&track.open_if)?)?;
+            let open = self.inside(track, None)?.and(&diagrams.test(&track.open_if)?)?;
             steps.push(self.keep(latch, &open)?);
         }
         for (track, latch) in conditional() {
+            let (opened, shut) = (diagrams.latch(latch, true)?, diagrams.latch(latch, false)?);
             if let Some((record, place)) = track.record {
-                steps.extend(self.landing(track, record, place, &Open::Latched(latch))?);
+                let stops = if track.must_finish { &diagrams.none } else { &shut };
+                steps.extend(self.landing(track, (record, place), (&opened, &shut), stops)?);
             }
             let Some(var) = track.var else { continue };
-            let (opened, shut) = self.sides(&Open::Latched(latch))?;
             let begins = opened.and(&diagrams.is(var, 0)?)?;
             let may_close: Vec<bool> = (0..track.finals.len())
                 .map(|state| state != 0 && (!track.must_finish || marked(&track.finals, state)))
