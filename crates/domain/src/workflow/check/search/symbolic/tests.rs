@@ -90,9 +90,14 @@ fn both_searches_say_the_same_of_the_files_of_this_repository() {
         "../../../workflows/detainee-case.v1.yaml",
         "bad/search/E-auto-round-and-round.yaml",
         "bad/search/E-auto-two-at-once.yaml",
+        "bad/search/E-complete-annulled-payment.yaml",
         "bad/search/E-complete-nobody-leads-on.yaml",
         "bad/search/E-complete-track-never-final.yaml",
         "bad/search/E-dead-entry-and-outcome.yaml",
+        "bad/search/E-dead-nothing-to-wait-for.yaml",
+        "bad/search/E-dead-where-the-record-named-stands.yaml",
+        "bad/search/E-held-cover-filed-elsewhere.yaml",
+        "bad/search/E-irregular-death-alone.yaml",
         "bad/search/E-irregular-nothing-can-be-recorded.yaml",
         "bad/search/E-proper-open-at-the-end.yaml",
         "bad/search/E-route-none-is-true.yaml",
@@ -149,6 +154,9 @@ fn with_records(numbers: &[u8]) -> String {
         "kind is red",
         "kind is not red",
         "at s1",
+        "at loose",
+        "at tidy",
+        "at far",
         "authority has lapsed",
         "some item has (early has passed)",
         "sum of weight of item more than 3",
@@ -165,7 +173,7 @@ fn with_records(numbers: &[u8]) -> String {
         "workflow: drawn\nversion: 1\ntitle: Drawn\nstages:\n  open: {{when: at s0}}\n  later: {{when: {}}}\n\
          roles: {{clerk: {{}}}}\nfacts:\n  kind: {{type: choice, of: [red, green], starts: red}}\n\
          records:\n  item:\n    many: true\n    fields: {{grade: {{type: choice, of: [low, high]}}, weight: {{type: number}}}}\n\
-         states:\n  s0: {{}}\n  s1: {{suspended: {}}}\n  s2: {{held: true, acts: clerk}}\n  s3: {{final: done}}\n",
+         states:\n  s0: {{}}\n  s1: {{suspended: {}}}\n  s2: {{held: true, acts: clerk}}\n  s3: {{final: done}}\n  s4: {{final: lost, exceptional: true}}\n",
         guard(draws),
         draws.once_in(2)
     )
@@ -191,9 +199,14 @@ fn with_records(numbers: &[u8]) -> String {
     }
     text.push_str("    begins: near\n    states: {near: {}, far: {final: true}}\n");
     text.push_str("commands:\n  start: {from: new, to: s0, by: [clerk], records: {item: optional}}\n");
-    text.push_str(
-        "  care-for: {from: loose, to: tidy, by: [clerk]}\n  let-go: {from: tidy, to: loose, by: [clerk]}\n",
-    );
+    for (name, way) in [("care-for", "from: loose, to: tidy"), ("let-go", "from: tidy, to: loose")] {
+        let by = match draws.below(4) {
+            0 => format!("by: [system], clerical: it follows, when: {}", guard(draws)),
+            1 => format!("by: [clerk], if: {}", guard(draws)),
+            _ => "by: [clerk]".to_owned(),
+        };
+        writeln!(text, "  {name}: {{{way}, {by}}}").unwrap();
+    }
     for number in 0..3 + draws.below(5) {
         let from = ["s0", "s1", "s2", "[s0, s1]", "every-state", "near", "[near, far]"][draws.below(7)];
         writeln!(text, "  c{number}:\n    from: {from}").unwrap();
@@ -223,8 +236,8 @@ fn with_records(numbers: &[u8]) -> String {
         let to = if from.contains("near") {
             ["to: near", "to: far", "stays: true"][draws.below(3)]
         } else {
-            ["to: s0", "to: s1", "to: s2", "to: s3", "to: back", "stays: true", "to: [s2, far]"]
-                [draws.below(7)]
+            ["to: s0", "to: s1", "to: s2", "to: s3", "to: s4", "to: back", "stays: true", "to: [s2, far]"]
+                [draws.below(8)]
         };
         writeln!(text, "    {to}").unwrap();
     }
