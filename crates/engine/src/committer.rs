@@ -59,7 +59,14 @@ impl Committers {
                     cache: Cache::new(settings.cache),
                     broken: false,
                 };
-                tracker.spawn(committer.run(receiver, ending.clone()));
+                let (on_fatal, ending) = (Arc::clone(&settings.on_fatal), ending.clone());
+                tracker.spawn(async move {
+                    // A committer ends when it is told to. One that breaks off would leave its cases without a server.
+                    if let Err(error) = tokio::spawn(committer.run(receiver, ending)).await {
+                        let detail = error.to_string();
+                        on_fatal(&StoreError::Other { during: "running a committer", detail });
+                    }
+                });
                 sender
             })
             .collect();

@@ -156,6 +156,7 @@ impl Engine {
                     .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
                 Ok(Some(StoredEntity { stream, kind: row.kind, version: row.version, entity }))
             }
+            Some(Loaded::Damaged(error)) => Err(error.into()),
             Some(Loaded::Case(_) | Loaded::Absent) | None => Ok(None),
         }
     }

@@ -17,14 +17,20 @@ FROM (SELECT unhex(value ->> 'i') AS i, value ->> 'r' AS r, value ->> 'a' AS a,
       FROM json_each($2)) AS j
 WHERE court_case.id = j.i;
 
-UPDATE court_case SET workflow = j.w, definition = j.d, main = j.m, stage = j.s, stage_since = j.ss,
-       office = j.o, held = j.h, authority_until = j.au, next_date = j.nd, outcome = j.out,
-       irregular = j.irr, state = j.st, version = j.v, head = j.hd, opened = j.op, updated = j.up
-FROM (SELECT unhex(value ->> 'i') AS i, value ->> 'w' AS w, unhex(value ->> 'd') AS d, value ->> 'm' AS m,
-             value ->> 's' AS s, value ->> 'ss' AS ss, value ->> 'o' AS o, value ->> 'h' AS h,
-             value ->> 'au' AS au, value ->> 'nd' AS nd, value ->> 'out' AS out, value ->> 'irr' AS irr,
-             unhex(value ->> 'st') AS st, value ->> 'v' AS v, unhex(value ->> 'hd') AS hd,
-             value ->> 'op' AS op, value ->> 'up' AS up
+-- A column that is set is written into its indexes again, whether it changes or not; so those that have one are set only
+-- where they change.
+UPDATE court_case SET workflow = j.w, stage = j.s, held = j.h, authority_until = j.au, irregular = j.irr
+FROM (SELECT unhex(value ->> 'i') AS i, value ->> 'w' AS w, value ->> 's' AS s, value ->> 'h' AS h,
+             value ->> 'au' AS au, value ->> 'irr' AS irr
+      FROM json_each($3)) AS j
+WHERE court_case.id = j.i
+  AND (workflow, stage, held, authority_until, irregular) IS NOT (j.w, j.s, j.h, j.au, j.irr);
+
+UPDATE court_case SET definition = j.d, main = j.m, stage_since = j.ss, office = j.o, next_date = j.nd,
+       outcome = j.out, state = j.st, version = j.v, head = j.hd, opened = j.op, updated = j.up
+FROM (SELECT unhex(value ->> 'i') AS i, unhex(value ->> 'd') AS d, value ->> 'm' AS m, value ->> 'ss' AS ss,
+             value ->> 'o' AS o, value ->> 'nd' AS nd, value ->> 'out' AS out, unhex(value ->> 'st') AS st,
+             value ->> 'v' AS v, unhex(value ->> 'hd') AS hd, value ->> 'op' AS op, value ->> 'up' AS up
       FROM json_each($3)) AS j
 WHERE court_case.id = j.i;
 

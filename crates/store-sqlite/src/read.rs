@@ -101,15 +101,17 @@ impl CaseStore for SqliteStore {
                 .await?;
                 snapshot.rollback().await?;
                 let mut found = BTreeMap::new();
+                // A row that cannot be read spoils no other.
                 for row in entities {
-                    let row = EntityRow::try_from(row)?;
-                    found.insert(row.stream, Loaded::Entity(row));
+                    let stream = row.stream.clone();
+                    found.insert(stream, EntityRow::try_from(row).map_or_else(Loaded::Damaged, Loaded::Entity));
                 }
                 for row in cases {
-                    let row = CaseRow::try_from(row)?;
-                    found.insert(row.id, Loaded::Case(Box::new(row)));
+                    let (stream, row) = (row.id.clone(), CaseRow::try_from(row).map(Box::new));
+                    found.insert(stream, row.map_or_else(Loaded::Damaged, Loaded::Case));
                 }
-                Ok(streams.iter().map(|stream| found.get(stream).cloned().unwrap_or(Loaded::Absent)).collect())
+                let loaded = |stream: &StreamId| found.get(&blob(stream.0)).cloned().unwrap_or(Loaded::Absent);
+                Ok(streams.iter().map(loaded).collect())
             })
         })
         .await

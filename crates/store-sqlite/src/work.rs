@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use qadiya_domain::ids::{JobId, OfficialId, StreamId};
 use qadiya_store::append::NewJob;
 use qadiya_store::error::StoreError;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, WorkStore};
+use qadiya_store::work::{
+    DAMAGED, DueClock, DueJob, Health, JobRow, Operation, Settle, WorkStore, clock_incident,
+};
 use serde::Serialize;
 use sqlx::{Connection as _, SqliteConnection};
 use uuid::Uuid;
@@ -60,6 +62,11 @@ pub(crate) async fn queue(connection: &mut SqliteConnection, jobs: &str) -> Resu
     Ok(())
 }
 
+/// The stream of a damaged row, as far as it can be read.
+fn shown(stream: &[u8]) -> StreamId {
+    StreamId(Uuid::from_slice(stream).unwrap_or_default())
+}
+
 /// What a settled try leaves in its row.
 struct Left {
     run_at: Option<i64>,
@@ -77,11 +84,13 @@ impl WorkStore for SqliteStore {
         lease: Duration,
         limit: u32,
     ) -> Result<Vec<DueClock>, StoreError> {
+        let at = now;
         let (now, owner, lease, limit) = (micros(now), blob(owner), span(lease), i64::from(limit));
-        self.write("claiming clocks", move |connection| {
-            Box::pin(async move {
-                let rows = sqlx::query!(
-                    r#"UPDATE deadline SET owner = $1, epoch = epoch + 1,
+        let (claimed, damaged) = self
+            .write("claiming clocks", move |connection| {
+                Box::pin(async move {
+                    let rows = sqlx::query!(
+                        r#"UPDATE deadline SET owner = $1, epoch = epoch + 1,
                               until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $2
                        WHERE (stream, key) IN (
                          SELECT stream, key FROM deadline
@@ -89,31 +98,41 @@ impl WorkStore for SqliteStore {
                          ORDER BY next, stream, key LIMIT $4)
                        RETURNING stream AS "stream!: Vec<u8>", key AS "key!: String", step AS "step!: i64",
                                  next AS "next!: i64", epoch AS "epoch!: i64""#,
-                    owner,
-                    lease,
-                    now,
-                    limit
-                )
-                .fetch_all(connection)
-                .await?;
-                let mut claimed = Vec::new();
-                for row in rows {
-                    let key = format!("{}/{}", key_of(&row.stream), row.key);
-                    let read = Reading { table: "deadline", row: &key };
-                    claimed.push(DueClock {
-                        stream: StreamId(read.id("stream", &row.stream)?),
-                        step: read.number("step", row.step)?,
-                        due: read.instant("next", row.next)?,
-                        epoch: read.number("epoch", row.epoch)?,
-                        key: row.key,
-                    });
-                }
-                // RETURNING has no order of its own.
-                claimed.sort_by(|a, b| (a.due, a.stream, &a.key).cmp(&(b.due, b.stream, &b.key)));
-                Ok(claimed)
+                        owner,
+                        lease,
+                        now,
+                        limit
+                    )
+                    .fetch_all(connection)
+                    .await?;
+                    let (mut claimed, mut damaged) = (Vec::new(), Vec::new());
+                    for row in rows {
+                        let key = format!("{}/{}", key_of(&row.stream), row.key);
+                        let read = Reading { table: "deadline", row: &key };
+                        let clock = || -> Result<DueClock, StoreError> {
+                            Ok(DueClock {
+                                stream: StreamId(read.id("stream", &row.stream)?),
+                                step: read.number("step", row.step)?,
+                                due: read.instant("next", row.next)?,
+                                epoch: read.number("epoch", row.epoch)?,
+                                key: row.key.clone(),
+                            })
+                        };
+                        match clock() {
+                            Ok(clock) => claimed.push(clock),
+                            Err(_) => damaged.push((shown(&row.stream), row.key)),
+                        }
+                    }
+                    // RETURNING has no order of its own.
+                    claimed.sort_by(|a, b| (a.due, a.stream, &a.key).cmp(&(b.due, b.stream, &b.key)));
+                    Ok((claimed, damaged))
+                })
             })
-        })
-        .await
+            .await?;
+        for (stream, key) in damaged {
+            self.raise_incident(stream, &clock_incident(stream, &key, at), DAMAGED).await?;
+        }
+        Ok(claimed)
     }
 
     async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError> {
@@ -134,6 +153,32 @@ impl WorkStore for SqliteStore {
         .await
     }
 
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let (stream, key, epoch, lease) = (blob(stream.0), key.to_owned(), signed(epoch), span(lease));
+        self.write("keeping a clock", move |connection| {
+            Box::pin(async move {
+                let held = sqlx::query!(
+                    "UPDATE deadline SET until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $4
+                     WHERE stream = $1 AND key = $2 AND epoch = $3",
+                    stream,
+                    key,
+                    epoch,
+                    lease
+                )
+                .execute(connection)
+                .await?;
+                Ok(held.rows_affected() > 0)
+            })
+        })
+        .await
+    }
+
     async fn claim_jobs(
         &self,
         now: Timestamp,
@@ -144,7 +189,7 @@ impl WorkStore for SqliteStore {
     ) -> Result<Vec<DueJob>, StoreError> {
         let (now, owner, lease, limit) = (micros(now), blob(owner), span(lease), i64::from(limit));
         let queues = json(queues)?;
-        self.write("claiming jobs", move |connection| {
+        let (claimed, damaged) = self.write("claiming jobs", move |connection| {
             Box::pin(async move {
                 let rows = sqlx::query!(
                     r#"UPDATE job SET owner = $1, epoch = epoch + 1, attempt = attempt + 1,
@@ -167,29 +212,50 @@ impl WorkStore for SqliteStore {
                 )
                 .fetch_all(connection)
                 .await?;
-                let mut claimed = Vec::new();
+                let (mut claimed, mut damaged) = (Vec::new(), Vec::new());
                 for row in rows {
                     let key = key_of(&row.id);
                     let read = Reading { table: "job", row: &key };
-                    let job = DueJob {
-                        id: JobId(read.id("id", &row.id)?),
-                        stream: StreamId(read.id("stream", &row.stream)?),
-                        seq: read.number("seq", row.seq)?,
-                        principal: read.id_if("principal", row.principal.as_deref())?.map(OfficialId),
-                        attempt: read.number("attempt", row.attempt)?,
-                        epoch: read.number("epoch", row.epoch)?,
-                        name: row.name,
-                        queue: row.queue,
-                        payload: row.payload,
+                    let job = || -> Result<DueJob, StoreError> {
+                        Ok(DueJob {
+                            id: JobId(read.id("id", &row.id)?),
+                            stream: StreamId(read.id("stream", &row.stream)?),
+                            seq: read.number("seq", row.seq)?,
+                            principal: read.id_if("principal", row.principal.as_deref())?.map(OfficialId),
+                            attempt: read.number("attempt", row.attempt)?,
+                            epoch: read.number("epoch", row.epoch)?,
+                            name: row.name.clone(),
+                            queue: row.queue.clone(),
+                            payload: row.payload.clone(),
+                        })
                     };
-                    claimed.push((row.run_at, job));
+                    match job() {
+                        Ok(job) => claimed.push((row.run_at, job)),
+                        Err(_) => damaged.push(row.id),
+                    }
                 }
                 // RETURNING has no order of its own.
                 claimed.sort_by_key(|(run_at, job)| (*run_at, job.id));
-                Ok(claimed.into_iter().map(|(_, job)| job).collect())
+                Ok((claimed.into_iter().map(|(_, job)| job).collect(), damaged))
             })
         })
-        .await
+        .await?;
+        for id in damaged {
+            self.write("setting a damaged job aside", move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE job SET incident = 1, fault = $2, owner = NULL, until = 0 WHERE id = $1",
+                        id,
+                        DAMAGED
+                    )
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        }
+        Ok(claimed)
     }
 
     async fn extend_job(&self, id: JobId, epoch: u64, lease: Duration) -> Result<bool, StoreError> {
@@ -219,6 +285,12 @@ impl WorkStore for SqliteStore {
                 run_at: Some(micros(*run_at)),
                 fault: Some(fault.clone()),
                 untried: 0,
+                incident: 0,
+            }),
+            Settle::Postponed { run_at, fault } => Some(Left {
+                run_at: Some(micros(*run_at)),
+                fault: Some(fault.clone()),
+                untried: 1,
                 incident: 0,
             }),
             Settle::HandBack => Some(Left { run_at: None, fault: None, untried: 1, incident: 0 }),
@@ -272,6 +344,27 @@ impl WorkStore for SqliteStore {
         .await?;
         self.0.wake.all();
         Ok(())
+    }
+
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
+        let (job, fault) = (json(&JobText::of(stream, job))?, fault.to_owned());
+        self.write("raising an incident", move |connection| {
+            Box::pin(async move {
+                sqlx::query!(
+                    "INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, fault, incident,
+                                      owner, epoch, until)
+                     SELECT unhex($1 ->> 'i'), unhex($1 ->> 's'), $1 ->> 'n', $1 ->> 'name', $1 ->> 'q',
+                            unhex($1 ->> 'payload'), unhex($1 ->> 'p'), 0, $1 ->> 'at', $2, 1, NULL, 0, 0
+                     WHERE true ON CONFLICT (id) DO UPDATE SET incident = 1, fault = excluded.fault",
+                    job,
+                    fault
+                )
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
     }
 
     async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError> {
@@ -340,15 +433,19 @@ impl WorkStore for SqliteStore {
                 for row in rows {
                     let key = key_of(&row.id);
                     let read = Reading { table: "job", row: &key };
+                    let (attempt, run_at) =
+                        (read.number("attempt", row.attempt), read.instant("run_at", row.run_at));
+                    let damaged =
+                        attempt.is_err() || run_at.is_err() || read.id("stream", &row.stream).is_err();
                     jobs.push(JobRow {
                         id: JobId(read.id("id", &row.id)?),
-                        stream: StreamId(read.id("stream", &row.stream)?),
-                        attempt: read.number("attempt", row.attempt)?,
-                        run_at: read.instant("run_at", row.run_at)?,
-                        incident: read.flag("incident", row.incident)?,
+                        stream: shown(&row.stream),
+                        attempt: attempt.unwrap_or_default(),
+                        run_at: run_at.unwrap_or_default(),
+                        incident: row.incident != 0,
                         name: row.name,
                         queue: row.queue,
-                        fault: row.fault,
+                        fault: if damaged { Some(DAMAGED.to_owned()) } else { row.fault },
                     });
                 }
                 Ok(jobs)

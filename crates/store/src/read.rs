@@ -65,6 +65,8 @@ pub enum Loaded {
     Case(Box<CaseRow>),
     /// Another stream.
     Entity(EntityRow),
+    /// Its row cannot be read ([`StoreError::Corrupt`]); the other rows are not its fault.
+    Damaged(StoreError),
 }
 
 /// A request key that was asked for, with the stream it is bound to.
@@ -148,7 +150,7 @@ pub enum CaseRef {
 /// Cases and other streams.
 #[async_trait]
 pub trait CaseStore: Send + Sync {
-    /// The rows of these streams, in the order asked for.
+    /// The rows of these streams, in the order asked for. A row that cannot be read spoils no other.
     async fn load_many(&self, streams: &[StreamId]) -> Result<Vec<Loaded>, StoreError>;
 
     /// The requests already bound, in the order asked for.

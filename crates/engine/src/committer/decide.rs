@@ -1,13 +1,14 @@
 //! One round of a committer: load what is missing, then decide each command in order on the folded state.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use qadiya_domain::case::Case;
 use qadiya_domain::case::refusal::Refusals;
 use qadiya_domain::case::seal::Sealed;
-use qadiya_domain::ids::{DefinitionHash, OfficialId, StreamId};
+use qadiya_domain::ids::{DefinitionHash, OfficialId, Seq, StreamId};
 use qadiya_domain::name::Name;
 use qadiya_domain::workflow::Definition;
 use qadiya_store::StoreError;
@@ -54,10 +55,11 @@ pub(super) struct CaseWork {
     pub(super) after: Case,
     pub(super) definition: Arc<Definition>,
     pub(super) sealed: Vec<Sealed>,
-    pub(super) request: Option<NewRequest>,
+    pub(super) requests: Vec<NewRequest>,
     pub(super) settles: Option<Settles>,
     pub(super) opens_under: Option<(Name, DefinitionHash)>,
-    pub(super) principal: Option<OfficialId>,
+    /// Who acted from this event on.
+    pub(super) principals: BTreeMap<Seq, Option<OfficialId>>,
     pub(super) at: Timestamp,
 }
 
@@ -69,6 +71,9 @@ pub(super) enum Step {
     Written(Written),
     /// It waits for the next round.
     Later,
+    /// It would be answered without a write, on a state that was kept in memory and may be old: only an answer on the
+    /// state that the store holds is final.
+    Afresh,
 }
 
 /// An answer without anything written but the access record.
@@ -87,6 +92,9 @@ pub(super) enum Written {
 
 /// What was read for a round.
 pub(super) struct Known {
+    /// Streams and workflows of which only what was kept in memory was looked at.
+    kept: BTreeSet<StreamId>,
+    kept_active: BTreeSet<Name>,
     held: BTreeMap<StreamId, Result<Option<Held>, EngineError>>,
     requests: Vec<Option<KnownRequest>>,
     definitions: BTreeMap<DefinitionHash, Result<Arc<Definition>, EngineError>>,
@@ -104,33 +112,47 @@ impl Committer {
     pub(super) async fn round(&mut self, slots: Vec<Slot>) -> Next {
         let known = match self.read(&slots).await {
             Ok(known) => known,
-            Err(error) => {
-                for slot in slots {
-                    slot.work.fail(error.clone());
-                }
-                return Next::Again(Vec::new());
-            }
+            Err(error) => return failed(slots, &error),
         };
-        let mut round = Round::default();
-        for (position, slot) in slots.iter().enumerate() {
-            let step = self.decide(&mut round, &known, position, slot);
-            if let (Step::Later, Some(stream)) = (&step, slot.work.stream()) {
-                round.deferred.insert(stream);
+        // A rule that panics must not take the committer with it, nor those who share the batch.
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            let mut round = Round::default();
+            for (position, slot) in slots.iter().enumerate() {
+                let step = self.decide(&mut round, &known, position, slot);
+                if let (Step::Later | Step::Afresh, Some(stream)) = (&step, slot.work.stream()) {
+                    round.deferred.insert(stream);
+                }
+                round.steps.push(step);
             }
-            round.steps.push(step);
+            round
+        }));
+        match decided {
+            Ok(round) => self.write(slots, round).await,
+            Err(_) if slots.len() > 1 => Next::Split(slots),
+            Err(_) => {
+                for slot in slots {
+                    slot.work.damaged(EngineError::Broken("deciding broke off".to_owned()));
+                }
+                Next::Again(Vec::new())
+            }
         }
-        self.write(slots, round).await
     }
 
     /// Reads the streams that are not in the cache, the keys, and the definitions.
     async fn read(&mut self, slots: &[Slot]) -> Result<Known, StoreError> {
         let store = Arc::clone(&self.shared.store);
         let wanted: BTreeSet<StreamId> = slots.iter().filter_map(|slot| slot.work.stream()).collect();
+        for slot in slots.iter().filter(|slot| slot.afresh) {
+            slot.work.stream().into_iter().for_each(|stream| self.cache.forget(stream));
+        }
         let mut held = BTreeMap::new();
-        let mut missing = Vec::new();
+        let (mut kept, mut missing) = (BTreeSet::new(), Vec::new());
         for stream in wanted {
             match self.cache.get(stream) {
-                Some(found) => drop(held.insert(stream, Ok(Some(found)))),
+                Some(found) => {
+                    kept.insert(stream);
+                    held.insert(stream, Ok(Some(found)));
+                }
                 None => missing.push(stream),
             }
         }
@@ -166,7 +188,9 @@ impl Committer {
             }
         }
         let mut definitions = BTreeMap::new();
-        let mut active = BTreeMap::new();
+        let (mut active, mut kept_active) = (BTreeMap::new(), BTreeSet::new());
+        let anew: BTreeSet<&Name> =
+            slots.iter().filter(|slot| slot.afresh).filter_map(|slot| slot.work.opens()).collect();
         for found in held.values() {
             if let Ok(Some(Held::Case(case))) = found
                 && let Some(opened) = &case.opened
@@ -175,15 +199,19 @@ impl Committer {
                 definitions.insert(opened.definition, self.shared.library.get(opened.definition).await);
             }
         }
-        for slot in slots {
-            if let Work::Command(command) = &slot.work
-                && let Target::New { workflow, .. } = &command.submission.target
-                && !active.contains_key(workflow)
-            {
-                active.insert(workflow.clone(), self.shared.library.active(workflow).await);
+        for workflow in slots.iter().filter_map(|slot| slot.work.opens()) {
+            if active.contains_key(workflow) {
+                continue;
             }
+            let found = if anew.contains(workflow) {
+                self.shared.library.active_now(workflow).await
+            } else {
+                kept_active.insert(workflow.clone());
+                self.shared.library.active(workflow).await
+            };
+            active.insert(workflow.clone(), found);
         }
-        Ok(Known { held, requests, definitions, active })
+        Ok(Known { kept, kept_active, held, requests, definitions, active })
     }
 
     fn decide(&self, round: &mut Round, known: &Known, position: usize, slot: &Slot) -> Step {
@@ -192,7 +220,8 @@ impl Committer {
         {
             return Step::Later;
         }
-        match &slot.work {
+        let told = round.access.len();
+        let step = match &slot.work {
             Work::Access(access) => {
                 round.access.push(access.record.clone());
                 Step::Answer(Reply::Access)
@@ -202,7 +231,12 @@ impl Committer {
                 let bound = known.requests.get(position).and_then(Option::as_ref);
                 self.decide_command(round, known, command, slot.number, bound)
             }
+        };
+        if is_open_to_doubt(&step, round, known, &slot.work) {
+            round.access.truncate(told);
+            return Step::Afresh;
         }
+        step
     }
 
     fn decide_command(
@@ -215,9 +249,10 @@ impl Committer {
     ) -> Step {
         let submission = &command.submission;
         let stream = command.stream;
-        // A request key and a lease belong to the first events of their append, so such a command opens one.
-        let busy = round.streams.contains_key(&stream);
-        if busy && (submission.key.is_some() || submission.settles.is_some()) {
+        // An append settles one lease, so such a command opens one; and the second command under a key waits for what
+        // becomes of the first.
+        let busy = round.streams.get(&stream);
+        if busy.is_some_and(|working| submission.settles.is_some() || working.binds(command)) {
             return Step::Later;
         }
         let now = qadiya_domain::moment::micros(submission.at.unwrap_or_else(|| self.shared.clock.now()));
@@ -315,20 +350,26 @@ impl Committer {
             receipt: None,
             replayed: false,
         };
+        let first = match round.streams.get(&stream) {
+            Some(Working::Case(work)) => work.sealed.len(),
+            Some(Working::Entity(_)) | None => 0,
+        };
         let request = submission.key.as_ref().map(|key| NewRequest {
             principal: scope(command),
             key: key.clone(),
             asked: command.asked,
             answer,
+            first,
         });
+        let acted = (before.version.saturating_add(1), actor.official());
         let opens_under = opening.is_some().then(|| (definition.workflow.clone(), definition.hash));
-        let first = match round.streams.get_mut(&stream) {
+        match round.streams.get_mut(&stream) {
             Some(Working::Case(work)) => {
-                let first = work.sealed.len();
                 work.sealed.extend(sealed);
                 work.after = after;
+                work.requests.extend(request);
+                work.principals.extend([acted]);
                 work.at = now;
-                first
             }
             Some(Working::Entity(_)) => {
                 let detail = "it is a case and another record at once".to_owned();
@@ -340,18 +381,52 @@ impl Committer {
                     after,
                     definition,
                     sealed,
-                    request,
+                    requests: request.into_iter().collect(),
                     settles: submission.settles.clone(),
                     opens_under,
-                    principal: actor.official(),
+                    principals: BTreeMap::from([acted]),
                     at: now,
                 };
                 round.streams.insert(stream, Working::Case(Box::new(work)));
-                0
             }
-        };
+        }
         round.access.extend(audit.record(AccessOutcome::Acted, Vec::new()));
         Step::Written(Written::Command { stream, first, accepted })
+    }
+}
+
+/// The store failed for a whole batch: for all of them, or for a reason that one of them brought in.
+pub(super) fn failed(slots: Vec<Slot>, error: &StoreError) -> Next {
+    let poisoned = matches!(error, StoreError::Other { .. } | StoreError::Corrupt { .. });
+    if poisoned && slots.len() > 1 {
+        return Next::Split(slots);
+    }
+    for slot in slots {
+        slot.work.fail(error.clone());
+    }
+    Next::Again(Vec::new())
+}
+
+/// Whether an answer without a write rests on what was kept in memory. A stream of which this batch writes something is
+/// not in doubt: the version check of that write holds for the answer too, since both are given or neither.
+fn is_open_to_doubt(step: &Step, round: &Round, known: &Known, work: &Work) -> bool {
+    let negative = match step {
+        Step::Answer(Reply::Command(answer)) => answer.is_err(),
+        Step::Answer(Reply::Registry(_) | Reply::Damaged(_)) => true,
+        Step::Answer(Reply::Access) | Step::Written(_) | Step::Later | Step::Afresh => false,
+    };
+    let written = |stream: &StreamId| round.streams.contains_key(stream);
+    let old_state = work.stream().is_some_and(|stream| known.kept.contains(&stream) && !written(&stream));
+    let old_law = work.opens().is_some_and(|workflow| known.kept_active.contains(workflow));
+    negative && (old_state || old_law)
+}
+
+impl Working {
+    /// Whether the key of a command is bound by something decided before it.
+    fn binds(&self, command: &Command) -> bool {
+        let Self::Case(work) = self else { return false };
+        let key = command.submission.key.as_deref();
+        work.requests.iter().any(|held| Some(held.key.as_str()) == key && held.principal == scope(command))
     }
 }
 
@@ -451,6 +526,7 @@ fn unfold(stream: StreamId, row: Loaded) -> Result<Option<Held>, EngineError> {
     let damaged = |detail: String| EngineError::Integrity { stream, detail };
     match row {
         Loaded::Absent => Ok(None),
+        Loaded::Damaged(error) => Err(error.into()),
         Loaded::Case(row) => {
             let case: Case = qadiya_ledger::canonical::decode(&row.state)
                 .map_err(|error| damaged(format!("its state: {error}")))?;

@@ -161,7 +161,8 @@ impl Import<'_> {
         let loaded = self.engine.on_store(move |store| async move { store.load_many(&cases).await }).await?;
         let rows = loaded.into_iter().filter_map(|loaded| match loaded {
             Loaded::Case(row) => Some((row.id, row.reference)),
-            Loaded::Absent | Loaded::Entity(_) => None,
+            // Only its number is not told; the case itself is looked at where it is worked on.
+            Loaded::Absent | Loaded::Entity(_) | Loaded::Damaged(_) => None,
         });
         Ok(rows.collect())
     }

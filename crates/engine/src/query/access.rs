@@ -7,7 +7,7 @@ use qadiya_domain::case::Case;
 use qadiya_domain::ids::StreamId;
 use qadiya_domain::workflow::Definition;
 use qadiya_store::access::{AccessOutcome, AccessRecord};
-use qadiya_store::read::{CaseRef, CaseRow};
+use qadiya_store::read::{CaseRow, Loaded};
 
 use super::{CaseHead, QueryError, Viewer};
 use crate::Engine;
@@ -71,7 +71,10 @@ impl Engine {
         let now = self.clock().now();
         self.admit(who, now).await?;
         let row = match self.resolve(case).await? {
-            Some(stream) => self.store().find(&CaseRef::Id(stream)).await?,
+            Some(stream) => match self.shared.rows.ask(stream).await? {
+                Loaded::Case(row) => Some(*row),
+                Loaded::Entity(_) | Loaded::Absent => None,
+            },
             None => None,
         };
         let Some(row) = row else {

@@ -197,6 +197,7 @@ impl<'a> Script<'a> {
             Loaded::Absent => 0,
             Loaded::Case(row) => row.version,
             Loaded::Entity(row) => row.version,
+            Loaded::Damaged(error) => panic!("{error}"),
         };
         let expected = if self.dice.one_in(12) { current + self.dice.below(2) + 1 } else { current };
         let events: Vec<_> = (1..=1 + self.dice.below(3)).map(|more| event(id, expected + more)).collect();
@@ -259,7 +260,7 @@ impl<'a> Script<'a> {
             act.jobs.push(crate::append::NewJob { id, ..job(1, "q", self.dice.seconds()) });
         }
         if self.dice.one_in(3) {
-            act.request = Some(request(1 + u128::from(self.dice.below(2)), &self.dice.below(4).to_string()));
+            act.requests = vec![request(1 + u128::from(self.dice.below(2)), &self.dice.below(4).to_string())];
         }
         if self.dice.one_in(4) {
             let mine = self.clocks.iter().find(|clock| clock.stream == act.stream);

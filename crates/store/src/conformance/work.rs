@@ -13,7 +13,7 @@ use super::make::{
 use crate::Store;
 use crate::append::{Append, DeadlineRow, Loser, NewJob, Row, Settles};
 use crate::read::CaseRow;
-use crate::work::{DueClock, DueJob, JobRow, Operation, Settle};
+use crate::work::{DueClock, DueJob, JobRow, Operation, Settle, clock_incident};
 
 const WORKER: Uuid = Uuid::from_u128(0xa);
 const OTHER: Uuid = Uuid::from_u128(0xb);
@@ -125,6 +125,47 @@ pub async fn a_clock_is_given_back(subject: &dyn Subject) {
     assert!(!store.release_clock(stream(2), "a", 1).await.unwrap());
     assert!(store.release_clock(stream(1), "a", 1).await.unwrap());
     assert_eq!(claim(&*store, 9, LONG).await, [due(1, "a", 1, 2)]);
+}
+
+pub async fn a_clock_is_held_by_its_lease_only(subject: &dyn Subject) {
+    let store = subject.store();
+    commit(&*store, vec![with_clocks(1, &[("a", 1)])]).await;
+    assert_eq!(claim(&*store, 9, LONG).await.len(), 1);
+    assert!(!store.hold_clock(stream(1), "a", 7, LONG).await.unwrap());
+    assert!(store.hold_clock(stream(1), "a", 1, LONG.saturating_mul(2)).await.unwrap());
+    subject.let_pass(AN_HOUR_AND_MORE).await;
+    assert_eq!(claim(&*store, 9, LONG).await, []);
+    subject.let_pass(AN_HOUR_AND_MORE).await;
+    assert_eq!(claim(&*store, 9, LONG).await, [due(1, "a", 1, 2)]);
+}
+
+pub async fn a_postponed_job_has_not_been_tried(subject: &dyn Subject) {
+    let store = subject.store();
+    store.queue_jobs(stream(1), &[job(1, "q", 1)]).await.unwrap();
+    let held = claim_one(&*store, LONG).await.unwrap();
+    let later = Settle::Postponed { run_at: at(5), fault: "no-channel".to_owned() };
+    assert!(store.settle_job(held.id, held.epoch, &later).await.unwrap());
+    let row = store.jobs(false, None, 9).await.unwrap().remove(0);
+    assert_eq!((row.attempt, row.run_at, row.fault.as_deref()), (0, at(5), Some("no-channel")));
+    assert!(!store.settle_job(held.id, held.epoch + 1, &later).await.unwrap());
+}
+
+pub async fn an_incident_is_raised_once(subject: &dyn Subject) {
+    let store = subject.store();
+    let shown = clock_incident(stream(1), "a", at(3));
+    for fault in ["first", "second"] {
+        store.raise_incident(stream(1), &shown, fault).await.unwrap();
+    }
+    let other = clock_incident(stream(1), "b", at(3));
+    assert_ne!(shown.id, other.id);
+    let rows = store.jobs(true, None, 9).await.unwrap();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!((rows[0].id, rows[0].fault.as_deref(), rows[0].run_at), (shown.id, Some("second"), at(3)));
+    // Seen, and raised again before it was carried out: an incident still.
+    assert!(store.retry_job(shown.id, at(4)).await.unwrap());
+    assert_eq!(store.jobs(true, None, 9).await.unwrap(), []);
+    store.raise_incident(stream(1), &shown, "third").await.unwrap();
+    assert_eq!(store.jobs(true, None, 9).await.unwrap().len(), 1);
 }
 
 pub async fn a_lease_of_no_time_is_over_at_once(subject: &dyn Subject) {

@@ -32,14 +32,11 @@ fn found(tables: &Tables, batch: &Batch) -> Found {
     let mut found = Found::default();
     for append in &batch.appends {
         found.versions.extend(version(tables, append.stream).map(|version| (append.stream, version)));
-        if let Some(request) = &append.request
-            && tables.requests.contains_key(&(append.stream, request.principal, request.key.clone()))
-        {
-            found.bound.insert(RequestRef {
-                stream: append.stream,
-                principal: request.principal,
-                key: request.key.clone(),
-            });
+        for request in &append.requests {
+            let (stream, principal, key) = (append.stream, request.principal, request.key.clone());
+            if tables.requests.contains_key(&(stream, principal, key.clone())) {
+                found.bound.insert(RequestRef { stream, principal, key });
+            }
         }
         match &append.settles {
             Some(Settles::Deadline { key, .. }) => {
@@ -131,7 +128,8 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
     for job in &append.jobs {
         queue(tables, append.stream, job);
     }
-    if let Some(request) = &append.request {
+    for request in &append.requests {
+        let batch = batch.map(|(id, leaf)| (id, leaf.saturating_add(request.first)));
         let entry = RequestEntry { asked: request.asked, answer: request.answer.clone(), batch };
         tables.requests.insert((append.stream, request.principal, request.key.clone()), entry);
     }
@@ -378,10 +376,13 @@ impl CaseStore for MemoryStore {
 
 #[async_trait]
 impl Directory for MemoryStore {
-    async fn by_token(&self, hash: &Hash) -> Result<Option<EntityRow>, StoreError> {
+    async fn by_tokens(&self, hashes: &[Hash]) -> Result<Vec<Option<EntityRow>>, StoreError> {
         let tables = self.lock();
-        let stream = tables.lookups.get(&(TOKEN_SPACE.to_owned(), hash.to_string()));
-        Ok(stream.and_then(|stream| tables.entities.get(stream).cloned()))
+        let official = |hash: &Hash| {
+            let stream = tables.lookups.get(&(TOKEN_SPACE.to_owned(), hash.to_string()));
+            stream.and_then(|stream| tables.entities.get(stream).cloned())
+        };
+        Ok(hashes.iter().map(official).collect())
     }
 }
 

@@ -70,6 +70,24 @@ impl WorkStore for MemoryStore {
         })
     }
 
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.lock();
+        let until = tables.after(lease);
+        Ok(match tables.deadlines.get_mut(&(stream, key.to_owned())) {
+            Some(held) if held.lease.epoch == epoch => {
+                held.lease.until = until;
+                true
+            }
+            Some(_) | None => false,
+        })
+    }
+
     async fn claim_jobs(
         &self,
         now: Timestamp,
@@ -137,6 +155,11 @@ impl WorkStore for MemoryStore {
                 held.run_at = *run_at;
                 held.fault = Some(fault.clone());
             }
+            Settle::Postponed { run_at, fault } => {
+                held.attempt = held.attempt.saturating_sub(1);
+                held.run_at = *run_at;
+                held.fault = Some(fault.clone());
+            }
             Settle::HandBack => held.attempt = held.attempt.saturating_sub(1),
             Settle::Incident { fault } => {
                 held.incident = true;
@@ -155,6 +178,16 @@ impl WorkStore for MemoryStore {
         }
         drop(tables);
         self.wake();
+        Ok(())
+    }
+
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        queue(&mut tables, stream, job);
+        if let Some(held) = tables.jobs.get_mut(&job.id) {
+            held.incident = true;
+            held.fault = Some(fault.to_owned());
+        }
         Ok(())
     }
 

@@ -140,7 +140,10 @@ pub(super) fn report_job(
     };
     let act = Act::ReportJob { queued, job: name.clone(), report: report.clone() };
     let mut entry = draft.entry(kind, &act);
-    entry.changes.push(Change::JobClosed(waiting));
+    // A job that gave up may be let run again, and its answer is still waited for.
+    if kind == EventKind::JobDone {
+        entry.changes.push(Change::JobClosed(waiting));
+    }
     let mut next: Option<Perform> = None;
     match report {
         JobReport::Done { code, .. } | JobReport::Answered { code, .. } => {

@@ -94,6 +94,17 @@ fn a_job_that_gives_up_is_an_incident_told_to_an_office_and_runs_what_the_file_s
 }
 
 #[test]
+fn a_job_that_gave_up_and_was_let_run_again_is_still_waited_for() {
+    let mut bench = Bench::opened(&JOBS.replace(", do: missed", ""));
+    let failed = || JobReport::Failed { attempts: 3, fault: "timeout".to_owned() };
+    assert_eq!(bench.job("ask", failed()).unwrap(), [JobFailed]);
+    assert_eq!(bench.job("ask", failed()).unwrap(), [JobFailed]);
+    assert_eq!(bench.job("ask", done("yes-code", &[("nr", "7")])).unwrap(), [JobDone, Acted]);
+    assert_eq!(bench.main(), "found");
+    assert!(bench.job("ask", done("yes-code", &[])).unwrap_err().has(NotOpen), "and once only");
+}
+
+#[test]
 fn only_the_engine_reports_a_job() {
     let mut bench = Bench::opened(JOBS);
     let act = Act::ReportJob { queued: 1, job: name("ask"), report: done("empty", &[]) };

@@ -166,6 +166,15 @@ impl WorkStore for FaultyStore {
     async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError> {
         self.inner.release_clock(stream, key, epoch).await
     }
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.inner.hold_clock(stream, key, epoch, lease).await
+    }
     async fn claim_jobs(
         &self,
         now: Timestamp,
@@ -184,6 +193,9 @@ impl WorkStore for FaultyStore {
     }
     async fn queue_jobs(&self, stream: StreamId, jobs: &[NewJob]) -> Result<(), StoreError> {
         self.inner.queue_jobs(stream, jobs).await
+    }
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
+        self.inner.raise_incident(stream, job, fault).await
     }
     async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError> {
         self.inner.retry_job(id, run_at).await
@@ -227,8 +239,8 @@ impl WorkStore for FaultyStore {
 
 #[async_trait]
 impl Directory for FaultyStore {
-    async fn by_token(&self, hash: &Hash) -> Result<Option<EntityRow>, StoreError> {
-        self.inner.by_token(hash).await
+    async fn by_tokens(&self, hashes: &[Hash]) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        self.inner.by_tokens(hashes).await
     }
 }
 

@@ -9,7 +9,7 @@ use qadiya_engine::authorize::Denied;
 use qadiya_engine::library::ActivateError;
 use qadiya_engine::officials::OfficialError;
 use qadiya_engine::operations::{BatchItem, ItemAnswer, OperationError, Work};
-use qadiya_engine::submit::{Answer, SubmitError, Target};
+use qadiya_engine::submit::{Accepted, Answer, SubmitError, Target};
 use qadiya_ledger::{Value, canonical};
 
 use super::fixtures::{Court, FLOW, command, italy, name, note, text, token};
@@ -21,18 +21,23 @@ async fn refused(court: &Court, ask: qadiya_engine::submit::Submission, code: Re
     }
 }
 
+/// The signature under what was proposed.
+pub(crate) fn signature(proposed: &Accepted) -> Value {
+    let answer: Answer = canonical::decode(&proposed.answer).unwrap();
+    assert_eq!(answer.events[0].kind, "proposed");
+    Value::map([
+        ("sign", Value::Int(i64::try_from(answer.events[0].seq).unwrap())),
+        ("hash", text(&answer.events[0].hash.to_string())),
+    ])
+}
+
 #[tokio::test]
 async fn two_tokens_of_one_person_are_one_pair_of_eyes() {
     let court = Court::new().await;
     let case = court.open().await;
     let target = || Target::Case(case.stream);
     let proposed = court.engine.submit(court.asking(&court.judge, target(), command("rule"))).await.unwrap();
-    let answer: Answer = canonical::decode(&proposed.answer).unwrap();
-    assert_eq!(answer.events[0].kind, "proposed");
-    let sign = Value::map([
-        ("sign", Value::Int(i64::try_from(answer.events[0].seq).unwrap())),
-        ("hash", text(&answer.events[0].hash.to_string())),
-    ]);
+    let sign = signature(&proposed);
     let second_token = token(&court.engine, court.judge.official, false).await;
     assert_ne!(second_token.token, court.judge.token);
     refused(&court, court.asking(&second_token, target(), sign.clone()), RefusalCode::SamePerson).await;
