@@ -73,6 +73,7 @@ impl Engine {
         let row = match self.resolve(case).await? {
             Some(stream) => match self.shared.rows.ask(stream).await? {
                 Loaded::Case(row) => Some(*row),
+                Loaded::Damaged(error) => return Err(error.into()),
                 Loaded::Entity(_) | Loaded::Absent => None,
             },
             None => None,
