@@ -152,7 +152,7 @@ fn a_wait_beyond_the_limit_and_a_single_judge_are_reported_in_the_worked_example
     assert_eq!(
         wait,
         [concat!(
-            "189:3: E-time: the wait of `open-trial` (120 days after `notice-of-trial`) does not fit into ",
+            "190:3: E-time: the wait of `open-trial` (120 days after `notice-of-trial`) does not fit into ",
             "`custody-before-trial` (3 months) (shorten the wait, or lengthen the limit)\n",
             "    The case comes to `awaiting-trial`.\n",
             "    Then `open-trial` can only be given when the limit has passed."
@@ -165,7 +165,7 @@ fn a_wait_beyond_the_limit_and_a_single_judge_are_reported_in_the_worked_example
     assert_eq!(
         judge,
         [concat!(
-            "223:5: E-people: the stated staff can never give `refer-for-trial` and `give-verdict` by different ",
+            "224:5: E-people: the stated staff can never give `refer-for-trial` and `give-verdict` by different ",
             "people (presiding-judge: 1, prosecutor: 1): `unless-short-of: presiding-judge` would set the rule ",
             "aside every time"
         )]

@@ -192,7 +192,8 @@ impl<'d> Staff<'d> {
 
     fn corrections(&self, found: &mut Vec<Finding>) {
         let corrections = &self.definition.corrections;
-        for annul in &corrections.annul {
+        // Where nobody may annul at all, that is said of the annulment itself.
+        for annul in corrections.annul.iter().filter(|annul| !annul.by.is_empty()) {
             let mut seats =
                 vec![Seat { act: &annul.command, approver: false, roles: annul.by.iter().collect() }];
             seats.extend(self.approvers(&annul.command, annul.approval.as_ref()));
