@@ -42,7 +42,7 @@ fn altered(part: &str, change: impl Fn(&str) -> Vec<u8>) -> Cursor<Vec<u8>> {
 /// The same by replacing one text in the part.
 fn replaced(part: &str, from: &str, to: &str) -> Cursor<Vec<u8>> {
     altered(part, |text| {
-        assert!(text.contains(from), "{part} has no {from}: {}", &text[..text.len().min(600)]);
+        assert!(text.contains(from), "{part} has no {from}: {}", text.chars().take(600).collect::<String>());
         text.replacen(from, to, 1).into_bytes()
     })
 }
@@ -52,10 +52,8 @@ fn refusal(book: Cursor<Vec<u8>>) -> FileRefusal {
 }
 
 fn is_too_large(book: Cursor<Vec<u8>>, limit: &str) {
-    match refusal(book) {
-        FileRefusal::TooLarge { limit: found } => assert_eq!(found, limit),
-        other => panic!("{other:?}"),
-    }
+    let refusal = refusal(book);
+    assert!(matches!(&refusal, FileRefusal::TooLarge { limit: found } if found == limit), "{refusal:?}");
 }
 
 fn is_unsound(book: Cursor<Vec<u8>>, reason: &str) {
