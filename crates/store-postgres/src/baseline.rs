@@ -19,6 +19,7 @@ use crate::open::connect_options;
 
 const DURING: &str = "measuring";
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
 fn failed(error: sqlx::Error) -> StoreError {
     fault(DURING, Reach::Read, &error)
 }

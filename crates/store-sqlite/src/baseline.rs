@@ -18,6 +18,7 @@ use crate::open::{Options, connect_options};
 
 const DURING: &str = "measuring";
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` takes")]
 fn failed(error: sqlx::Error) -> StoreError {
     meaning(DURING, &error)
 }

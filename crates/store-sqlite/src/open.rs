@@ -257,6 +257,9 @@ pub(crate) fn connect_options(options: &Options) -> SqliteConnectOptions {
         // commit and again at it, and with a shorter log every batch is copied back into the file at once (SPEED).
         .pragma("cache_size", CACHE)
         .pragma("wal_autocheckpoint", LOG_PAGES)
+        // What a statement of many rows may have to take back is kept in memory: beyond 64 KiB it would be written to a
+        // file of its own, page by page, and thrown away.
+        .pragma("temp_store", "MEMORY")
         // Text that an insider wrote into the schema runs no function.
         .pragma("trusted_schema", "OFF")
         .log_statements(LevelFilter::Trace)
