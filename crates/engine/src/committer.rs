@@ -8,6 +8,7 @@ mod capacity;
 mod decide;
 mod entity;
 pub(crate) mod queue;
+mod read;
 mod settle;
 mod write;
 
@@ -60,9 +61,10 @@ impl Committers {
                     broken: false,
                 };
                 let (on_fatal, ending) = (Arc::clone(&settings.on_fatal), ending.clone());
+                let tasks = tracker.clone();
                 tracker.spawn(async move {
                     // A committer ends when it is told to. One that breaks off would leave its cases without a server.
-                    if let Err(error) = tokio::spawn(committer.run(receiver, ending)).await {
+                    if let Err(error) = tasks.spawn(committer.run(receiver, ending)).await {
                         let detail = error.to_string();
                         on_fatal(&StoreError::Other { during: "running a committer", detail });
                     }

@@ -1,6 +1,8 @@
 //! Leases, jobs, operations, health. The clock of leases is SQLite's own, in whole milliseconds; it stands still within
 //! a statement.
 
+pub(crate) mod queue;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,68 +13,16 @@ use qadiya_store::error::StoreError;
 use qadiya_store::work::{
     DAMAGED, DueClock, DueJob, Health, JobRow, Operation, Settle, WorkStore, clock_incident,
 };
-use serde::Serialize;
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::Connection as _;
 use uuid::Uuid;
 
-use crate::errors::Fault;
 use crate::open::{Done, SqliteStore, faults};
 use crate::rows::{Reading, blob, json, key_of, micros, signed, span};
-
-/// A job as JSON for `json_each`.
-#[derive(Serialize)]
-pub(crate) struct JobText<'a> {
-    i: String,
-    s: String,
-    n: u64,
-    name: &'a str,
-    q: &'a str,
-    payload: String,
-    p: Option<String>,
-    at: i64,
-}
-
-impl<'a> JobText<'a> {
-    pub(crate) fn of(stream: StreamId, job: &'a NewJob) -> Self {
-        Self {
-            i: hex::encode(job.id.0.as_bytes()),
-            s: hex::encode(stream.0.as_bytes()),
-            n: job.seq,
-            name: &job.name,
-            q: &job.queue,
-            payload: hex::encode(&job.payload),
-            p: job.principal.map(|principal| hex::encode(principal.0.as_bytes())),
-            at: micros(job.run_at),
-        }
-    }
-}
-
-/// Queues jobs; those whose id is known are left as they are.
-pub(crate) async fn queue(connection: &mut SqliteConnection, jobs: &str) -> Result<(), Fault> {
-    sqlx::query!(
-        "INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, fault, incident, owner,
-                          epoch, until)
-         SELECT unhex(value ->> 'i'), unhex(value ->> 's'), value ->> 'n', value ->> 'name', value ->> 'q',
-                unhex(value ->> 'payload'), unhex(value ->> 'p'), 0, value ->> 'at', NULL, 0, NULL, 0, 0
-         FROM json_each($1) WHERE true ORDER BY key ON CONFLICT DO NOTHING",
-        jobs
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
+use queue::{JobText, Left, queue_jobs};
 
 /// The stream of a damaged row, as far as it can be read.
 fn shown(stream: &[u8]) -> StreamId {
     StreamId(Uuid::from_slice(stream).unwrap_or_default())
-}
-
-/// What a settled try leaves in its row.
-struct Left {
-    run_at: Option<i64>,
-    fault: Option<String>,
-    untried: i64,
-    incident: i64,
 }
 
 #[async_trait]
@@ -279,25 +229,7 @@ impl WorkStore for SqliteStore {
 
     async fn settle_job(&self, id: JobId, epoch: u64, how: &Settle) -> Result<bool, StoreError> {
         let (id, epoch) = (blob(id.0), signed(epoch));
-        let left = match how {
-            Settle::Done => None,
-            Settle::Again { run_at, fault } => Some(Left {
-                run_at: Some(micros(*run_at)),
-                fault: Some(fault.clone()),
-                untried: 0,
-                incident: 0,
-            }),
-            Settle::Postponed { run_at, fault } => Some(Left {
-                run_at: Some(micros(*run_at)),
-                fault: Some(fault.clone()),
-                untried: 1,
-                incident: 0,
-            }),
-            Settle::HandBack => Some(Left { run_at: None, fault: None, untried: 1, incident: 0 }),
-            Settle::Incident { fault } => {
-                Some(Left { run_at: None, fault: Some(fault.clone()), untried: 0, incident: 1 })
-            }
-        };
+        let left = Left::of(how);
         let settled = self
             .write("settling a job", move |connection| {
                 Box::pin(async move {
@@ -339,7 +271,7 @@ impl WorkStore for SqliteStore {
         let jobs: Vec<JobText<'_>> = jobs.iter().map(|job| JobText::of(stream, job)).collect();
         let jobs = json(&jobs)?;
         self.write("queueing jobs", move |connection| {
-            Box::pin(async move { queue(connection, &jobs).await })
+            Box::pin(async move { queue_jobs(connection, &jobs).await })
         })
         .await?;
         self.0.wake.all();
@@ -537,7 +469,7 @@ impl WorkStore for SqliteStore {
                 )
                 .execute(&mut *connection)
                 .await?;
-                queue(connection, &jobs).await?;
+                queue_jobs(connection, &jobs).await?;
                 Ok(Done::Keep(()))
             })
         })

@@ -198,7 +198,7 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 address behind one of the well-known translation prefix 64:ff9b::/96 (RFC 6052).
+/// The IPv4 address behind an IPv6 address of the well-known translation prefix `64:ff9b::/96` (RFC 6052).
 fn translated(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let bytes = v6.octets();
     let rest = bytes.strip_prefix(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0])?;

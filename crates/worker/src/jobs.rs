@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use qadiya_engine::Engine;
 use qadiya_store::work::{CLOCK_QUEUE, DueJob, Settle};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::error::{WorkerError, store};
@@ -49,7 +50,7 @@ const PANICS: Retry = Retry { times: 3, first_wait: FIRST_WAIT, doubles_to: FIRS
 /// Tries one job while its lease is kept alive.
 pub(crate) async fn perform(engine: &Engine, settings: &Arc<WorkerSettings>, job: &Arc<DueJob>) {
     // A task of its own, so that a panic is a fault of this job and of nothing else.
-    let mut work = tokio::spawn({
+    let mut work = TaskTracker::new().spawn({
         let (engine, settings, job) = (engine.clone(), Arc::clone(settings), Arc::clone(job));
         async move { attempt(&engine, &settings, &job).await }
     });

@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::rows::{json, micros, word};
-use crate::work::JobText;
+use crate::work::queue::JobText;
 
 fn hexed(id: Uuid) -> String {
     hex::encode(id.as_bytes())

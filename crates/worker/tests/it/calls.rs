@@ -29,7 +29,7 @@ async fn an_address_of_the_house_is_not_called_unless_the_operator_said_so() {
     let receiver = Receiver::answering(&[THERE]).await;
     let case = court.open().await;
     court.worker(1, &receiver.address).until_idle().await.unwrap();
-    assert_eq!(receiver.requests(), [] as [String; 0]);
+    assert_eq!(receiver.requests(), Vec::<String>::new());
     assert_eq!(court.main(case).await, "asking");
     assert_eq!(court.jobs(false).await[0].fault.as_deref(), Some("private-address"));
 }
@@ -115,7 +115,7 @@ async fn tries_that_broke_off_count() {
         court.pass(LATER);
     }
     court.calling(&receiver).until_idle().await.unwrap();
-    assert_eq!(receiver.requests(), [] as [String; 0], "a job that kills its worker is not run for ever");
+    assert_eq!(receiver.requests(), Vec::<String>::new(), "a job that kills its worker is not run for ever");
     assert_eq!(court.jobs(true).await[0].fault.as_deref(), Some("broke-off"));
 }
 

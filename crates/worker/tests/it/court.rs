@@ -97,7 +97,7 @@ impl Court {
     pub(crate) async fn main(&self, case: StreamId) -> String {
         match self.store.load_many(&[case]).await.unwrap().remove(0) {
             Loaded::Case(row) => row.main.to_string(),
-            other => panic!("{other:?}"),
+            other @ (Loaded::Absent | Loaded::Entity(_) | Loaded::Damaged(_)) => panic!("{other:?}"),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
 
 /// What is answered: the status line's number with its headers, and the body.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ impl Receiver {
         let heard =
             Arc::new(Mutex::new(Heard { says: says.iter().cloned().collect(), requests: Vec::new() }));
         let receiver = Self { heard: Arc::clone(&heard), address };
-        tokio::spawn(async move {
+        TaskTracker::new().spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 answer(stream, &heard).await;
             }
