@@ -38,13 +38,7 @@ pub async fn serve(
     let (head_time, write_time) = (settings.head_time, settings.write_time);
     tokio::pin!(shutdown);
     loop {
-        let place = tokio::select! {
-            () = &mut shutdown => break,
-            place = places.clone().acquire_owned() => match place {
-                Ok(place) => place,
-                Err(_) => break,
-            },
-        };
+        let Ok(place) = places.clone().acquire_owned().await else { break };
         let stream = tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {

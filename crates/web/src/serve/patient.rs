@@ -38,7 +38,7 @@ impl Patient {
             }
         }
         ready!(self.until.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Poll::Pending
     }
 }
 
