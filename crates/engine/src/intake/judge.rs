@@ -257,12 +257,17 @@ pub(super) fn agreement(row: &Row, case: StreamId) -> BTreeMap<String, String> {
 
 fn key_of(agreement: &BTreeMap<String, String>) -> IdentityKey {
     let part = |name: &str| agreement.get(name).map(String::as_str);
-    let birth = part(BIRTH).map_or(Birth::Unknown, |text| match text.strip_prefix('~') {
+    let birth = part(BIRTH).map_or(Birth::Unknown, birth_of);
+    IdentityKey::new((part(NAME_AR), part(NAME_LATN)), (part(FATHER_AR), part(FATHER_LATN)), birth)
+}
+
+/// A birth as it is kept: `1987-05-04`, `1987` or `~1987`.
+pub(super) fn birth_of(text: &str) -> Birth {
+    match text.strip_prefix('~') {
         Some(year) => year.parse().map_or(Birth::Unknown, Birth::About),
         None => match text.parse::<Date>() {
             Ok(day) => Birth::Day(day),
             Err(_) => text.parse().map_or(Birth::Unknown, Birth::Year),
         },
-    });
-    IdentityKey::new((part(NAME_AR), part(NAME_LATN)), (part(FATHER_AR), part(FATHER_LATN)), birth)
+    }
 }
