@@ -26,7 +26,8 @@ fn sight<K: Ord>(sights: &mut BTreeMap<K, Sight>, key: K, node: Node) {
 pub(super) struct Grid(Vec<Vec<bool>>);
 
 impl Grid {
-    fn insert(&mut self, row: usize, column: usize) {
+    /// Marks a place.
+    pub(super) fn insert(&mut self, row: usize, column: usize) {
         if self.0.len() <= row {
             self.0.resize(row + 1, Vec::new());
         }
@@ -156,16 +157,28 @@ impl<'m> Graph<'m> {
         guards: &[&Test],
         limit: usize,
     ) -> Result<Self, TooMany> {
-        let stepper = Stepper { model, packing };
         let compiled = model.acts.iter().enumerate();
         let compiled = compiled.map(|(at, act)| {
             if acts.contains(&at) { act.within(packing).ok_or(TooMany::Answers(at)) } else { Ok(act.clone()) }
         });
         let compiled = compiled.collect::<Result<Vec<Act>, TooMany>>()?;
-        let mut graph = Self {
-            stepper,
+        let mut graph = Self { compiled, ..Self::empty(model, packing, kept, acts, guards.len()) };
+        graph.run(guards, limit)?;
+        Ok(graph)
+    }
+
+    /// A graph in which nothing has been met.
+    fn empty(
+        model: &'m Model<'m>,
+        packing: &'m Packing,
+        kept: &'m BTreeSet<Var>,
+        acts: Vec<usize>,
+        guards: usize,
+    ) -> Self {
+        Self {
+            stepper: Stepper { model, packing },
             kept,
-            compiled,
+            compiled: Vec::new(),
             acts,
             keys: Vec::new(),
             parents: Vec::new(),
@@ -184,26 +197,30 @@ impl<'m> Graph<'m> {
             covered: BTreeSet::new(),
             lowers: BTreeMap::new(),
             guards: vec![Truth::default(); model.acts.len()],
-            truths: vec![Truth::default(); guards.len()],
+            truths: vec![Truth::default(); guards],
             met: Grid::default(),
-        };
-        graph.run(guards, limit)?;
-        Ok(graph)
+        }
     }
 
-    fn start(&self) -> Key {
-        let model = self.stepper.model;
-        let mut key = 0;
-        for (name, fact) in &model.facts {
-            let starts = model.def.facts.get(name).and_then(|fact| fact.starts.as_ref());
-            key = self.stepper.packing.put(key, fact.var, fact.region(starts));
-        }
-        for (field, _, var, cut, atoms) in &model.sums {
-            let zero = crate::workflow::guard::Constant::Number(0);
-            debug_assert!(!field.is_empty());
-            key = self.stepper.packing.put(key, *var, super::cut::region_of(cut, atoms, Some(&zero)));
-        }
-        model.lapsed.map_or(key, |var| self.stepper.packing.put(key, var, 1))
+    /// A graph that only holds the beginning, for what another search has met; [`Graph::tell`] adds to it.
+    pub(super) fn told(
+        model: &'m Model<'m>,
+        packing: &'m Packing,
+        kept: &'m BTreeSet<Var>,
+        acts: Vec<usize>,
+        guards: usize,
+    ) -> Self {
+        let mut graph = Self::empty(model, packing, kept, acts, guards);
+        graph.keys.push(graph.stepper.start());
+        graph.parents.push((NONE, NONE));
+        graph
+    }
+
+    /// Adds a configuration with the configuration and the move that lead to it.
+    pub(super) fn tell(&mut self, from: Node, number: usize, to: Key) -> Node {
+        self.keys.push(to);
+        self.parents.push((small(from), small(number)));
+        self.keys.len() - 1
     }
 
     fn run(&mut self, guards: &[&Test], limit: usize) -> Result<(), TooMany> {
@@ -237,7 +254,7 @@ impl<'m> Graph<'m> {
             .collect();
         let judged: Vec<usize> = self.acts.clone();
         let mut index: HashMap<Key, u32, KeyHash> = HashMap::default();
-        let start = self.start();
+        let start = self.stepper.start();
         index.insert(start, 0);
         self.keys.push(start);
         self.parents.push((NONE, NONE));
@@ -315,6 +332,7 @@ impl<'m> Graph<'m> {
             self.passing.push(passing);
             self.leaves.push(leaves);
             let stage = self.stages.get(node).copied().unwrap_or_default();
+            let mut lowered = BTreeSet::new();
             for edge in &edges {
                 self.take(edge.number);
                 if edge.to == key {
@@ -335,7 +353,9 @@ impl<'m> Graph<'m> {
                     self.stages.push(if staged { self.stage(edge.to) } else { 0 });
                 }
                 if self.stages.get(large(to)).is_some_and(|after| *after < stage) {
-                    self.lowers.entry(edge.number).or_insert((node, edge.to, 0)).2 += 1;
+                    let seen = self.lowers.entry(edge.number).or_insert((node, edge.to, 0));
+                    // A move with several answers is one move of one configuration.
+                    seen.2 += usize::from(lowered.insert(edge.number));
                 }
                 if edge.counts
                     && let Some(head) = self.heads.get_mut(large(to))
@@ -351,7 +371,8 @@ impl<'m> Graph<'m> {
         Ok(())
     }
 
-    fn take(&mut self, number: usize) {
+    /// Notes that a move was made somewhere.
+    pub(super) fn take(&mut self, number: usize) {
         if self.taken.len() <= number {
             self.taken.resize(number + 1, false);
         }

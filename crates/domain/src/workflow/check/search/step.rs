@@ -1,9 +1,11 @@
 //! One move on packed configurations: the same rules as `workflow::configuration::step`, and a test holds the two
 //! together.
 
+use super::cut::region_of;
 use super::model::{CellModel, Model, RecordModel, TrackModel};
 use super::moves::{Act, Aim, Free, Way};
 use super::space::{Key, Packing, Test};
+use crate::workflow::guard::Constant;
 use crate::workflow::model::MomentRef;
 
 /// A move found from a configuration.
@@ -66,6 +68,21 @@ impl Stepper<'_> {
     /// The main state of a configuration.
     pub(super) fn main(&self, key: Key) -> usize {
         self.get(key, self.model.main)
+    }
+
+    /// The configuration before anything has happened.
+    pub(super) fn start(&self) -> Key {
+        let model = self.model;
+        let mut key = 0;
+        for (name, fact) in &model.facts {
+            let starts = model.def.facts.get(name).and_then(|fact| fact.starts.as_ref());
+            key = self.packing.put(key, fact.var, fact.region(starts));
+        }
+        let zero = Constant::Number(0);
+        for (_, _, var, cut, atoms) in &model.sums {
+            key = self.packing.put(key, *var, region_of(cut, atoms, Some(&zero)));
+        }
+        model.lapsed.map_or(key, |var| self.packing.put(key, var, 1))
     }
 
     /// Every move of one command.

@@ -14,14 +14,14 @@ use crate::workflow::model::{
 };
 
 /// Choices out of a list of numbers.
-pub(super) struct Draws<'a>(pub(super) std::slice::Iter<'a, u8>);
+pub(crate) struct Draws<'a>(pub(crate) std::slice::Iter<'a, u8>);
 
 impl Draws<'_> {
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::from(self.0.next().copied().unwrap_or(0)) % bound.max(1)
     }
 
-    pub(super) fn once_in(&mut self, times: usize) -> bool {
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 }
@@ -49,7 +49,7 @@ fn guard(draws: &mut Draws<'_>, states: usize) -> String {
 }
 
 /// A small file: a main line, one or two tracks, three facts, a paper.
-fn drawn(numbers: &[u8]) -> String {
+pub(crate) fn drawn(numbers: &[u8]) -> String {
     let mut draws = Draws(numbers.iter());
     let draws = &mut draws;
     let states = 2 + draws.below(4);
@@ -535,7 +535,7 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     let tests: Vec<Test> = tests_of.iter().map(|watched| model.test(watched.guard)).collect();
     let tests: Vec<&Test> = tests.iter().collect();
     let cones = Cones::of(&model, &tests);
-    let search = Search { model: &model, cones: &cones, watched: &tests_of, tests: &tests };
+    let search = Search { model: &model, cones: &cones, watched: &tests_of, tests: &tests, nodes: 1 << 16 };
     let mut sliced = Vec::new();
     search.by_slices(LIMIT, &mut sliced);
     let verdicts = |all: &[Finding]| {
