@@ -1,6 +1,7 @@
 //! The real program on a real store: built once, run as processes of their own, asked over HTTP, stopped or killed.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -330,10 +331,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Ends it at once, as `kill -9` does.
+    /// Ends it at once, as `kill -9` does. It must have run until then: a process that had ended by itself was not
+    /// killed.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.signal(), Some(9), "it ended before it was killed: {status}");
     }
 
     /// Asks it to stop and waits until it has; gives what it wrote to its error stream.
