@@ -174,12 +174,21 @@ impl Store {
 
     /// Names an official with these capacities and gives them a token.
     pub(crate) fn official<R: AsRef<str>>(&self, name: &str, roles: &[R]) -> String {
+        self.appointed(name, roles, &[])
+    }
+
+    /// The same with a token of a program, which may give clerical commands only.
+    pub(crate) fn service<R: AsRef<str>>(&self, name: &str, roles: &[R]) -> String {
+        self.appointed(name, roles, &["--service"])
+    }
+
+    fn appointed<R: AsRef<str>>(&self, name: &str, roles: &[R], token: &[&str]) -> String {
         let mut words = vec!["--json", "official", "add", name, "--instrument", "Order 1/2026"];
         for role in roles {
             words.extend(["--role", role.as_ref()]);
         }
         self.run(&words).json(&[0]);
-        let issued = self.run(&["--json", "token", "issue", name]).json(&[0]);
+        let issued = self.run(&[&["--json", "token", "issue", name], token].concat()).json(&[0]);
         issued["secret"].as_str().unwrap().to_owned()
     }
 
@@ -262,7 +271,8 @@ impl Store {
             rest.get(..end).unwrap().to_owned()
         });
         let base = format!("http://{}", addresses.next().unwrap());
-        Server { process, base, client: client() }
+        let administration = format!("http://{}", addresses.next().unwrap());
+        Server { process, base, administration, client: client() }
     }
 
     /// Starts workers only.
@@ -377,6 +387,8 @@ pub(crate) struct Server {
     pub(crate) process: Process,
     /// `http://` and the address of the API.
     pub(crate) base: String,
+    /// `http://` and the address of administration and metrics.
+    pub(crate) administration: String,
     client: reqwest::Client,
 }
 
