@@ -39,7 +39,7 @@ impl Cones {
         let footprints = model.acts.iter().map(|act| footprint(model, act)).collect();
         let mut cones = Self { footprints, items: Vec::new() };
         let main = || BTreeSet::from([model.main, model.before]);
-        cones.add(model, Item::Main, main());
+        cones.add_main(model, main());
         for track in 0..model.tracks.len() {
             let mut vars = main();
             machine_vars(model, track, &mut vars);
@@ -64,6 +64,21 @@ impl Cones {
     fn add(&mut self, model: &Model<'_>, item: Item, vars: BTreeSet<Var>) {
         let closed = self.close(model, vars);
         self.items.push((item, closed));
+    }
+
+    /// W-exit lets no move lead on that changes a known fact, so its cone holds every fact that a move of it sets.
+    fn add_main(&mut self, model: &Model<'_>, mut vars: BTreeSet<Var>) {
+        loop {
+            let closed = self.close(model, vars);
+            vars = closed.clone();
+            for (_, writes) in self.footprints.iter().filter(|(_, writes)| !writes.is_disjoint(&closed)) {
+                vars.extend(model.facts.values().map(|fact| fact.var).filter(|var| writes.contains(var)));
+            }
+            if vars.len() == closed.len() {
+                self.items.push((Item::Main, closed));
+                return;
+            }
+        }
     }
 
     fn close(&self, model: &Model<'_>, mut cone: BTreeSet<Var>) -> BTreeSet<Var> {
