@@ -70,14 +70,15 @@ impl Cones {
     fn add_main(&mut self, model: &Model<'_>, mut vars: BTreeSet<Var>) {
         loop {
             let closed = self.close(model, vars);
-            vars = closed.clone();
+            let mut wider = closed.clone();
             for (_, writes) in self.footprints.iter().filter(|(_, writes)| !writes.is_disjoint(&closed)) {
-                vars.extend(model.facts.values().map(|fact| fact.var).filter(|var| writes.contains(var)));
+                wider.extend(model.facts.values().map(|fact| fact.var).filter(|var| writes.contains(var)));
             }
-            if vars.len() == closed.len() {
+            if wider.len() == closed.len() {
                 self.items.push((Item::Main, closed));
                 return;
             }
+            vars = wider;
         }
     }
 
