@@ -77,6 +77,35 @@ pub enum EngineError {
     Stopped,
 }
 
+/// What can be done about a fault of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Space must be freed first.
+    Full,
+    /// A row is damaged: trying again does not help.
+    Damaged,
+    /// Try again later.
+    Unavailable,
+}
+
+/// Tells faults of the store apart for those who know no store. Any other error counts as one that passes.
+pub fn trouble(error: &(dyn std::error::Error + 'static)) -> Trouble {
+    match error.downcast_ref::<StoreError>() {
+        Some(StoreError::Full { .. }) => Trouble::Full,
+        Some(StoreError::Corrupt { .. }) => Trouble::Damaged,
+        Some(
+            StoreError::Retry { .. }
+            | StoreError::Unknown { .. }
+            | StoreError::Unavailable { .. }
+            | StoreError::Io { .. }
+            | StoreError::Unsafe(_)
+            | StoreError::Schema(_)
+            | StoreError::Other { .. },
+        )
+        | None => Trouble::Unavailable,
+    }
+}
+
 impl From<NotTaken> for EngineError {
     fn from(why: NotTaken) -> Self {
         match why {

@@ -43,6 +43,7 @@ use crate::submit::{AccessContext, ActorChoice, SubmitError};
 pub use desk::{CloseError, ManifestView, RefusedRowsError};
 use judge::Holder;
 pub use report::{FindingLine, ImportReport, RecordLine};
+use write::Done;
 
 /// The workflow of a detained person's case.
 pub const DETAINEE_CASE: &str = "detainee-case";
@@ -219,11 +220,23 @@ impl Engine {
             import.chunk(chunk).await?;
             progress(import.report.records, lines.max(import.report.records));
         }
+        if import.chunks == 0 {
+            // A list without records shows that it is there or not.
+            import.note_access(&[], &Done::default()).await?;
+        }
         if !options.dry_run {
             import.finish().await?;
         }
         progress(import.report.records, import.report.records);
         Ok(import.report)
+    }
+
+    /// Whether somebody may import: to be asked before a file is read.
+    ///
+    /// # Errors
+    /// [`ImportError::Forbidden`], and [`ImportError::Workflow`] where the workflows take no lists.
+    pub async fn may_import(&self, by: &ActorChoice, options: &ImportOptions) -> Result<(), ImportError> {
+        self.importer(by, options, &Name::new(INTAKE_RECORD)?).await.map(drop)
     }
 
     /// In which capacity an import writes: one that may name a person on a list.

@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use qadiya_devkit::postgres::{Cluster, Stop};
+use qadiya_web::policy::{Policy, RULES, Verb};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::server::{Caller, Kind, Ran, Server, Store};
 
 const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::Postgres];
+
+/// Reads that leave no record: the workflow of records set aside is not active here, so there is no list to look for.
+const WITHOUT_RECORD: [&str; 1] = ["/api/v1/manifests/{id}/refused"];
 
 /// Somebody is held under an order for a time.
 const HELD: &str = "\
@@ -274,10 +278,15 @@ async fn when_no_access_record_can_be_written_the_answer_is_503_without_data() {
                  EXECUTE FUNCTION refuse_change('unwritable')"
             }
         });
-        for path in
-            ["cases/A-1", "cases", "cases/A-1/log", "cases/A-1/commands", "cases/A-1/deadlines", "stages/A-1"]
-        {
-            let answer = court.clerk.get(&format!("/api/v1/{path}")).await;
+        // Reads of whoever is known; behind the other policies lies no case data, and writes are told of further above.
+        let reads = RULES.iter().filter(|rule| rule.method == Verb::Get && rule.policy == Policy::Known);
+        let nothing = "00000000-0000-7000-8000-000000000000";
+        for rule in reads {
+            if WITHOUT_RECORD.contains(&rule.path) {
+                continue;
+            }
+            let path = rule.path.replace("{ref}", "A-1").replace("{id}", nothing);
+            let answer = court.clerk.get(&path).await;
             assert_eq!(answer.status, 503, "{kind:?} {path}: {answer:?}");
             assert!(!answer.body.contains("inside") && !answer.body.contains("received"), "{}", answer.body);
         }

@@ -174,7 +174,7 @@ impl Import<'_> {
         let key = IdentityKey::of(row);
         let held = self.holders.get(&serial).or_else(|| stored.holders.get(&serial.to_string()));
         let Some(holder) = held else {
-            let case = Engine::derive_stream(self.scope, &open_key(&record.key), &self.options.workflow);
+            let case = Engine::derive_stream(self.scope, &open_key(&record.key));
             let person = PersonId(derived(&["person", &serial.to_string()]));
             record.plan = Plan::Open { case, person };
             let called = format!("record {}", record.raw.record);

@@ -18,7 +18,7 @@ use crate::submit::{Accepted, Submission, SubmitError};
 
 /// What became of the records of a chunk, by their place in it.
 #[derive(Debug, Default)]
-struct Done {
+pub(super) struct Done {
     /// The case a record stands in.
     cases: HashMap<usize, StreamId>,
     /// The numbers of cases.
@@ -57,12 +57,13 @@ impl Import<'_> {
     }
 
     /// Records which cases the report of this chunk shows, before it does.
-    async fn note_access(&mut self, judged: &[Judged], done: &Done) -> Result<(), ImportError> {
+    pub(super) async fn note_access(&mut self, judged: &[Judged], done: &Done) -> Result<(), ImportError> {
         let holders = judged.iter().filter_map(|record| match record.plan {
             Plan::Aside { dispute } => dispute,
             Plan::Open { .. } | Plan::Attach { .. } | Plan::Known { .. } => None,
         });
-        let streams: BTreeSet<StreamId> = done.cases.values().copied().chain(holders).collect();
+        let streams: BTreeSet<StreamId> =
+            done.cases.values().copied().chain(holders).chain([self.manifest]).collect();
         let id = if self.chunks == 0 {
             self.request
         } else {
@@ -294,7 +295,7 @@ impl Import<'_> {
     }
 
     fn aside_stream(&self, record: &Judged) -> StreamId {
-        Engine::derive_stream(self.scope, &aside_key(record), &self.intake_record)
+        Engine::derive_stream(self.scope, &aside_key(record))
     }
 }
 

@@ -225,6 +225,8 @@ pub struct LogEvent {
     pub bytes: Vec<u8>,
     /// Protected values by their path in the event, where the viewer may see them and they were not erased.
     pub clear: BTreeMap<String, Value>,
+    /// Paths whose stored value is not the one that was recorded; it is not shown.
+    pub altered: Vec<String>,
 }
 
 /// A page of the log of a case.

@@ -122,7 +122,7 @@ pub async fn submit(
         });
     }
     let mut answers = Vec::with_capacity(submissions.len());
-    for (answer, request) in app.engine.submit_many(submissions).await.into_iter().zip(ids) {
+    for (answer, request) in app.engine.submit_apart(submissions).await.into_iter().zip(ids) {
         let answer = answer.map_err(Problem::from).and_then(|accepted| {
             let body = answer::accepted_body(&accepted)?;
             Ok((accepted.replayed, body))

@@ -1,6 +1,7 @@
 //! Many commands in one request.
 
 use axum::body::Body;
+use qadiya_store::AccessStore as _;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, send};
@@ -42,6 +43,14 @@ async fn each_item_is_answered_on_its_own() {
     assert_eq!(statuses, [200, 404, 200, 422]);
     assert_eq!(answer["done"], 2);
     assert_eq!(answer["items"][0]["accepted"]["state"], "sent");
+
+    // `instance` of a problem is the id of its access record.
+    let by = Some(server.officials["police-clerk"]);
+    let records = server.store.accesses(None, by, None, 1_000).await.unwrap();
+    for item in [&answer["items"][1], &answer["items"][3]] {
+        let instance = item["problem"]["instance"].as_str().unwrap().trim_start_matches("urn:uuid:");
+        assert!(records.iter().any(|record| record.id.to_string() == instance), "{instance}: {records:?}");
+    }
 
     let again = batch(&server, "police-clerk", items).await;
     assert_eq!(again["items"][0]["accepted"], answer["items"][0]["accepted"]);
