@@ -29,6 +29,7 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["case", "A", "--logs"], "--log"),
     (&["verify", "deeply"], "Usage: qadiya verify"),
     (&["export", "pdf", "-o", "a"], "xes"),
+    (&["bench", "--seconds", "long"], "--seconds"),
     (&["doctor", "--fix"], "--help"),
     (&["official", "add", "Amal", "--instrument", "1"], "--role"),
     (&["official", "end", "one", "two", "--instrument", "1"], "<OFFICIAL>"),

@@ -305,13 +305,32 @@ fn check_finds_in_financial_remedy_the_states_no_event_leads_to_and_no_more() {
 }
 
 #[test]
-fn check_finds_in_the_employment_case_its_bare_comparisons_and_no_more() {
+fn check_finds_in_the_employment_case_the_events_no_role_may_give_and_no_more() {
     finds_exactly(
         "et-ccd-callbacks--ET_EnglandWales",
         &["createCaseLink", "maintainCaseLink"],
         &[
+            ("E-complete", "et-england-wales"),
+            (
+                "E-dead",
+                "pre-acceptance-case store-claimant-tse store-claimant-tse-respond store-pse-response \
+                 store-respondent-pse-response store-respondent-tse submit-claimant-bundles \
+                 submit-stored-claimant-tse-respond update-respondent-pse-state",
+            ),
             ("E-final", "states"),
-            ("I-not-proved", "et-england-wales"),
+            ("E-route", "create-ecm-case"),
+            (
+                "W-escape",
+                "add-respondent-pse-response apply-noc-decision bundles-respondent-prepare-doc \
+                 claimant-tse-respond create-case-link legalrep-documents maintain-case-link \
+                 respondent-tse-respond store-claimant-tse store-claimant-tse-respond \
+                 store-pse-response store-respondent-pse-response store-respondent-tse \
+                 submit-claimant-bundles submit-claimant-tse submit-respondent-pse-response \
+                 submit-respondent-tse submit-stored-claimant-tse-respond submit-stored-pse-response \
+                 tse-claimant-rep-response update-admin-decision-state update-application-state \
+                 update-hublink-status update-notification-response update-notification-state \
+                 update-respondent-pse-state",
+            ),
             ("W-unused", "caseworker-et-pcqextractor caseworker-ras-validation et-acas-api gs-profile"),
         ],
     );
