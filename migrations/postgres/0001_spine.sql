@@ -217,6 +217,7 @@ CREATE TABLE operation (
     principal UUID    NOT NULL,
     kind      TEXT COLLATE "C"    NOT NULL,
     request   BYTEA    NOT NULL,
+    asked     BYTEA    NOT NULL,
     percent   SMALLINT NOT NULL,
     result    BYTEA,
     created   BIGINT NOT NULL,

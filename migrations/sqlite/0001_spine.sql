@@ -215,6 +215,7 @@ CREATE TABLE operation (
     principal BLOB    NOT NULL,
     kind      TEXT    NOT NULL,
     request   BLOB    NOT NULL,
+    asked     BLOB    NOT NULL,
     percent   INTEGER NOT NULL,
     result    BLOB,
     created   INTEGER NOT NULL,

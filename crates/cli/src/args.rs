@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use qadiya_domain::name::Name;
 
 use crate::exit;
 
@@ -68,11 +69,18 @@ pub(crate) enum Command {
     /// Import a transfer list (CSV or XLSX); a dry run unless --commit
     Import(Import),
     /// Replay an event log (XES or CSV) against a workflow under a virtual clock
+    ///
+    /// What the workflow does not allow is refused, and the case goes on from where it stands. The log's own times are
+    /// the clock of the acts; deadlines of the workflow do not fire between two events of a case, so that a step which
+    /// only a deadline would take is missing from the report. The log is read into memory as a whole. The workflow is
+    /// published and made the active one of its name: use a store of its own, made with `init --synthetic`.
     Replay(Replay),
     /// Answer which stage a case has reached
     Stage(CaseArg),
     /// Show a case, its open commands, its log or its deadlines
     Case(Case),
+    /// Measure the speed of this machine with and without the engine; makes stores of its own and throws them away
+    Bench(Bench),
     /// Verify a store: chains, log, signatures, and that every entry was legal
     Verify,
     /// Export the log as XES or OCEL 2.0
@@ -110,6 +118,40 @@ pub(crate) struct Demo {
     /// End when the cohort has been worked through, instead of serving
     #[arg(long)]
     pub(crate) no_serve: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Bench {
+    /// A PostgreSQL server on which the account may create databases; without it only SQLite is measured
+    #[arg(long, env = "QADIYA_BENCH_POSTGRES", value_name = "URL")]
+    pub(crate) postgres: Option<String>,
+    /// Leave SQLite out
+    #[arg(long)]
+    pub(crate) without_sqlite: bool,
+    /// Where the SQLite files lie while it runs: the disk that is measured
+    #[arg(long, default_value = "qadiya-bench", value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// How long each slice takes
+    #[arg(long, default_value_t = 5.0)]
+    pub(crate) seconds: f64,
+    /// How many interleaved repetitions
+    #[arg(long, default_value_t = 5)]
+    pub(crate) repetitions: usize,
+    /// Cases that lie in each store from the beginning
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) cases: u64,
+    /// One repetition of short slices, for trying
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Only rows whose name holds this, and plain SQL
+    #[arg(long, value_name = "PART")]
+    pub(crate) only: Vec<String>,
+    /// Write the result as a page for the repository, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// The commit that is measured, for the result
+    #[arg(long, env = "QADIYA_BENCH_COMMIT")]
+    pub(crate) commit: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -217,7 +259,13 @@ pub(crate) struct Import {
     /// Where to write the verdict on every record, as CSV
     #[arg(long, value_name = "FILE")]
     pub(crate) verdicts: Option<PathBuf>,
-    /// The day that counts as today for dates in the list (default: today in Asia/Baghdad)
+    /// The workflow of the cases to open
+    #[arg(long, default_value = qadiya_engine::intake::DETAINEE_CASE, value_parser = name, value_name = "NAME")]
+    pub(crate) workflow: Name,
+    /// The zone in which the day of today is counted
+    #[arg(long, default_value = "Asia/Baghdad", value_name = "ZONE")]
+    pub(crate) zone: String,
+    /// The day that counts as today for dates in the list (default: today in the zone)
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) today: Option<jiff::civil::Date>,
 }
@@ -315,7 +363,7 @@ pub(crate) enum OfficialAction {
         #[arg(long, value_name = "DAYS")]
         days: Option<u32>,
     },
-    /// List officials and their capacities
+    /// List officials and their appointments, with the ids that other commands ask for
     List,
     /// End an appointment now
     End {
@@ -337,6 +385,8 @@ pub(crate) struct Token {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenAction {
+    /// List tokens that have not been revoked, with their ids; secrets are not stored and cannot be shown
+    List,
     /// Issue a token; its secret is shown once
     Issue {
         /// The official, by id or exact name
@@ -389,6 +439,11 @@ pub(crate) struct Schema {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Reads a name of the workflow language.
+fn name(text: &str) -> Result<Name, qadiya_domain::name::BadName> {
+    Name::new(text)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Asking the API: of a running server when `QADIYA_SERVER` names one, otherwise inside this process. Either way the
 //! answer, the rules and the access record are the same.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::args::Global;
@@ -9,6 +11,10 @@ use crate::session::{Session, setting, token};
 
 /// Why the command line asks, for the access record.
 const PURPOSE: &str = "command line";
+
+/// How long a server may take to be reached, and to answer in full.
+const REACHED_WITHIN: Duration = Duration::from_secs(5);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Asks with GET.
 ///
@@ -37,7 +43,12 @@ async fn remote(server: &str, path: &str, token: &str) -> Result<(u16, Vec<u8>),
             .because(&error)
             .next("check QADIYA_SERVER, and that the server runs; without it the store is opened directly")
     };
-    let client = reqwest::Client::builder().no_proxy().build().map_err(failed)?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(REACHED_WITHIN)
+        .timeout(ANSWERED_WITHIN)
+        .build()
+        .map_err(failed)?;
     let address = format!("{}{path}", server.trim_end_matches('/'));
     let request = client.get(address).bearer_auth(token).header("Qadiya-Purpose", PURPOSE);
     let response = request.send().await.map_err(failed)?;

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod bench;
 mod case;
 mod check;
 
@@ -43,6 +44,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Replay(replay) => replay::run(global, &replay, out).await,
         Command::Stage(case) => case::stage(global, &case, out).await,
         Command::Case(case) => case::case(global, &case, out).await,
+        Command::Bench(bench) => bench::run(&bench, out).await,
         Command::Verify => verify::run(global, out).await,
         Command::Export(export) => export::run(global, &export, out).await,
         Command::Doctor => doctor::run(global, out).await,

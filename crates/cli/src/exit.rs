@@ -10,8 +10,8 @@ pub(crate) enum Exit {
     Done = 0,
     /// It could not be done; the text says why and what to do next.
     Failed = 1,
-    /// `check`: the file has errors. `import`: records were set aside. `replay`: events were refused. `doctor`: there
-    /// are findings.
+    /// `check`, `publish`: the file is not proved. `import`: records were set aside. `replay`: events were refused.
+    /// `doctor`: there are findings.
     Findings = 3,
     /// `verify` found that something was changed, lost or never legal.
     Tampered = 4,
@@ -19,8 +19,9 @@ pub(crate) enum Exit {
 
 /// What `--help` says about exit codes.
 pub(crate) const HELP: &str = "\
-Exit codes: 0 done · 1 failed, the text says what to do · 2 wrong arguments · 3 there are findings (check, import, \
-replay, doctor) · 4 verify found something changed, lost or never legal";
+Exit codes: 0 done · 1 failed, the text says what to do · 2 wrong arguments · 3 there are findings (check, publish, \
+import, replay, doctor) · 4 verify or move found something changed, lost or never legal · 70 a flush to disk failed: \
+what is stored is found out by the next start";
 
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
@@ -77,9 +78,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Tells a failure on the error stream.
+/// Tells a failure on the error stream: as text, or as one JSON document for a program that asked for JSON.
 #[expect(clippy::print_stderr, reason = "this is the one place where a failure is told")]
-pub(crate) fn report(failure: &Failure) -> std::process::ExitCode {
-    eprintln!("qadiya: {failure}");
+pub(crate) fn report(failure: &Failure, json: bool) -> std::process::ExitCode {
+    if json {
+        let document = serde_json::json!({
+            "failed": failure.what, "because": failure.causes, "next": failure.next,
+        });
+        eprintln!("{document}");
+    } else {
+        eprintln!("qadiya: {failure}");
+    }
     Exit::Failed.into()
 }

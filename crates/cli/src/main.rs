@@ -16,6 +16,7 @@ use clap::Parser;
 
 fn main() -> std::process::ExitCode {
     let args = args::Args::parse();
+    let json = args.global.json;
     telemetry::start(&args.global);
     // One TLS provider for the whole binary; a second installation is not possible here, so its answer says nothing.
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -24,11 +25,12 @@ fn main() -> std::process::ExitCode {
         Err(error) => {
             return exit::report(
                 &exit::Failure::new("the program could not start its threads").because(&error),
+                json,
             );
         }
     };
     match runtime.block_on(commands::run(args)) {
         Ok(code) => code.into(),
-        Err(failure) => exit::report(&failure),
+        Err(failure) => exit::report(&failure, json),
     }
 }

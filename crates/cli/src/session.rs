@@ -8,6 +8,7 @@ use std::sync::Arc;
 use qadiya_engine::authorize::Principal;
 use qadiya_engine::clock::{Clock, SystemClock};
 use qadiya_engine::ids::{IdSource, SystemIds};
+use qadiya_engine::registry_write::installation;
 use qadiya_engine::{Engine, OnFatal, Settings};
 use qadiya_ledger::key::Ed25519Signer;
 use qadiya_store::{Registry, Store, StoreError, Transfer};
@@ -40,10 +41,16 @@ impl Place {
     pub(crate) fn shown(&self) -> String {
         match self {
             Self::Sqlite(path) => path.display().to_string(),
-            Self::Postgres(url) => match (url.split_once("://"), url.rsplit_once('@')) {
-                (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-                _ => url.clone(),
-            },
+            Self::Postgres(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", ""));
+                // A password may stand before the host or among the parameters; where it ends is not always plain.
+                let address = rest.split_once('?').map_or(rest, |(address, _)| address);
+                match (address.rsplit_once('@'), rest.contains('@')) {
+                    (Some((_, host)), _) => format!("{scheme}://…@{host}"),
+                    (None, true) => format!("{scheme}://…"),
+                    (None, false) => format!("{scheme}://{address}"),
+                }
+            }
         }
     }
 
@@ -57,6 +64,29 @@ impl Place {
             Self::Postgres(url) => qadiya_store_postgres::migrate(url).await,
         };
         done.map_err(|error| self.failed("the schema could not be brought up to this program", &error))
+    }
+
+    /// Whether an installation lives here already. A place where there is nothing yet has none.
+    ///
+    /// # Errors
+    /// When the store is there and cannot be read.
+    pub(crate) async fn is_set_up(&self) -> Result<bool, Failure> {
+        let store = match self {
+            Self::Sqlite(path) if !path.exists() => return Ok(false),
+            Self::Sqlite(path) => SqliteStore::open(&Options::new(path)).await.map(Opened::Sqlite),
+            Self::Postgres(url) => PostgresStore::connect(url).await.map(Opened::Postgres),
+        };
+        let store = match store {
+            Ok(store) => store,
+            // An empty database: the schema is still to come.
+            Err(StoreError::Schema(_)) => return Ok(false),
+            Err(error) => return Err(self.failed("the store could not be opened", &error)),
+        };
+        let found = installation(store.ports().as_ref()).await;
+        store.close().await;
+        found
+            .map(|found| found.is_some())
+            .map_err(|error| Failure::new(format!("{} could not be read", self.shown())).because(&error))
     }
 
     fn failed(&self, what: &str, error: &StoreError) -> Failure {
@@ -266,7 +296,10 @@ pub(crate) fn key_file(place: &Place, named: Option<&Path>) -> Result<PathBuf, F
 fn read_key(path: &Path) -> Result<Ed25519Signer, Failure> {
     let bad = || {
         Failure::new(format!("the signing key {} cannot be read", path.display()))
-            .next("`qadiya init` makes the key; restore it from your backup if it was lost")
+            .next(
+                "every server and worker of a store uses the key file that `qadiya init` made: copy that file here, or \
+                 restore it from your backup; another key is refused",
+            )
     };
     let text = std::fs::read_to_string(path).map_err(|error| bad().because(&error))?;
     let text = text.trim();
@@ -301,4 +334,23 @@ pub(crate) fn make_key(path: &Path, ids: &dyn IdSource) -> Result<(), Failure> {
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn no_password_is_ever_shown() {
+        for (url, shown) in [
+            ("postgres://ali:secret@db.example/court", "postgres://…@db.example/court"),
+            ("postgres://db.example:5432/court?user=ali&password=secret", "postgres://db.example:5432/court"),
+            ("postgresql://ali:secret@db.example/court?sslmode=require", "postgresql://…@db.example/court"),
+            ("postgres://db.example/court?password=sec@ret", "postgres://…"),
+            ("postgres://ali:sec?ret@db.example/court", "postgres://…"),
+            ("postgres://ali:sec@ret@db.example/court", "postgres://…@db.example/court"),
+        ] {
+            assert_eq!(Place::read(url).shown(), shown);
+        }
+    }
 }

@@ -53,6 +53,15 @@ impl Actor {
         }
     }
 
+    /// The natural person who answers for the act: the official, or the one whose program it is. People are compared by
+    /// this, so that nobody signs what a program of theirs has proposed.
+    pub fn person(&self) -> Option<OfficialId> {
+        match self {
+            Self::Official { official, .. } | Self::Service { owner: official, .. } => Some(*official),
+            Self::System => None,
+        }
+    }
+
     /// Whether this actor may take a decision about a person (DESIGN D7).
     pub fn may_decide(&self) -> bool {
         matches!(self, Self::Official { .. })

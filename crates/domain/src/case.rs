@@ -7,6 +7,7 @@
 
 pub mod act;
 mod clock;
+mod cover;
 pub mod decide;
 pub mod effects;
 pub mod event;

@@ -60,7 +60,17 @@ pub struct Money {
     pub currency: String,
 }
 
+/// Whether a number has a canonical form: only such a number can be kept in the log.
+pub(crate) fn is_bearable(number: i64) -> bool {
+    qadiya_ledger::Value::int(number).is_some()
+}
+
 impl Value {
+    /// A number, if it has a canonical form (at most 53 bits).
+    pub(crate) fn number(number: i64) -> Option<Self> {
+        is_bearable(number).then_some(Self::Number(number))
+    }
+
     /// What a guard sees of this value, if a guard may compare it.
     pub fn constant(&self) -> Option<Constant> {
         match self {

@@ -4,10 +4,11 @@
 //! A committer's work is never cancelled: whoever asked may go away, the batch is finished all the same.
 
 mod cache;
-mod capacity;
+pub(crate) mod capacity;
 mod decide;
 mod entity;
 pub(crate) mod queue;
+mod read;
 mod settle;
 mod write;
 
@@ -59,7 +60,15 @@ impl Committers {
                     cache: Cache::new(settings.cache),
                     broken: false,
                 };
-                tracker.spawn(committer.run(receiver, ending.clone()));
+                let on_fatal = Arc::clone(&settings.on_fatal);
+                let committing = tracker.spawn(committer.run(receiver, ending.clone()));
+                tracker.spawn(async move {
+                    // A committer ends when it is told to. One that breaks off would leave its cases without a server.
+                    if let Err(error) = committing.await {
+                        let detail = error.to_string();
+                        on_fatal(&StoreError::Other { during: "running a committer", detail });
+                    }
+                });
                 sender
             })
             .collect();

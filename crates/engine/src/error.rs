@@ -25,7 +25,18 @@ pub enum EngineError {
         #[source]
         source: NoteError,
     },
-    /// The installation was made under another log name or key.
+    /// The installation was made under another key.
+    #[error(
+        "the signing key is not the one of this installation: its public key is {found}, the installation has {wanted}; \
+         copy the key file of the installation"
+    )]
+    OtherKey {
+        /// The public key of the key that was given, hex.
+        found: String,
+        /// The public key that the installation recorded, hex.
+        wanted: String,
+    },
+    /// The installation was made under another log name.
     #[error("this store belongs to the log {found:?}, the settings name {wanted:?}; correct the settings")]
     OtherLog {
         /// What the store says.
@@ -64,6 +75,35 @@ pub enum EngineError {
     /// The engine is shutting down.
     #[error("the engine is shutting down")]
     Stopped,
+}
+
+/// What can be done about a fault of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Space must be freed first.
+    Full,
+    /// A row is damaged: trying again does not help.
+    Damaged,
+    /// Try again later.
+    Unavailable,
+}
+
+/// Tells faults of the store apart for those who know no store. Any other error counts as one that passes.
+pub fn trouble(error: &(dyn std::error::Error + 'static)) -> Trouble {
+    match error.downcast_ref::<StoreError>() {
+        Some(StoreError::Full { .. }) => Trouble::Full,
+        Some(StoreError::Corrupt { .. }) => Trouble::Damaged,
+        Some(
+            StoreError::Retry { .. }
+            | StoreError::Unknown { .. }
+            | StoreError::Unavailable { .. }
+            | StoreError::Io { .. }
+            | StoreError::Unsafe(_)
+            | StoreError::Schema(_)
+            | StoreError::Other { .. },
+        )
+        | None => Trouble::Unavailable,
+    }
 }
 
 impl From<NotTaken> for EngineError {

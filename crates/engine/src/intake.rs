@@ -15,6 +15,7 @@
 
 mod acts;
 mod desk;
+mod held;
 mod judge;
 mod report;
 mod write;
@@ -36,12 +37,13 @@ use crate::Engine;
 use crate::committer::SYSTEM_SCOPE;
 use crate::error::EngineError;
 use crate::ids::derived;
-use crate::manifest_file::{self, FileRefusal};
+use crate::manifest_file::{self, FileRefusal, ManifestRecords};
 use crate::registry_write::{RegistryError, RegistryWrite};
 use crate::submit::{AccessContext, ActorChoice, SubmitError};
 pub use desk::{CloseError, ManifestView, RefusedRowsError};
 use judge::Holder;
 pub use report::{FindingLine, ImportReport, RecordLine};
+use write::Done;
 
 /// The workflow of a detained person's case.
 pub const DETAINEE_CASE: &str = "detainee-case";
@@ -167,16 +169,18 @@ impl Engine {
     /// # Errors
     /// A fault of the file as a whole before anything is written; otherwise what stopped it. Whatever is wrong with a
     /// record is in the report.
-    pub async fn import_manifest<R: Read + Seek + Send>(
+    pub async fn import_manifest<R: Read + Seek + Send + 'static>(
         &self,
         by: &ActorChoice,
         title: &str,
-        mut bytes: R,
+        bytes: R,
         options: &ImportOptions,
         progress: &(dyn Fn(u64, u64) + Send + Sync),
     ) -> Result<ImportReport, ImportError> {
-        let (file, lines) = fingerprint(&mut bytes).map_err(ImportError::Read)?;
-        let mut records = manifest_file::open(bytes)?;
+        // a large workbook keeps its thread busy for seconds
+        let opened = tokio::task::spawn_blocking(move || open_list(bytes)).await;
+        let (file, lines, mut records) =
+            opened.map_err(|fault| ImportError::Read(std::io::Error::other(fault)))??;
         let intake_record = Name::new(INTAKE_RECORD)?;
         let actor = self.importer(by, options, &intake_record).await?;
         let scope = match by {
@@ -216,11 +220,23 @@ impl Engine {
             import.chunk(chunk).await?;
             progress(import.report.records, lines.max(import.report.records));
         }
+        if import.chunks == 0 {
+            // A list without records shows that it is there or not.
+            import.note_access(&[], &Done::default()).await?;
+        }
         if !options.dry_run {
             import.finish().await?;
         }
         progress(import.report.records, import.report.records);
         Ok(import.report)
+    }
+
+    /// Whether somebody may import: to be asked before a file is read.
+    ///
+    /// # Errors
+    /// [`ImportError::Forbidden`], and [`ImportError::Workflow`] where the workflows take no lists.
+    pub async fn may_import(&self, by: &ActorChoice, options: &ImportOptions) -> Result<(), ImportError> {
+        self.importer(by, options, &Name::new(INTAKE_RECORD)?).await.map(drop)
     }
 
     /// In which capacity an import writes: one that may name a person on a list.
@@ -237,22 +253,31 @@ impl Engine {
         };
         let listing =
             definition.commands.get(acts::LIST_PERSON).ok_or_else(|| lacks("command list-person"))?;
-        definition.commands.get(acts::ATTACH_CLAIM).ok_or_else(|| lacks("command attach-claim"))?;
+        let attaching =
+            definition.commands.get(acts::ATTACH_CLAIM).ok_or_else(|| lacks("command attach-claim"))?;
         let aside = self.active(intake_record).await?;
-        aside.commands.get(acts::SET_ASIDE).ok_or_else(|| ImportError::Workflow {
+        let setting_aside = aside.commands.get(acts::SET_ASIDE).ok_or_else(|| ImportError::Workflow {
             workflow: intake_record.clone(),
             missing: "command set-aside-record".to_owned(),
         })?;
         let ActorChoice::ByPrincipal { principal, role } = by else { return Ok(Actor::System) };
         let now = self.clock().now();
-        let held = principal
-            .valid(&options.workflow, now)
-            .filter(|held| role.as_ref().is_none_or(|role| *role == held.role))
-            .find(|held| listing.by.contains(&held.role));
-        held.map(|held| principal.actor(&held.role, Some(held.id))).ok_or_else(|| {
-            let roles: Vec<&str> = listing.by.iter().map(Name::as_str).collect();
-            ImportError::Forbidden(format!("an import needs the capacity {}", roles.join(" or ")))
-        })
+        let held = |workflow: &Name, by: &[Name]| {
+            principal
+                .valid(workflow, now)
+                .filter(|held| role.as_ref().is_none_or(|role| *role == held.role))
+                .find(|held| by.contains(&held.role))
+                .map(|held| principal.actor(&held.role, Some(held.id)))
+                .ok_or_else(|| {
+                    let roles: Vec<&str> = by.iter().map(Name::as_str).collect();
+                    let roles = roles.join(" or ");
+                    ImportError::Forbidden(format!("an import needs the capacity {roles} for {workflow}"))
+                })
+        };
+        // Any record may turn out to be one that is attached or put aside: found before the first is written.
+        held(&options.workflow, &attaching.by)?;
+        held(intake_record, &setting_aside.by)?;
+        held(&options.workflow, &listing.by)
     }
 }
 
@@ -291,6 +316,12 @@ impl Import<'_> {
         }
         Ok(())
     }
+}
+
+/// The SHA-256 of a file, about how many records it has, and its records.
+fn open_list<R: Read + Seek>(mut bytes: R) -> Result<(Hash, u64, ManifestRecords<R>), ImportError> {
+    let (file, lines) = fingerprint(&mut bytes).map_err(ImportError::Read)?;
+    Ok((file, lines, manifest_file::open(bytes)?))
 }
 
 /// The SHA-256 of a file and about how many records it has; the file is at its beginning again afterwards.

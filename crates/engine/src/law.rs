@@ -139,7 +139,7 @@ pub(crate) fn jobs(
     after: &Case,
     events: &[Event],
     needed: &[JobNeeded],
-    principal: Option<OfficialId>,
+    by: &dyn Fn(Seq) -> Option<OfficialId>,
     at: Timestamp,
 ) -> Result<Vec<NewJob>, EngineError> {
     let stream = after.id;
@@ -161,7 +161,7 @@ pub(crate) fn jobs(
             name: needed.job.to_string(),
             queue: job.queue.to_string(),
             payload: canonical::encode(&payload).map_err(|error| damaged(error.to_string()))?,
-            principal,
+            principal: by(needed.queued),
             run_at: at,
         });
     }

@@ -124,7 +124,8 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Starts the committers. A store that was made under another log name is refused; a fresh one is marked.
+    /// Starts the committers. A store that was made under another log name or signing key is refused: two keys in one log
+    /// would be a break in it that nobody could heal. A fresh store is marked.
     pub async fn start(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -141,6 +142,12 @@ impl Engine {
             }
             Some(_) => {}
             None => store.put_setting(ORIGIN, &settings.origin).await?,
+        }
+        let given = signer.public_key().to_string();
+        if let Some(held) = registry_write::installation(store.as_ref()).await?
+            && held.key != given
+        {
+            return Err(EngineError::OtherKey { found: given, wanted: held.key });
         }
         let process = ids.id(clock.now())?;
         let library = Library::new(Arc::clone(&store));

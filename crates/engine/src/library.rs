@@ -176,14 +176,20 @@ impl Library {
     /// [`EngineError::NotActive`] when none is.
     pub async fn active(&self, workflow: &Name) -> Result<Arc<Definition>, EngineError> {
         let known = self.active.lock().unwrap_or_else(PoisonError::into_inner).get(workflow).copied();
-        let hash = if let Some(hash) = known {
-            hash
-        } else {
-            let hash = self.store.active(workflow).await?;
-            let hash = hash.ok_or_else(|| EngineError::NotActive(workflow.to_string()))?;
-            self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(workflow.clone(), hash);
-            hash
+        match known {
+            Some(hash) => self.get(hash).await,
+            None => self.active_now(workflow).await,
+        }
+    }
+
+    /// The active definition of a workflow, as the store names it now.
+    pub(crate) async fn active_now(&self, workflow: &Name) -> Result<Arc<Definition>, EngineError> {
+        let hash = self.store.active(workflow).await?;
+        let Some(hash) = hash else {
+            self.forget_active(workflow);
+            return Err(EngineError::NotActive(workflow.to_string()));
         };
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(workflow.clone(), hash);
         self.get(hash).await
     }
 

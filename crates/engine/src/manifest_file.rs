@@ -37,7 +37,7 @@ pub enum FileRefusal {
     Header(HeaderRefusal),
     /// Not a workbook that can be opened.
     #[error("the file is not a readable XLSX workbook; save it as XLSX or as CSV in UTF-8")]
-    Workbook(#[source] Box<calamine::XlsxError>),
+    Workbook(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// More than a spreadsheet of people can hold.
     #[error("the workbook holds more than {limit}; split it, or save it as CSV")]
     TooLarge {

@@ -1,14 +1,18 @@
 //! Long work: asked for now, answered with an id, carried out by a worker out of the durable queue, and looked at until
 //! it is done.
 
+mod door;
+
 use jiff::Timestamp;
 use qadiya_domain::case::refusal::Refusal;
-use qadiya_domain::ids::{JobId, OfficialId};
+use qadiya_domain::ids::{JobId, OfficialId, StreamId};
 use qadiya_domain::name::Name;
+use qadiya_ledger::Hash;
 use qadiya_ledger::canonical::{self, CanonicalError};
 use qadiya_store::StoreError;
+use qadiya_store::access::AccessOutcome;
 use qadiya_store::append::NewJob;
-use qadiya_store::work::Operation;
+use qadiya_store::work::{Operation, Started};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,6 +20,7 @@ use crate::Engine;
 use crate::authorize::Principal;
 use crate::error::EngineError;
 use crate::ids::derived;
+use crate::query::{QueryError, Viewer};
 use crate::submit::{
     Accepted, AccessContext, ActInput, ActorChoice, Answer, Submission, SubmitError, Target,
 };
@@ -39,8 +44,6 @@ pub enum Work {
         /// The commands.
         items: Vec<BatchItem>,
     },
-    /// A verification of everything stored.
-    Verify,
 }
 
 /// One command of a batch.
@@ -49,8 +52,11 @@ pub enum Work {
 pub struct BatchItem {
     /// The case, by number, alias or id.
     pub case: String,
-    /// The act, as it came in.
+    /// The act, as it came in, without the time of the deed.
     pub act: qadiya_ledger::Value,
+    /// When it happened, if earlier than it is done.
+    #[serde(with = "qadiya_domain::moment::option", skip_serializing_if = "Option::is_none", default)]
+    pub happened: Option<Timestamp>,
     /// Its request key.
     pub key: String,
     /// The version seen.
@@ -92,6 +98,12 @@ pub enum OperationError {
     /// The person whose rights it needs no longer has them.
     #[error("the rights this operation was begun with have ended")]
     RightsEnded,
+    /// The key is bound to another request.
+    #[error("this request key was used for another request; choose a new one")]
+    KeyReused,
+    /// Whoever asks may not ask this, or what is asked can never be done.
+    #[error(transparent)]
+    Query(#[from] QueryError),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
@@ -101,25 +113,23 @@ pub enum OperationError {
 }
 
 impl Engine {
-    /// Begins an operation. The same key of the same principal begins it once.
-    pub async fn start_operation(
+    /// Stores an operation with its job. The same request under the same id begins it once.
+    async fn begin(
         &self,
         by: &Principal,
+        id: Uuid,
         work: &Work,
-        key: &str,
+        asked: Hash,
     ) -> Result<Uuid, OperationError> {
-        let id = derived(&["operation", &by.scope().to_string(), key]);
         let damaged = |error: CanonicalError| OperationError::Damaged { id, detail: error.to_string() };
         let now = self.clock().now();
-        let kind = match work {
-            Work::Batch { .. } => "batch",
-            Work::Verify => "verify",
-        };
+        let Work::Batch { .. } = work;
         let operation = Operation {
             id,
             principal: by.official,
-            kind: kind.to_owned(),
+            kind: "batch".to_owned(),
             request: canonical::encode(work).map_err(damaged)?,
+            asked,
             percent: 0,
             result: None,
             created: now,
@@ -134,14 +144,40 @@ impl Engine {
             principal: Some(by.official),
             run_at: now,
         };
-        self.on_store(move |store| async move { store.start_operation(&operation, &job).await }).await?;
-        Ok(id)
+        match self.on_store(move |store| async move { store.start_operation(&operation, &job).await }).await?
+        {
+            Started::Now | Started::Before => Ok(id),
+            Started::OtherRequest => Err(OperationError::KeyReused),
+        }
     }
 
-    /// How far an operation is. Another person's looks like none.
-    pub async fn operation(&self, who: OfficialId, id: Uuid) -> Result<OperationView, OperationError> {
-        let held = self.on_store(move |store| async move { store.operation(id).await }).await?;
-        let held = held.filter(|held| held.principal == who).ok_or(OperationError::NotFound)?;
+    /// How far an operation is. Another person's looks like none. Which cases its result tells about is recorded before
+    /// it is given.
+    ///
+    /// # Errors
+    /// [`QueryError`] for whoever holds no capacity today, and when the access cannot be recorded.
+    pub async fn operation(&self, who: &Viewer, id: Uuid) -> Result<OperationView, OperationError> {
+        let (engine, who) = (self.clone(), who.clone());
+        self.apart(async move { engine.read_operation(&who, id).await }).await?
+    }
+
+    async fn read_operation(&self, who: &Viewer, id: Uuid) -> Result<OperationView, OperationError> {
+        let now = self.clock().now();
+        self.admit(who, now).await?;
+        let held = self.store().operation(id).await?;
+        let Some(held) = held.filter(|held| held.principal == who.principal.official) else {
+            self.note_access(who, Vec::new(), AccessOutcome::Absent, now).await?;
+            return Err(OperationError::NotFound);
+        };
+        let mut streams = Vec::new();
+        if let Some(result) = &held.result {
+            let answers: Vec<ItemAnswer> = canonical::decode(result)
+                .map_err(|error| OperationError::Damaged { id, detail: error.to_string() })?;
+            streams.extend(answers.iter().filter_map(|answer| answer.stream));
+        }
+        streams.sort();
+        streams.dedup();
+        self.note_access(who, streams, AccessOutcome::Shown, now).await?;
         Ok(OperationView {
             id: held.id,
             kind: held.kind,
@@ -165,14 +201,10 @@ impl Engine {
         }
         let damaged = |error: CanonicalError| OperationError::Damaged { id, detail: error.to_string() };
         let work: Work = canonical::decode(&held.request).map_err(damaged)?;
-        let result = match work {
-            Work::Batch { token, role, items } => {
-                let principal = self.principal_again(held.principal, token).await?;
-                canonical::encode(&self.run_batch(id, &principal, role.as_ref(), items).await?)
-            }
-            Work::Verify => canonical::encode(&self.verify(&|_, _| {}).await?),
-        };
-        self.say(id, 100, Some(result.map_err(damaged)?)).await
+        let Work::Batch { token, role, items } = work;
+        let principal = self.principal_again(held.principal, token).await?;
+        let answers = self.run_batch(id, &principal, role.as_ref(), items).await?;
+        self.say(id, 100, Some(canonical::encode(&answers).map_err(damaged)?)).await
     }
 
     /// The rights as they are now, not as they were when the operation was begun.
@@ -216,6 +248,7 @@ impl Engine {
                 submissions.push(Submission {
                     key: Some(item.key.clone()),
                     seen: item.seen,
+                    happened: item.happened,
                     batch: true,
                     access: Some(AccessContext { request, route, purpose: None }),
                     ..Submission::new(
@@ -226,7 +259,14 @@ impl Engine {
                 });
             }
             let done = self.submit_apart(submissions).await;
-            answers.extend(part.iter().zip(done).map(|(item, answer)| ItemAnswer::of(item, answer)));
+            for (item, answer) in part.iter().zip(done) {
+                let mut answer = ItemAnswer::of(item, answer);
+                // The reasons of a refusal tell about the case as well.
+                if !answer.refusals.is_empty() {
+                    answer.stream = self.resolve(&item.case).await?;
+                }
+                answers.push(answer);
+            }
             let percent = answers.len().saturating_mul(99).checked_div(total).unwrap_or(99);
             self.say(id, u8::try_from(percent).unwrap_or(99), None).await?;
         }
@@ -251,6 +291,9 @@ pub struct ItemAnswer {
     pub case: String,
     /// Its key.
     pub key: String,
+    /// The stream of the case that the answer tells about, if it tells about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stream: Option<StreamId>,
     /// The answer of an accepted command.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub answer: Option<Answer>,
@@ -267,12 +310,16 @@ impl ItemAnswer {
         let mut said = Self {
             case: item.case.clone(),
             key: item.key.clone(),
+            stream: None,
             answer: None,
             refusals: Vec::new(),
             fault: None,
         };
         match answer {
-            Ok(accepted) => said.answer = canonical::decode(&accepted.answer).ok(),
+            Ok(accepted) => {
+                said.stream = Some(accepted.stream);
+                said.answer = canonical::decode(&accepted.answer).ok();
+            }
             Err(SubmitError::Refused(refusals)) => said.refusals = refusals.iter().cloned().collect(),
             Err(error) => said.fault = Some(error.to_string()),
         }

@@ -75,6 +75,7 @@ impl From<EngineError> for QueryError {
             | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::NotActive(_)
             | EngineError::Integrity { .. }

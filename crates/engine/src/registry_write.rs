@@ -8,12 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use qadiya_domain::actor::Actor;
 use qadiya_domain::ids::{Seq, StreamId, StreamKind};
-use qadiya_domain::registry::{Deed, Entity};
+use qadiya_domain::registry::{Deed, Entity, Installation};
 use qadiya_ledger::Hash;
 use qadiya_ledger::receipt::Receipt;
-use qadiya_store::StoreError;
 use qadiya_store::append::Lookup;
 use qadiya_store::read::Loaded;
+use qadiya_store::{Store, StoreError};
 use tokio::sync::oneshot;
 
 use crate::Engine;
@@ -146,6 +146,19 @@ pub struct StoredEntity {
     pub entity: Entity,
 }
 
+/// What a store says about its own installation; `None` when it was never set up.
+///
+/// # Errors
+/// When the store cannot be read, or the record is damaged.
+pub async fn installation(store: &dyn Store) -> Result<Option<Installation>, EngineError> {
+    let stream = StreamId(crate::ids::derived(&["system"]));
+    let found = store.load_many(&[stream]).await?;
+    let Some(Loaded::Entity(row)) = found.into_iter().next() else { return Ok(None) };
+    let entity = Entity::from_bytes(row.kind, &row.state)
+        .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
+    Ok(entity.installation().filter(|held| !held.origin.is_empty()).cloned())
+}
+
 impl Engine {
     /// A stream that is not a case; `None` when there is none.
     pub async fn entity(&self, stream: StreamId) -> Result<Option<StoredEntity>, EngineError> {
@@ -156,6 +169,7 @@ impl Engine {
                     .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
                 Ok(Some(StoredEntity { stream, kind: row.kind, version: row.version, entity }))
             }
+            Some(Loaded::Damaged(error)) => Err(error.into()),
             Some(Loaded::Case(_) | Loaded::Absent) | None => Ok(None),
         }
     }
@@ -190,21 +204,31 @@ impl Engine {
     }
 
     /// Makes the installation known to its own log, once: the name of the log, its key, and whether only synthetic
-    /// people live here.
+    /// people live here. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`RegistryError::Refused`] when it is known already with another name, key or mark: these never change.
     pub async fn install(&self, synthetic: bool) -> Result<(), RegistryError> {
-        let mark = if synthetic { "true" } else { "false" };
-        self.on_store(move |store| async move { store.put_setting(crate::library::SYNTHETIC, mark).await })
-            .await?;
         let deed = Deed::Installed {
             origin: self.origin().to_string(),
             key: self.public_key().to_string(),
             synthetic,
         };
+        let wanted =
+            Installation { origin: self.origin().to_string(), key: self.public_key().to_string(), synthetic };
         let stream = StreamId(crate::ids::derived(&["system"]));
-        let write = RegistryWrite::new(stream, StreamKind::System, Actor::System).deciding(move |entity| {
-            let known = entity.installation().is_some_and(|held| !held.origin.is_empty());
-            Ok(if known { Vec::new() } else { vec![deed.clone()] })
-        });
-        self.record(write).await.map(drop)
+        let write =
+            RegistryWrite::new(stream, StreamKind::System, Actor::System).deciding(
+                move |entity| match entity.installation().filter(|held| !held.origin.is_empty()) {
+                    None => Ok(vec![deed.clone()]),
+                    Some(held) if *held == wanted => Ok(Vec::new()),
+                    Some(_) => Err("the installation is set up already, and differently".to_owned()),
+                },
+            );
+        self.record(write).await?;
+        let mark = if synthetic { "true" } else { "false" };
+        self.on_store(move |store| async move { store.put_setting(crate::library::SYNTHETIC, mark).await })
+            .await?;
+        Ok(())
     }
 }

@@ -121,10 +121,17 @@ impl Engine {
         let openings: Vec<Offer> = openings.collect();
         self.offer(&mut cases, openings, &definition).await?;
 
-        let longest = log.traces.iter().map(|trace| trace.events.len()).max().unwrap_or(0);
-        for event in 1..=longest {
+        // Most cases are short and some are very long: a wave looks only at those that still have events.
+        let mut lasting: Vec<usize> = (0..cases.len()).collect();
+        for event in 1_usize.. {
+            lasting
+                .retain(|case| cases.get(*case).is_some_and(|running| running.trace.events.len() >= event));
+            if lasting.is_empty() {
+                break;
+            }
             let mut wave = Vec::new();
-            for (case, running) in cases.iter_mut().enumerate() {
+            for case in lasting.iter().copied() {
+                let Some(running) = cases.get_mut(case) else { continue };
                 let Some(logged) = running.trace.events.get(event.saturating_sub(1)) else { continue };
                 if let Some(at) = logged.at {
                     running.at = running.at.max(at);

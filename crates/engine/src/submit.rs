@@ -225,6 +225,7 @@ impl From<EngineError> for SubmitError {
             | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::Integrity { .. }
             | EngineError::Log(_) => Self::Integrity(error),
@@ -260,11 +261,8 @@ impl Engine {
         self.submit_apart(apart.collect()).await
     }
 
-    /// The same for acts that carry an access record of their own each.
-    pub(crate) async fn submit_apart(
-        &self,
-        submissions: Vec<Submission>,
-    ) -> Vec<Result<Accepted, SubmitError>> {
+    /// The same for acts of which each carries the id of an access record of its own.
+    pub async fn submit_apart(&self, submissions: Vec<Submission>) -> Vec<Result<Accepted, SubmitError>> {
         let tasks: Vec<_> = submissions
             .into_iter()
             .map(|submission| {
@@ -279,9 +277,9 @@ impl Engine {
         answers
     }
 
-    /// The stream of a case that is opened under a key: the same key opens the same case.
-    pub fn derive_stream(principal: OfficialId, key: &str, workflow: &Name) -> StreamId {
-        StreamId(derived(&["case", &principal.to_string(), workflow, key]))
+    /// The stream of a case that is opened under a key: the same key opens the same case, whatever else is asked with it.
+    pub fn derive_stream(principal: OfficialId, key: &str) -> StreamId {
+        StreamId(derived(&["case", &principal.to_string(), key]))
     }
 
     async fn hand_over(&self, submission: Submission) -> Result<Accepted, SubmitError> {
@@ -291,7 +289,7 @@ impl Engine {
                 Some(stream) => stream,
                 None => return Err(self.absent(&submission).await),
             },
-            Target::New { workflow, .. } => {
+            Target::New { .. } => {
                 let key = submission.key.as_ref().ok_or_else(|| {
                     SubmitError::Malformed("a new case needs a request key: send Idempotency-Key".to_owned())
                 })?;
@@ -299,7 +297,7 @@ impl Engine {
                     ActorChoice::ByPrincipal { principal, .. } => principal.scope(),
                     ActorChoice::System => SYSTEM_SCOPE,
                 };
-                Self::derive_stream(scope, key, workflow)
+                Self::derive_stream(scope, key)
             }
         };
         let asked = self.asked(&submission)?;
@@ -382,21 +380,26 @@ impl Engine {
             }
         };
         let opening = match &submission.target {
-            Target::New { alias, group, person, .. } => {
+            Target::New { workflow, alias, group, person } => {
                 // Lists of none or one: canonical JSON has no null.
                 let group = group.iter().map(ToString::to_string).collect::<Vec<_>>();
                 let person = person.iter().map(ToString::to_string).collect::<Vec<_>>();
-                canonical::encode(&(alias.as_slice(), group, person)).map_err(malformed)?
+                canonical::encode(&(workflow, alias.as_slice(), group, person)).map_err(malformed)?
             }
             Target::Case(_) | Target::Named(_) => Vec::new(),
         };
         let happened = submission.happened.map(qadiya_domain::moment::text).unwrap_or_default();
+        Ok(self.peppered(&[act.as_slice(), opening.as_slice(), happened.as_bytes()]))
+    }
+
+    /// A digest that nobody outside this installation can make.
+    pub(crate) fn peppered(&self, parts: &[&[u8]]) -> Hash {
         let mut text = self.shared.pepper.to_vec();
-        for part in [act.as_slice(), opening.as_slice(), happened.as_bytes()] {
+        for part in parts {
             text.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             text.extend_from_slice(part);
         }
-        Ok(Hash::of(&text))
+        Hash::of(&text)
     }
 
     /// Makes an access record durable.

@@ -61,8 +61,14 @@ fn by_code(during: &'static str, reach: Reach, error: &dyn DatabaseError) -> Sto
         // Serialization failure, deadlock, lock not had in time: rolled back, worth another try.
         "40001" | "40P01" | "55P03" => StoreError::Retry { during },
         "53100" => StoreError::Full { during },
-        // I/O error; damaged table or index.
-        "58030" | "XX001" | "XX002" => StoreError::Io { during, detail },
+        "58030" => StoreError::Io { during, detail },
+        // A damaged table or index: of these rows, not of the whole.
+        "XX001" | "XX002" => StoreError::Corrupt {
+            table: "(a table or index)",
+            column: "(a page)",
+            row: during.to_owned(),
+            detail,
+        },
         // The server ends the session. A COMMIT may have become durable just before.
         "57P01" | "57P02" | "57P05" | "40003" | "25P03" => broken(during, reach, detail),
         // Starting or stopping; too little memory or too many connections; read-only (a standby); statement timed out.

@@ -13,6 +13,7 @@
 
 mod access;
 mod append;
+pub mod baseline;
 mod directory;
 mod errors;
 mod ledger;

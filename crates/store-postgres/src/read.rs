@@ -54,15 +54,16 @@ impl CaseStore for PostgresStore {
             })
             .await?;
         let mut loaded = BTreeMap::new();
+        // A row that cannot be read spoils no other.
         for row in cases {
-            let row = CaseRow::try_from(row)?;
-            loaded.insert(row.id, Loaded::Case(Box::new(row)));
+            let (stream, row) = (row.id, CaseRow::try_from(row).map(Box::new));
+            loaded.insert(stream, row.map_or_else(Loaded::Damaged, Loaded::Case));
         }
         for row in entities {
-            let row = EntityRow::try_from(row)?;
-            loaded.insert(row.stream, Loaded::Entity(row));
+            let stream = row.stream;
+            loaded.insert(stream, EntityRow::try_from(row).map_or_else(Loaded::Damaged, Loaded::Entity));
         }
-        Ok(streams.iter().map(|stream| loaded.get(stream).cloned().unwrap_or(Loaded::Absent)).collect())
+        Ok(streams.iter().map(|stream| loaded.get(&stream.0).cloned().unwrap_or(Loaded::Absent)).collect())
     }
 
     async fn requests(&self, asked: &[RequestRef]) -> Result<Vec<Option<KnownRequest>>, StoreError> {
@@ -176,6 +177,18 @@ impl CaseStore for PostgresStore {
 
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError> {
         self.number_of(filter).await
+    }
+
+    async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {
+        self.read("looking for a batch", move |db| {
+            Box::pin(async move {
+                let found = sqlx::query_scalar!(r#"SELECT 1 AS "found!" FROM batch WHERE id = $1"#, seal)
+                    .fetch_optional(db)
+                    .await?;
+                Ok(found.is_some())
+            })
+        })
+        .await
     }
 
     async fn fold_stages(&self) -> Result<u64, StoreError> {

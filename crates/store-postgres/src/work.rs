@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use qadiya_domain::ids::{JobId, OfficialId, StreamId};
 use qadiya_store::append::NewJob;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle};
+use qadiya_store::work::{
+    DAMAGED, DueClock, DueJob, Health, JobRow, Operation, Settle, Started, clock_incident,
+};
 use qadiya_store::{StoreError, WorkStore};
 use uuid::Uuid;
 
@@ -26,6 +28,7 @@ impl WorkStore for PostgresStore {
         lease: Duration,
         limit: u32,
     ) -> Result<Vec<DueClock>, StoreError> {
+        let at = now;
         let (now, lease, limit) = (micros(now), span(lease), i64::from(limit));
         let rows = self
             .write("claiming clocks", move |db| {
@@ -52,20 +55,28 @@ impl WorkStore for PostgresStore {
                 })
             })
             .await?;
-        let mut claimed = rows
-            .into_iter()
-            .map(|row| {
-                let key = format!("{}/{}", row.stream, row.key);
-                let read = Reading { table: "deadline", row: &key };
+        let (mut claimed, mut damaged) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            let key = format!("{}/{}", row.stream, row.key);
+            let read = Reading { table: "deadline", row: &key };
+            let stream = StreamId(row.stream);
+            let clock = || -> Result<DueClock, StoreError> {
                 Ok(DueClock {
-                    stream: StreamId(row.stream),
-                    key: row.key,
+                    stream,
+                    key: row.key.clone(),
                     step: read.number("step", row.step)?,
                     due: read.instant("next", row.next)?,
                     epoch: read.number("epoch", row.epoch)?,
                 })
-            })
-            .collect::<Result<Vec<DueClock>, StoreError>>()?;
+            };
+            match clock() {
+                Ok(clock) => claimed.push(clock),
+                Err(_) => damaged.push((stream, row.key)),
+            }
+        }
+        for (stream, key) in damaged {
+            self.raise_incident(stream, &clock_incident(stream, &key, at), DAMAGED).await?;
+        }
         claimed.sort_by(|a, b| (a.due, a.stream, &a.key).cmp(&(b.due, b.stream, &b.key)));
         Ok(claimed)
     }
@@ -80,6 +91,33 @@ impl WorkStore for PostgresStore {
                         stream.0,
                         key,
                         epoch,
+                    )
+                    .execute(db)
+                    .await
+                })
+            })
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let (key, epoch, lease) = (key.to_owned(), signed(epoch), span(lease));
+        let done = self
+            .write("keeping a clock", move |db| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE deadline SET until = lease_clock() + $4::bigint
+                         WHERE stream = $1 AND key = $2 AND epoch = $3",
+                        stream.0,
+                        key,
+                        epoch,
+                        lease,
                     )
                     .execute(db)
                     .await
@@ -135,24 +173,41 @@ impl WorkStore for PostgresStore {
                 })
             })
             .await?;
-        let mut claimed = rows
-            .into_iter()
-            .map(|row| {
-                let read = Reading { table: "job", row: &row.id };
-                let job = DueJob {
+        let (mut claimed, mut damaged) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            let read = Reading { table: "job", row: &row.id };
+            let job = || -> Result<DueJob, StoreError> {
+                Ok(DueJob {
                     id: JobId(row.id),
                     stream: StreamId(row.stream),
                     seq: read.number("seq", row.seq)?,
-                    name: row.name,
-                    queue: row.queue,
-                    payload: row.payload,
+                    name: row.name.clone(),
+                    queue: row.queue.clone(),
+                    payload: row.payload.clone(),
                     principal: row.principal.map(OfficialId),
                     attempt: read.number("attempt", row.attempt)?,
                     epoch: read.number("epoch", row.epoch)?,
-                };
-                Ok((row.run_at, job))
+                })
+            };
+            match job() {
+                Ok(job) => claimed.push((row.run_at, job)),
+                Err(_) => damaged.push(row.id),
+            }
+        }
+        if !damaged.is_empty() {
+            self.write("setting damaged jobs aside", move |db| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE job SET incident = true, fault = $2, owner = NULL, until = 0 WHERE id = ANY($1)",
+                        &damaged,
+                        DAMAGED,
+                    )
+                    .execute(db)
+                    .await
+                })
             })
-            .collect::<Result<Vec<(i64, DueJob)>, StoreError>>()?;
+            .await?;
+        }
         claimed.sort_by_key(|(run_at, job)| (*run_at, job.id));
         Ok(claimed.into_iter().map(|(_, job)| job).collect())
     }
@@ -204,6 +259,19 @@ impl WorkStore for PostgresStore {
                             .execute(db)
                             .await
                         }
+                        Settle::Postponed { run_at, fault } => {
+                            sqlx::query!(
+                                "UPDATE job SET attempt = greatest(attempt - 1, 0), run_at = $3, fault = $4,
+                                        owner = NULL, until = 0
+                                 WHERE id = $1 AND epoch = $2 AND NOT incident",
+                                id.0,
+                                epoch,
+                                micros(run_at),
+                                fault,
+                            )
+                            .execute(db)
+                            .await
+                        }
                         Settle::HandBack => {
                             sqlx::query!(
                                 "UPDATE job SET attempt = greatest(attempt - 1, 0), owner = NULL, until = 0
@@ -243,6 +311,33 @@ impl WorkStore for PostgresStore {
         })
         .await?;
         self.wake();
+        Ok(())
+    }
+
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
+        let (job, fault) = (job.clone(), fault.to_owned());
+        self.write("raising an incident", move |db| {
+            Box::pin(async move {
+                sqlx::query!(
+                    "INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, fault, incident,
+                                      epoch, until)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, true, 0, 0)
+                     ON CONFLICT (id) DO UPDATE SET incident = true, fault = EXCLUDED.fault",
+                    job.id.0,
+                    stream.0,
+                    signed(job.seq),
+                    job.name,
+                    job.queue,
+                    job.payload,
+                    job.principal.map(|principal| principal.0),
+                    micros(job.run_at),
+                    fault,
+                )
+                .execute(db)
+                .await
+            })
+        })
+        .await?;
         Ok(())
     }
 
@@ -288,21 +383,22 @@ impl WorkStore for PostgresStore {
                 })
             })
             .await?;
-        rows.into_iter()
-            .map(|row| {
-                let read = Reading { table: "job", row: &row.id };
-                Ok(JobRow {
-                    id: JobId(row.id),
-                    stream: StreamId(row.stream),
-                    name: row.name,
-                    queue: row.queue,
-                    attempt: read.number("attempt", row.attempt)?,
-                    run_at: read.instant("run_at", row.run_at)?,
-                    fault: row.fault,
-                    incident: row.incident,
-                })
-            })
-            .collect()
+        let rows = rows.into_iter().map(|row| {
+            let read = Reading { table: "job", row: &row.id };
+            let (attempt, run_at) = (read.number("attempt", row.attempt), read.instant("run_at", row.run_at));
+            let damaged = attempt.is_err() || run_at.is_err();
+            JobRow {
+                id: JobId(row.id),
+                stream: StreamId(row.stream),
+                name: row.name,
+                queue: row.queue,
+                attempt: attempt.unwrap_or_default(),
+                run_at: run_at.unwrap_or_default(),
+                fault: if damaged { Some(DAMAGED.to_owned()) } else { row.fault },
+                incident: row.incident,
+            }
+        });
+        Ok(rows.collect())
     }
 
     async fn heartbeat(&self, worker: Uuid) -> Result<(), StoreError> {
@@ -362,18 +458,19 @@ impl WorkStore for PostgresStore {
         self.woken(at_most).await;
     }
 
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         let (operation, queued) = (operation.clone(), Queued::from(std::slice::from_ref(job)));
-        self.write("starting an operation", move |db| {
+        let started = self.write("starting an operation", move |db| {
             Box::pin(async move {
                 let mut transaction = sqlx::Connection::begin(db).await?;
-                sqlx::query!(
-                    "INSERT INTO operation (id, principal, kind, request, percent, result, created, updated)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
+                let inserted = sqlx::query!(
+                    "INSERT INTO operation (id, principal, kind, request, asked, percent, result, created, updated)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
                     operation.id,
                     operation.principal.0,
                     operation.kind,
                     operation.request,
+                    &operation.asked.as_bytes()[..],
                     i16::from(operation.percent),
                     operation.result,
                     micros(operation.created),
@@ -381,13 +478,21 @@ impl WorkStore for PostgresStore {
                 )
                 .execute(&mut *transaction)
                 .await?;
+                if inserted.rows_affected() == 0 {
+                    let held = sqlx::query_scalar!("SELECT asked FROM operation WHERE id = $1", operation.id)
+                        .fetch_one(&mut *transaction)
+                        .await?;
+                    let same = held == operation.asked.as_bytes();
+                    return Ok(if same { Started::Before } else { Started::OtherRequest });
+                }
                 insert_jobs(&mut transaction, operation.id, &queued).await?;
-                transaction.commit().await
+                transaction.commit().await?;
+                Ok(Started::Now)
             })
         })
         .await?;
         self.wake();
-        Ok(())
+        Ok(started)
     }
 
     async fn update_operation(
@@ -401,7 +506,8 @@ impl WorkStore for PostgresStore {
         self.write("noting how far an operation is", move |db| {
             Box::pin(async move {
                 sqlx::query!(
-                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4 WHERE id = $1",
+                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4,
+                         request = CASE WHEN $3 IS NULL THEN request ELSE '' END WHERE id = $1",
                     id,
                     i16::from(percent),
                     result,
@@ -420,7 +526,7 @@ impl WorkStore for PostgresStore {
             .read("reading an operation", move |db| {
                 Box::pin(async move {
                     sqlx::query!(
-                        "SELECT id, principal, kind, request, percent, result, created, updated FROM operation
+                        "SELECT id, principal, kind, request, asked, percent, result, created, updated FROM operation
                          WHERE id = $1",
                         id,
                     )
@@ -436,6 +542,7 @@ impl WorkStore for PostgresStore {
                 principal: OfficialId(row.principal),
                 kind: row.kind,
                 request: row.request,
+                asked: read.hash("asked", &row.asked)?,
                 percent: read.number("percent", row.percent.into())?,
                 result: row.result,
                 created: read.instant("created", row.created)?,

@@ -6,7 +6,7 @@
 
 mod texts;
 
-use qadiya_domain::ids::{DefinitionHash, StreamId};
+use qadiya_domain::ids::{DefinitionHash, OfficialId, StreamId};
 use qadiya_store::append::{Batch, BatchOutcome, Lookup, Settles};
 use qadiya_store::error::StoreError;
 use qadiya_store::judge::{self, Found};
@@ -16,13 +16,14 @@ use sqlx::SqliteConnection;
 use crate::errors::Fault;
 use crate::open::{Done, SqliteStore};
 use crate::rows::{Reading, blob};
-use crate::work;
+use crate::work::queue::queue_jobs;
 use texts::{KeysText, Texts, case_of, text};
 
 /// Commits a batch, or names its losers.
 pub(crate) async fn append_many(store: &SqliteStore, batch: &Batch) -> Result<BatchOutcome, StoreError> {
     judge::well_formed(batch)?;
     let texts = Texts::of(batch)?;
+    let work = texts.clocks.is_some() || texts.stopped.is_some() || texts.jobs.is_some();
     let batch = batch.clone();
     let outcome = store
         .transaction("committing a batch", move |connection| {
@@ -39,7 +40,7 @@ pub(crate) async fn append_many(store: &SqliteStore, batch: &Batch) -> Result<Ba
             })
         })
         .await?;
-    if outcome == BatchOutcome::Committed {
+    if outcome == BatchOutcome::Committed && work {
         store.0.wake.all();
     }
     Ok(outcome)
@@ -61,8 +62,6 @@ async fn found(
                  c.id IS NOT NULL AND NOT (c.reference IS j.value ->> 'r' AND c.alias IS j.value ->> 'a'
                    AND c.person IS unhex(j.value ->> 'person') AND c.cohort IS unhex(j.value ->> 'cohort'))
                    AS "moved!: bool",
-                 EXISTS (SELECT 1 FROM request WHERE stream = unhex(j.value ->> 'i')
-                   AND principal = unhex(j.value ->> 'p') AND key = j.value ->> 'k') AS "bound!: bool",
                  (SELECT epoch FROM deadline WHERE stream = unhex(j.value ->> 'i') AND key = j.value ->> 'dk')
                    AS "clock?: i64",
                  (SELECT epoch FROM job WHERE id = unhex(j.value ->> 'j') AND incident = 0) AS "job?: i64",
@@ -83,10 +82,6 @@ async fn found(
             }
             if row.moved && case_of(append).is_some() {
                 moved.push(position);
-            }
-            if let Some(request) = append.request.as_ref().filter(|_| row.bound) {
-                let (principal, key) = (request.principal, request.key.clone());
-                found.bound.insert(RequestRef { stream: append.stream, principal, key });
             }
             match (&append.settles, row.clock, row.job) {
                 (Some(Settles::Deadline { key, .. }), Some(epoch), _) => {
@@ -111,6 +106,24 @@ async fn found(
             {
                 found.aliases.insert(alias, StreamId(case.id("id", &holder)?));
             }
+        }
+    }
+    if let Some(keys) = &texts.asked_keys {
+        let rows = sqlx::query!(
+            r#"SELECT j.value ->> 3 AS "position!: i64", r.principal AS "principal!", r.key AS "key!"
+               FROM json_each($1) j CROSS JOIN request r ON r.stream = unhex(j.value ->> 0)
+                 AND r.principal = unhex(j.value ->> 1) AND r.key = j.value ->> 2"#,
+            keys
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        for row in rows {
+            let position = usize::try_from(row.position).unwrap_or(usize::MAX);
+            let Some(append) = batch.appends.get(position) else { continue };
+            let principal = OfficialId(
+                Reading { table: "request", row: &append.stream }.id("principal", &row.principal)?,
+            );
+            found.bound.insert(RequestRef { stream: append.stream, principal, key: row.key });
         }
     }
     if let Some(lookups) = &texts.asked_lookups {
@@ -280,7 +293,7 @@ async fn write_work(connection: &mut SqliteConnection, texts: &Texts) -> Result<
         .await?;
     }
     if let Some(jobs) = &texts.jobs {
-        work::queue(&mut *connection, jobs).await?;
+        queue_jobs(&mut *connection, jobs).await?;
     }
     Ok(())
 }

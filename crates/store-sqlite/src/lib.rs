@@ -12,6 +12,7 @@
 
 mod access;
 mod append;
+pub mod baseline;
 mod directory;
 mod errors;
 mod ledger;

@@ -49,7 +49,7 @@ const NETWORK: [&str; 15] = [
 /// How long a request waits for a connection before it is told that the database cannot be reached.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Below this part of the disk that is free, health reports a fault.
-const LEAST_FREE_PERCENT: u64 = 10;
+const LEAST_FREE_PERCENT: u64 = 2;
 
 /// Work on one connection.
 pub(crate) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'c>>;

@@ -101,15 +101,17 @@ impl CaseStore for SqliteStore {
                 .await?;
                 snapshot.rollback().await?;
                 let mut found = BTreeMap::new();
+                // A row that cannot be read spoils no other.
                 for row in entities {
-                    let row = EntityRow::try_from(row)?;
-                    found.insert(row.stream, Loaded::Entity(row));
+                    let stream = row.stream.clone();
+                    found.insert(stream, EntityRow::try_from(row).map_or_else(Loaded::Damaged, Loaded::Entity));
                 }
                 for row in cases {
-                    let row = CaseRow::try_from(row)?;
-                    found.insert(row.id, Loaded::Case(Box::new(row)));
+                    let (stream, row) = (row.id.clone(), CaseRow::try_from(row).map(Box::new));
+                    found.insert(stream, row.map_or_else(Loaded::Damaged, Loaded::Case));
                 }
-                Ok(streams.iter().map(|stream| found.get(stream).cloned().unwrap_or(Loaded::Absent)).collect())
+                let loaded = |stream: &StreamId| found.get(&blob(stream.0)).cloned().unwrap_or(Loaded::Absent);
+                Ok(streams.iter().map(loaded).collect())
             })
         })
         .await
@@ -227,6 +229,20 @@ impl CaseStore for SqliteStore {
 
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError> {
         search::count(self, filter).await
+    }
+
+    async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {
+        let seal = blob(seal);
+        self.read("looking for a batch", move |connection| {
+            Box::pin(async move {
+                let found =
+                    sqlx::query_scalar!(r#"SELECT 1 AS "found!: i64" FROM batch WHERE id = $1"#, seal)
+                        .fetch_optional(connection)
+                        .await?;
+                Ok(found.is_some())
+            })
+        })
+        .await
     }
 
     async fn fold_stages(&self) -> Result<u64, StoreError> {

@@ -1,6 +1,8 @@
 //! Leases, jobs, operations, health. The clock of leases is SQLite's own, in whole milliseconds; it stands still within
 //! a statement.
 
+pub(crate) mod queue;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,64 +10,19 @@ use jiff::Timestamp;
 use qadiya_domain::ids::{JobId, OfficialId, StreamId};
 use qadiya_store::append::NewJob;
 use qadiya_store::error::StoreError;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, WorkStore};
-use serde::Serialize;
-use sqlx::{Connection as _, SqliteConnection};
+use qadiya_store::work::{
+    DAMAGED, DueClock, DueJob, Health, JobRow, Operation, Settle, Started, WorkStore, clock_incident,
+};
+use sqlx::Connection as _;
 use uuid::Uuid;
 
-use crate::errors::Fault;
 use crate::open::{Done, SqliteStore, faults};
 use crate::rows::{Reading, blob, json, key_of, micros, signed, span};
+use queue::{JobText, Left, queue_jobs};
 
-/// A job as JSON for `json_each`.
-#[derive(Serialize)]
-pub(crate) struct JobText<'a> {
-    i: String,
-    s: String,
-    n: u64,
-    name: &'a str,
-    q: &'a str,
-    payload: String,
-    p: Option<String>,
-    at: i64,
-}
-
-impl<'a> JobText<'a> {
-    pub(crate) fn of(stream: StreamId, job: &'a NewJob) -> Self {
-        Self {
-            i: hex::encode(job.id.0.as_bytes()),
-            s: hex::encode(stream.0.as_bytes()),
-            n: job.seq,
-            name: &job.name,
-            q: &job.queue,
-            payload: hex::encode(&job.payload),
-            p: job.principal.map(|principal| hex::encode(principal.0.as_bytes())),
-            at: micros(job.run_at),
-        }
-    }
-}
-
-/// Queues jobs; those whose id is known are left as they are.
-pub(crate) async fn queue(connection: &mut SqliteConnection, jobs: &str) -> Result<(), Fault> {
-    sqlx::query!(
-        "INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, fault, incident, owner,
-                          epoch, until)
-         SELECT unhex(value ->> 'i'), unhex(value ->> 's'), value ->> 'n', value ->> 'name', value ->> 'q',
-                unhex(value ->> 'payload'), unhex(value ->> 'p'), 0, value ->> 'at', NULL, 0, NULL, 0, 0
-         FROM json_each($1) WHERE true ORDER BY key ON CONFLICT DO NOTHING",
-        jobs
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// What a settled try leaves in its row.
-struct Left {
-    run_at: Option<i64>,
-    fault: Option<String>,
-    untried: i64,
-    incident: i64,
+/// The stream of a damaged row, as far as it can be read.
+fn shown(stream: &[u8]) -> StreamId {
+    StreamId(Uuid::from_slice(stream).unwrap_or_default())
 }
 
 #[async_trait]
@@ -77,11 +34,13 @@ impl WorkStore for SqliteStore {
         lease: Duration,
         limit: u32,
     ) -> Result<Vec<DueClock>, StoreError> {
+        let at = now;
         let (now, owner, lease, limit) = (micros(now), blob(owner), span(lease), i64::from(limit));
-        self.write("claiming clocks", move |connection| {
-            Box::pin(async move {
-                let rows = sqlx::query!(
-                    r#"UPDATE deadline SET owner = $1, epoch = epoch + 1,
+        let (claimed, damaged) = self
+            .write("claiming clocks", move |connection| {
+                Box::pin(async move {
+                    let rows = sqlx::query!(
+                        r#"UPDATE deadline SET owner = $1, epoch = epoch + 1,
                               until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $2
                        WHERE (stream, key) IN (
                          SELECT stream, key FROM deadline
@@ -89,31 +48,41 @@ impl WorkStore for SqliteStore {
                          ORDER BY next, stream, key LIMIT $4)
                        RETURNING stream AS "stream!: Vec<u8>", key AS "key!: String", step AS "step!: i64",
                                  next AS "next!: i64", epoch AS "epoch!: i64""#,
-                    owner,
-                    lease,
-                    now,
-                    limit
-                )
-                .fetch_all(connection)
-                .await?;
-                let mut claimed = Vec::new();
-                for row in rows {
-                    let key = format!("{}/{}", key_of(&row.stream), row.key);
-                    let read = Reading { table: "deadline", row: &key };
-                    claimed.push(DueClock {
-                        stream: StreamId(read.id("stream", &row.stream)?),
-                        step: read.number("step", row.step)?,
-                        due: read.instant("next", row.next)?,
-                        epoch: read.number("epoch", row.epoch)?,
-                        key: row.key,
-                    });
-                }
-                // RETURNING has no order of its own.
-                claimed.sort_by(|a, b| (a.due, a.stream, &a.key).cmp(&(b.due, b.stream, &b.key)));
-                Ok(claimed)
+                        owner,
+                        lease,
+                        now,
+                        limit
+                    )
+                    .fetch_all(connection)
+                    .await?;
+                    let (mut claimed, mut damaged) = (Vec::new(), Vec::new());
+                    for row in rows {
+                        let key = format!("{}/{}", key_of(&row.stream), row.key);
+                        let read = Reading { table: "deadline", row: &key };
+                        let clock = || -> Result<DueClock, StoreError> {
+                            Ok(DueClock {
+                                stream: StreamId(read.id("stream", &row.stream)?),
+                                step: read.number("step", row.step)?,
+                                due: read.instant("next", row.next)?,
+                                epoch: read.number("epoch", row.epoch)?,
+                                key: row.key.clone(),
+                            })
+                        };
+                        match clock() {
+                            Ok(clock) => claimed.push(clock),
+                            Err(_) => damaged.push((shown(&row.stream), row.key)),
+                        }
+                    }
+                    // RETURNING has no order of its own.
+                    claimed.sort_by(|a, b| (a.due, a.stream, &a.key).cmp(&(b.due, b.stream, &b.key)));
+                    Ok((claimed, damaged))
+                })
             })
-        })
-        .await
+            .await?;
+        for (stream, key) in damaged {
+            self.raise_incident(stream, &clock_incident(stream, &key, at), DAMAGED).await?;
+        }
+        Ok(claimed)
     }
 
     async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError> {
@@ -134,6 +103,32 @@ impl WorkStore for SqliteStore {
         .await
     }
 
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let (stream, key, epoch, lease) = (blob(stream.0), key.to_owned(), signed(epoch), span(lease));
+        self.write("keeping a clock", move |connection| {
+            Box::pin(async move {
+                let held = sqlx::query!(
+                    "UPDATE deadline SET until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $4
+                     WHERE stream = $1 AND key = $2 AND epoch = $3",
+                    stream,
+                    key,
+                    epoch,
+                    lease
+                )
+                .execute(connection)
+                .await?;
+                Ok(held.rows_affected() > 0)
+            })
+        })
+        .await
+    }
+
     async fn claim_jobs(
         &self,
         now: Timestamp,
@@ -144,7 +139,7 @@ impl WorkStore for SqliteStore {
     ) -> Result<Vec<DueJob>, StoreError> {
         let (now, owner, lease, limit) = (micros(now), blob(owner), span(lease), i64::from(limit));
         let queues = json(queues)?;
-        self.write("claiming jobs", move |connection| {
+        let (claimed, damaged) = self.write("claiming jobs", move |connection| {
             Box::pin(async move {
                 let rows = sqlx::query!(
                     r#"UPDATE job SET owner = $1, epoch = epoch + 1, attempt = attempt + 1,
@@ -167,29 +162,50 @@ impl WorkStore for SqliteStore {
                 )
                 .fetch_all(connection)
                 .await?;
-                let mut claimed = Vec::new();
+                let (mut claimed, mut damaged) = (Vec::new(), Vec::new());
                 for row in rows {
                     let key = key_of(&row.id);
                     let read = Reading { table: "job", row: &key };
-                    let job = DueJob {
-                        id: JobId(read.id("id", &row.id)?),
-                        stream: StreamId(read.id("stream", &row.stream)?),
-                        seq: read.number("seq", row.seq)?,
-                        principal: read.id_if("principal", row.principal.as_deref())?.map(OfficialId),
-                        attempt: read.number("attempt", row.attempt)?,
-                        epoch: read.number("epoch", row.epoch)?,
-                        name: row.name,
-                        queue: row.queue,
-                        payload: row.payload,
+                    let job = || -> Result<DueJob, StoreError> {
+                        Ok(DueJob {
+                            id: JobId(read.id("id", &row.id)?),
+                            stream: StreamId(read.id("stream", &row.stream)?),
+                            seq: read.number("seq", row.seq)?,
+                            principal: read.id_if("principal", row.principal.as_deref())?.map(OfficialId),
+                            attempt: read.number("attempt", row.attempt)?,
+                            epoch: read.number("epoch", row.epoch)?,
+                            name: row.name.clone(),
+                            queue: row.queue.clone(),
+                            payload: row.payload.clone(),
+                        })
                     };
-                    claimed.push((row.run_at, job));
+                    match job() {
+                        Ok(job) => claimed.push((row.run_at, job)),
+                        Err(_) => damaged.push(row.id),
+                    }
                 }
                 // RETURNING has no order of its own.
                 claimed.sort_by_key(|(run_at, job)| (*run_at, job.id));
-                Ok(claimed.into_iter().map(|(_, job)| job).collect())
+                Ok((claimed.into_iter().map(|(_, job)| job).collect(), damaged))
             })
         })
-        .await
+        .await?;
+        for id in damaged {
+            self.write("setting a damaged job aside", move |connection| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "UPDATE job SET incident = 1, fault = $2, owner = NULL, until = 0 WHERE id = $1",
+                        id,
+                        DAMAGED
+                    )
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await?;
+        }
+        Ok(claimed)
     }
 
     async fn extend_job(&self, id: JobId, epoch: u64, lease: Duration) -> Result<bool, StoreError> {
@@ -213,19 +229,7 @@ impl WorkStore for SqliteStore {
 
     async fn settle_job(&self, id: JobId, epoch: u64, how: &Settle) -> Result<bool, StoreError> {
         let (id, epoch) = (blob(id.0), signed(epoch));
-        let left = match how {
-            Settle::Done => None,
-            Settle::Again { run_at, fault } => Some(Left {
-                run_at: Some(micros(*run_at)),
-                fault: Some(fault.clone()),
-                untried: 0,
-                incident: 0,
-            }),
-            Settle::HandBack => Some(Left { run_at: None, fault: None, untried: 1, incident: 0 }),
-            Settle::Incident { fault } => {
-                Some(Left { run_at: None, fault: Some(fault.clone()), untried: 0, incident: 1 })
-            }
-        };
+        let left = Left::of(how);
         let settled = self
             .write("settling a job", move |connection| {
                 Box::pin(async move {
@@ -267,11 +271,32 @@ impl WorkStore for SqliteStore {
         let jobs: Vec<JobText<'_>> = jobs.iter().map(|job| JobText::of(stream, job)).collect();
         let jobs = json(&jobs)?;
         self.write("queueing jobs", move |connection| {
-            Box::pin(async move { queue(connection, &jobs).await })
+            Box::pin(async move { queue_jobs(connection, &jobs).await })
         })
         .await?;
         self.0.wake.all();
         Ok(())
+    }
+
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
+        let (job, fault) = (json(&JobText::of(stream, job))?, fault.to_owned());
+        self.write("raising an incident", move |connection| {
+            Box::pin(async move {
+                sqlx::query!(
+                    "INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, fault, incident,
+                                      owner, epoch, until)
+                     SELECT unhex($1 ->> 'i'), unhex($1 ->> 's'), $1 ->> 'n', $1 ->> 'name', $1 ->> 'q',
+                            unhex($1 ->> 'payload'), unhex($1 ->> 'p'), 0, $1 ->> 'at', $2, 1, NULL, 0, 0
+                     WHERE true ON CONFLICT (id) DO UPDATE SET incident = 1, fault = excluded.fault",
+                    job,
+                    fault
+                )
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
     }
 
     async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError> {
@@ -340,15 +365,19 @@ impl WorkStore for SqliteStore {
                 for row in rows {
                     let key = key_of(&row.id);
                     let read = Reading { table: "job", row: &key };
+                    let (attempt, run_at) =
+                        (read.number("attempt", row.attempt), read.instant("run_at", row.run_at));
+                    let damaged =
+                        attempt.is_err() || run_at.is_err() || read.id("stream", &row.stream).is_err();
                     jobs.push(JobRow {
                         id: JobId(read.id("id", &row.id)?),
-                        stream: StreamId(read.id("stream", &row.stream)?),
-                        attempt: read.number("attempt", row.attempt)?,
-                        run_at: read.instant("run_at", row.run_at)?,
-                        incident: read.flag("incident", row.incident)?,
+                        stream: shown(&row.stream),
+                        attempt: attempt.unwrap_or_default(),
+                        run_at: run_at.unwrap_or_default(),
+                        incident: row.incident != 0,
                         name: row.name,
                         queue: row.queue,
-                        fault: row.fault,
+                        fault: if damaged { Some(DAMAGED.to_owned()) } else { row.fault },
                     });
                 }
                 Ok(jobs)
@@ -418,21 +447,23 @@ impl WorkStore for SqliteStore {
         self.0.wake.wait(at_most).await;
     }
 
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         let jobs = json(&[JobText::of(StreamId(operation.id), job)])?;
         let operation = operation.clone();
-        self.transaction("starting an operation", move |connection| {
+        let started = self.transaction("starting an operation", move |connection| {
             Box::pin(async move {
+                let asked = operation.asked.as_bytes().to_vec();
                 let (id, principal) = (blob(operation.id), blob(operation.principal.0));
                 let (percent, created, updated) =
                     (i64::from(operation.percent), micros(operation.created), micros(operation.updated));
-                sqlx::query!(
-                    "INSERT INTO operation (id, principal, kind, request, percent, result, created, updated)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+                let inserted = sqlx::query!(
+                    "INSERT INTO operation (id, principal, kind, request, asked, percent, result, created, updated)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
                     id,
                     principal,
                     operation.kind,
                     operation.request,
+                    asked,
                     percent,
                     operation.result,
                     created,
@@ -440,13 +471,20 @@ impl WorkStore for SqliteStore {
                 )
                 .execute(&mut *connection)
                 .await?;
-                queue(connection, &jobs).await?;
-                Ok(Done::Keep(()))
+                if inserted.rows_affected() == 0 {
+                    let held = sqlx::query_scalar!("SELECT asked FROM operation WHERE id = $1", id)
+                        .fetch_one(&mut *connection)
+                        .await?;
+                    let same = held == asked;
+                    return Ok(Done::Keep(if same { Started::Before } else { Started::OtherRequest }));
+                }
+                queue_jobs(connection, &jobs).await?;
+                Ok(Done::Keep(Started::Now))
             })
         })
         .await?;
         self.0.wake.all();
-        Ok(())
+        Ok(started)
     }
 
     async fn update_operation(
@@ -461,7 +499,8 @@ impl WorkStore for SqliteStore {
         self.write("updating an operation", move |connection| {
             Box::pin(async move {
                 sqlx::query!(
-                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4 WHERE id = $1",
+                    "UPDATE operation SET percent = $2, result = coalesce($3, result), updated = $4,
+                         request = CASE WHEN $3 IS NULL THEN request ELSE x'' END WHERE id = $1",
                     id,
                     percent,
                     result,
@@ -480,7 +519,7 @@ impl WorkStore for SqliteStore {
             Box::pin(async move {
                 let key = blob(id);
                 let row = sqlx::query!(
-                    "SELECT principal, kind, request, percent, result, created, updated FROM operation WHERE id = $1",
+                    "SELECT principal, kind, request, asked, percent, result, created, updated FROM operation WHERE id = $1",
                     key
                 )
                 .fetch_optional(connection)
@@ -492,6 +531,7 @@ impl WorkStore for SqliteStore {
                     principal: OfficialId(read.id("principal", &row.principal)?),
                     kind: row.kind,
                     request: row.request,
+                    asked: read.hash("asked", &row.asked)?,
                     percent: read.number("percent", row.percent)?,
                     result: row.result,
                     created: read.instant("created", row.created)?,

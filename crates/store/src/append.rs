@@ -96,7 +96,7 @@ pub struct NewJob {
     pub run_at: Timestamp,
 }
 
-/// The request that caused an append. It makes a repeated request harmless (DESIGN D17).
+/// A request that caused events of an append. It makes a repeated request harmless (DESIGN D17).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRequest {
     /// Who asked: the natural person or program.
@@ -107,6 +107,8 @@ pub struct NewRequest {
     pub asked: Hash,
     /// The stored, locale-free answer.
     pub answer: Vec<u8>,
+    /// The position of its first event among those of the append, for the receipt.
+    pub first: usize,
 }
 
 /// The lease that an append settles.
@@ -167,8 +169,8 @@ pub struct Append {
     pub deadlines: Vec<DeadlineChange>,
     /// Jobs queued.
     pub jobs: Vec<NewJob>,
-    /// The request that caused it.
-    pub request: Option<NewRequest>,
+    /// The requests that caused it, in order; each key once.
+    pub requests: Vec<NewRequest>,
     /// The lease it settles.
     pub settles: Option<Settles>,
     /// Moves of the counters.

@@ -98,6 +98,7 @@ macro_rules! conformance {
                 a_request_key_is_bound_by_an_accepted_append_only,
                 a_request_key_holds_for_its_stream_and_principal,
                 a_known_request_brings_its_seal_and_place,
+                requests_of_one_append_are_bound_each_with_its_place,
                 a_lookup_belongs_to_one_stream,
                 a_reference_and_an_alias_belong_to_one_case,
                 two_appends_of_a_batch_cannot_share_a_key,
@@ -124,6 +125,9 @@ macro_rules! conformance {
                 a_changed_clock_is_free_and_its_old_lease_is_void,
                 a_settled_step_that_leaves_its_row_is_free_again,
                 a_clock_is_given_back,
+                a_clock_is_held_by_its_lease_only,
+                a_postponed_job_has_not_been_tried,
+                an_incident_is_raised_once,
                 a_lease_of_no_time_is_over_at_once,
                 a_lease_ends_when_its_time_has_passed,
                 jobs_are_claimed_by_queue_earliest_first,
@@ -177,7 +181,8 @@ macro_rules! conformance_of_tables {
                 a_damaged_entity_row_is_named_as_corrupt,
                 a_damaged_event_is_named_as_corrupt,
                 a_damaged_clock_is_named_as_corrupt,
-                a_damaged_job_is_named_as_corrupt,
+                a_damaged_job_is_an_incident_and_the_others_run,
+                a_damaged_clock_is_shown_and_the_others_are_claimed,
                 a_damaged_counter_is_named_as_corrupt;
         }
     };

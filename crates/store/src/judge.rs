@@ -50,12 +50,12 @@ pub fn losers(batch: &Batch, found: &Found) -> Vec<(usize, Loser)> {
 }
 
 fn reason(append: &Append, found: &Found) -> Option<Loser> {
-    if let Some(request) = &append.request {
-        let key =
-            RequestRef { stream: append.stream, principal: request.principal, key: request.key.clone() };
-        if found.bound.contains(&key) {
-            return Some(Loser::KeyBound);
-        }
+    let bound = append.requests.iter().any(|request| {
+        let (principal, key) = (request.principal, request.key.clone());
+        found.bound.contains(&RequestRef { stream: append.stream, principal, key })
+    });
+    if bound {
+        return Some(Loser::KeyBound);
     }
     if found.versions.get(&append.stream).copied().unwrap_or(0) != append.expected {
         return Some(Loser::Conflict);
@@ -135,6 +135,9 @@ pub fn well_formed(batch: &Batch) -> Result<(), StoreError> {
         if !streams.insert(append.stream) {
             return broken(append, "is the second of its batch");
         }
+        if append.events.is_empty() {
+            return broken(append, "has no event");
+        }
         let mut last = append.expected;
         for event in &append.events {
             if event.seq != last.saturating_add(1) {
@@ -142,13 +145,17 @@ pub fn well_formed(batch: &Batch) -> Result<(), StoreError> {
             }
             last = event.seq;
         }
+        let mut keys = BTreeSet::new();
+        if append.requests.iter().any(|request| !keys.insert((request.principal, &request.key))) {
+            return broken(append, "binds one request key twice");
+        }
+        if append.requests.iter().any(|request| request.first >= append.events.len()) {
+            return broken(append, "answers a request with an event that it does not have");
+        }
         let (stream, version) = match &append.row {
             Row::Case(row) => (row.id, row.version),
             Row::Entity(row) => (row.stream, row.version),
         };
-        if append.events.is_empty() {
-            return broken(append, "has no event");
-        }
         if stream != append.stream || version != last {
             return broken(append, "carries the row of another stream or version");
         }

@@ -65,6 +65,8 @@ pub enum Loaded {
     Case(Box<CaseRow>),
     /// Another stream.
     Entity(EntityRow),
+    /// Its row cannot be read ([`StoreError::Corrupt`]); the other rows are not its fault.
+    Damaged(StoreError),
 }
 
 /// A request key that was asked for, with the stream it is bound to.
@@ -148,7 +150,7 @@ pub enum CaseRef {
 /// Cases and other streams.
 #[async_trait]
 pub trait CaseStore: Send + Sync {
-    /// The rows of these streams, in the order asked for.
+    /// The rows of these streams, in the order asked for. A row that cannot be read spoils no other.
     async fn load_many(&self, streams: &[StreamId]) -> Result<Vec<Loaded>, StoreError>;
 
     /// The requests already bound, in the order asked for.
@@ -157,6 +159,10 @@ pub trait CaseStore: Send + Sync {
     /// Commits a batch in one transaction: all of it, or nothing and every loser named. Rows are written in the order
     /// of ids. At most one append per stream.
     async fn append_many(&self, batch: &Batch) -> Result<BatchOutcome, StoreError>;
+
+    /// Whether the batch with this seal was committed. A seal belongs to one batch of one process, while two processes
+    /// may well write equal events.
+    async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError>;
 
     /// One case by reference, alias or id: one indexed read.
     async fn find(&self, case: &CaseRef) -> Result<Option<CaseRow>, StoreError>;

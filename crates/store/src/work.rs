@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use qadiya_domain::ids::{JobId, OfficialId, Seq, StreamId};
+use qadiya_ledger::Hash;
 use uuid::Uuid;
 
 use crate::append::NewJob;
@@ -26,6 +27,29 @@ pub struct DueClock {
     /// The epoch of the lease.
     pub epoch: u64,
 }
+
+/// The queue under which clocks are shown that cannot be stepped. Letting such an incident run again says that it was
+/// seen; the clock itself is tried again after each lease, and where nothing was mended the incident comes back.
+pub const CLOCK_QUEUE: &str = "clocks";
+
+/// The incident that shows a clock which cannot be stepped: one for each clock.
+pub fn clock_incident(stream: StreamId, key: &str, at: Timestamp) -> NewJob {
+    let named = qadiya_ledger::Hash::of(format!("qadiya/clock-incident/v1\n{stream}\n{key}").as_bytes());
+    let mut id = [0; 16];
+    id.iter_mut().zip(named.as_bytes()).for_each(|(byte, of)| *byte = *of);
+    NewJob {
+        id: JobId(Uuid::from_bytes(id)),
+        seq: 0,
+        name: "clock".to_owned(),
+        queue: CLOCK_QUEUE.to_owned(),
+        payload: key.as_bytes().to_vec(),
+        principal: None,
+        run_at: at,
+    }
+}
+
+/// The fault of a job or clock whose row cannot be read.
+pub const DAMAGED: &str = "damaged-row";
 
 /// A job, claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +88,13 @@ pub enum Settle {
     },
     /// Handed back untried (shutdown): the try does not count.
     HandBack,
+    /// It could not even be tried: look again at this instant; the try does not count.
+    Postponed {
+        /// Not before.
+        run_at: Timestamp,
+        /// Why, as a class of fault without personal data.
+        fault: String,
+    },
     /// Given up: the row stays as an incident that people see.
     Incident {
         /// Why.
@@ -101,8 +132,10 @@ pub struct Operation {
     pub principal: OfficialId,
     /// What kind of work.
     pub kind: String,
-    /// What was asked, as JSON.
+    /// What was asked, as JSON; emptied when the result is written, for it may hold names and reasons.
     pub request: Vec<u8>,
+    /// A digest of what was asked: it tells the same request from another one under the same id.
+    pub asked: Hash,
     /// How far it is, 0 to 100.
     pub percent: u8,
     /// The result, once done.
@@ -111,6 +144,17 @@ pub struct Operation {
     pub created: Timestamp,
     /// When it last changed.
     pub updated: Timestamp,
+}
+
+/// What became of asking for an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It is stored now, with its job.
+    Now,
+    /// The same request stored it before; nothing was changed.
+    Before,
+    /// Another request holds this id; nothing was changed.
+    OtherRequest,
 }
 
 /// What a health check sees.
@@ -139,7 +183,8 @@ pub struct Health {
 /// The durable queue.
 #[async_trait]
 pub trait WorkStore: Send + Sync {
-    /// Claims clock steps with `next <= now`, earliest first.
+    /// Claims clock steps with `next <= now`, earliest first. A row that cannot be read stops no other: it is shown as an
+    /// incident ([`clock_incident`]) and looked at again when its lease is over.
     async fn claim_clocks(
         &self,
         now: Timestamp,
@@ -151,7 +196,17 @@ pub trait WorkStore: Send + Sync {
     /// Gives a claimed clock step back untouched.
     async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError>;
 
-    /// Claims jobs of these queues with `run_at <= now`, earliest first. A claim counts as a try.
+    /// Keeps a claimed clock for this long from now; `false` when the lease was lost.
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Claims jobs of these queues with `run_at <= now`, earliest first. A claim counts as a try. A row that cannot be
+    /// read stops no other: it becomes an incident ([`DAMAGED`]).
     async fn claim_jobs(
         &self,
         now: Timestamp,
@@ -170,10 +225,14 @@ pub trait WorkStore: Send + Sync {
     /// Queues jobs that no case act causes. A job whose id is known is left as it is.
     async fn queue_jobs(&self, stream: StreamId, jobs: &[NewJob]) -> Result<(), StoreError>;
 
+    /// Shows something that people must look at as a job that was given up; one of this id is shown once.
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError>;
+
     /// Makes an incident run again; `false` when there is none of that id.
     async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError>;
 
-    /// Jobs in order of id: incidents only, or all.
+    /// Jobs in order of id: incidents only, or all. What cannot be read of a row is shown as empty, and [`DAMAGED`] as
+    /// its fault: the list of what people must look at hides nothing.
     async fn jobs(
         &self,
         incidents: bool,
@@ -190,10 +249,11 @@ pub trait WorkStore: Send + Sync {
     /// Waits until there may be work, at the most this long. A wake-up is a hint.
     async fn wait_for_work(&self, at_most: Duration);
 
-    /// Stores an operation together with the job that carries it out. Known ids are left as they are.
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError>;
+    /// Stores an operation together with the job that carries it out. An operation whose id is known is left as it is
+    /// and no job is queued; the digests tell whether it was asked by the same request.
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError>;
 
-    /// Says how far an operation is, or its result.
+    /// Says how far an operation is, or its result. Whoever writes the result empties the request with it.
     async fn update_operation(
         &self,
         id: Uuid,

@@ -9,6 +9,9 @@ use uuid::Uuid;
 use crate::problem::{Code, Problem};
 use crate::settings::WebSettings;
 
+/// Probes answered at once.
+const PROBES: usize = 16;
+
 /// The engine and the settings; cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -18,6 +21,10 @@ pub struct App {
     pub settings: Arc<WebSettings>,
     /// One permit for each request that may be worked on at once.
     pub(crate) slots: Arc<Semaphore>,
+    /// Permits for probes: a server full of work still says that it lives.
+    pub(crate) probes: Arc<Semaphore>,
+    /// Permits for uploads, each of which is held in memory as a whole.
+    pub(crate) uploads: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for App {
@@ -30,7 +37,9 @@ impl App {
     /// What handlers need.
     pub fn new(engine: Engine, settings: WebSettings) -> Self {
         let slots = Arc::new(Semaphore::new(settings.concurrency));
-        Self { engine, settings: Arc::new(settings), slots }
+        let probes = Arc::new(Semaphore::new(PROBES));
+        let uploads = Arc::new(Semaphore::new(settings.uploads));
+        Self { engine, settings: Arc::new(settings), slots, probes, uploads }
     }
 
     /// A new id: of a request, of an item of a batch.

@@ -1,6 +1,6 @@
 //! What the engine answers instead of the thing asked for, as problems. The cause goes to the log, not to the client.
 
-use qadiya_engine::error::EngineError;
+use qadiya_engine::error::{EngineError, Trouble, trouble};
 use qadiya_engine::intake::{CloseError, ImportError, RefusedRowsError};
 use qadiya_engine::library::{ActivateError, PublishError};
 use qadiya_engine::manifest_file::FileRefusal;
@@ -21,7 +21,7 @@ fn hidden(code: Code, error: &(dyn std::error::Error + 'static)) -> Problem {
         chain.push_str(&inner.to_string());
         source = inner.source();
     }
-    if code == Code::Internal {
+    if matches!(code, Code::Internal | Code::Damaged) {
         tracing::error!(error = chain, "a request failed");
     } else {
         tracing::warn!(error = chain, "a request could not be served");
@@ -29,10 +29,20 @@ fn hidden(code: Code, error: &(dyn std::error::Error + 'static)) -> Problem {
     Problem::new(code)
 }
 
-/// Full disks are named, everything else of the store is "unavailable".
+/// A fault of the store, by what the caller can do about it.
 fn store(error: &(dyn std::error::Error + 'static)) -> Problem {
-    let full = error.to_string().contains("the disk is full");
-    hidden(if full { Code::StorageFull } else { Code::Unavailable }, error)
+    let code = match trouble(error) {
+        Trouble::Full => Code::StorageFull,
+        Trouble::Damaged => Code::Damaged,
+        Trouble::Unavailable => Code::Unavailable,
+    };
+    hidden(code, error)
+}
+
+/// A stream that is stopped is told from a fault of the program.
+fn integrity(error: &EngineError) -> Problem {
+    let damaged = matches!(error, EngineError::Integrity { .. } | EngineError::Definition { .. });
+    hidden(if damaged { Code::Damaged } else { Code::Internal }, error)
 }
 
 impl From<QueryError> for Problem {
@@ -43,7 +53,7 @@ impl From<QueryError> for Problem {
             QueryError::Malformed(why) => Self::new(Code::Parameter).with_detail(why.clone()),
             QueryError::Unavailable(cause) => store(cause),
             QueryError::Busy => Self::new(Code::Busy),
-            QueryError::Integrity(_) => hidden(Code::Internal, &error),
+            QueryError::Integrity(cause) => integrity(cause),
             QueryError::Refused(refusals) => Self::refused(refusals),
         }
     }
@@ -67,7 +77,7 @@ impl From<SubmitError> for Problem {
             SubmitError::LeaseLost => Self::new(Code::Conflict),
             SubmitError::Busy | SubmitError::Stopped => Self::new(Code::Busy),
             SubmitError::Store(cause) => store(cause),
-            SubmitError::Integrity(_) => hidden(Code::Internal, &error),
+            SubmitError::Integrity(cause) => integrity(cause),
         }
     }
 }
@@ -81,10 +91,11 @@ impl From<EngineError> for Problem {
             EngineError::Randomness(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::Integrity { .. }
             | EngineError::Broken(_)
-            | EngineError::Log(_) => hidden(Code::Internal, &error),
+            | EngineError::Log(_) => integrity(&error),
         }
     }
 }
@@ -97,7 +108,7 @@ impl From<RegistryError> for Problem {
             RegistryError::Conflict => Self::new(Code::Conflict),
             RegistryError::Busy => Self::new(Code::Busy),
             RegistryError::Store(cause) => store(cause),
-            RegistryError::Integrity(_) => hidden(Code::Internal, &error),
+            RegistryError::Integrity(cause) => integrity(cause),
         }
     }
 }
@@ -154,9 +165,11 @@ impl From<OperationError> for Problem {
             OperationError::RightsEnded => {
                 Self::new(Code::Forbidden).with_detail("the rights this operation was begun with have ended")
             }
+            OperationError::KeyReused => Self::new(Code::KeyReused),
+            OperationError::Query(error) => error.into(),
             OperationError::Store(error) => store(&error),
             OperationError::Engine(error) => error.into(),
-            damaged @ OperationError::Damaged { .. } => hidden(Code::Internal, &damaged),
+            damaged @ OperationError::Damaged { .. } => hidden(Code::Damaged, &damaged),
         }
     }
 }

@@ -30,12 +30,14 @@ pub async fn outermost(State(app): State<App>, mut request: Request, next: Next)
             {
                 Problem::new(Code::UriTooLong).into_response()
             } else {
-                match app.slots.clone().try_acquire_owned() {
+                let places = if matches!(route, "/live" | "/ready") { &app.probes } else { &app.slots };
+                match places.clone().try_acquire_owned() {
                     Err(_) => Problem::new(Code::Busy).into_response(),
                     Ok(permit) => {
-                        let answer = next.run(request).await;
+                        // The engine works in tasks of its own: giving up waiting cancels nothing there.
+                        let answer = tokio::time::timeout(app.settings.answer_time, next.run(request)).await;
                         drop(permit);
-                        answer
+                        answer.unwrap_or_else(|_| Problem::new(Code::Busy).into_response())
                     }
                 }
             };

@@ -198,6 +198,7 @@ impl Problem {
             | Code::KeyReused
             | Code::Definition
             | Code::ManifestFile
+            | Code::Damaged
             | Code::Internal => None,
         };
         Self { code, body: Box::default(), retry_after, allow: None }

@@ -1,5 +1,7 @@
 //! The listener: HTTP/1.1 with limits on what a client may do slowly. Encryption and HTTP/2 belong to the proxy in front.
 
+mod patient;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::serve::patient::Patient;
 use crate::settings::WebSettings;
 
 /// Headers of one request.
@@ -32,10 +35,16 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(settings.connections));
     let tracker = TaskTracker::new();
     let stop = CancellationToken::new();
-    let head_time = settings.head_time;
+    let (head_time, write_time) = (settings.head_time, settings.write_time);
     tokio::pin!(shutdown);
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let place = tokio::select! {
+            () = &mut shutdown => break,
+            place = places.clone().acquire_owned() => match place {
+                Ok(place) => place,
+                Err(_) => break,
+            },
+        };
         let stream = tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
@@ -57,7 +66,7 @@ pub async fn serve(
                 .header_read_timeout(head_time)
                 .max_headers(MOST_HEADERS)
                 .max_buf_size(LARGEST_HEAD)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(Patient::new(stream, write_time)), service);
             tokio::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,

@@ -19,6 +19,12 @@ pub struct WebSettings {
     pub head_time: Duration,
     /// Requests worked on at once; one more is answered 503.
     pub concurrency: usize,
+    /// How long a request may take to be answered; then the answer is 503 and what was begun goes on by itself.
+    pub answer_time: Duration,
+    /// How long a client may take to accept a part of an answer; a slower one is cut.
+    pub write_time: Duration,
+    /// Uploads read at once; one more is answered 503.
+    pub uploads: usize,
     /// Connections held at once; one more waits to be accepted.
     pub connections: usize,
     /// How long running requests may take to end once the server is told to stop.
@@ -36,6 +42,9 @@ impl Default for WebSettings {
             body_time: Duration::from_secs(30),
             head_time: Duration::from_secs(10),
             concurrency: 1_024,
+            answer_time: Duration::from_mins(2),
+            write_time: Duration::from_secs(30),
+            uploads: 4,
             connections: 4_096,
             stop_time: Duration::from_secs(20),
             zone: TimeZone::get("Asia/Baghdad").unwrap_or(TimeZone::UTC),

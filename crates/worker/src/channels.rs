@@ -2,7 +2,7 @@
 //! resolves to a private address is refused unless the operator said that it may.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -105,6 +105,14 @@ impl Channels {
 impl Channel {
     /// Sends a message once, within a time.
     pub async fn deliver(&self, id: &str, message: &impl Serialize, within: Duration) -> Delivery {
+        // One limit for all of it: a name server may be as slow as the receiver.
+        match tokio::time::timeout(within, self.call(id, message, within)).await {
+            Ok(delivery) => delivery,
+            Err(_) => Delivery::Failed("timeout".to_owned()),
+        }
+    }
+
+    async fn call(&self, id: &str, message: &impl Serialize, within: Duration) -> Delivery {
         let addresses = match self.addresses().await {
             Ok(addresses) => addresses,
             Err(fault) => return Delivery::Failed(fault),
@@ -166,7 +174,7 @@ impl Channel {
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
+            let [a, b, c, _] = v4.octets();
             v4.is_private()
                 || v4.is_loopback()
                 || v4.is_link_local()
@@ -174,10 +182,13 @@ fn is_private(address: IpAddr) -> bool {
                 || v4.is_unspecified()
                 || v4.is_multicast()
                 || (a == 100 && (64..128).contains(&b))
+                // Protocol assignments and benchmarking (RFC 6890).
+                || (a, b, c) == (192, 0, 0)
+                || (a == 198 && (18..20).contains(&b))
                 || a == 0
         }
         IpAddr::V6(v6) => {
-            v6.to_ipv4_mapped().is_some_and(|v4| is_private(IpAddr::V4(v4)))
+            v6.to_ipv4_mapped().or_else(|| translated(v6)).is_some_and(|v4| is_private(IpAddr::V4(v4)))
                 || v6.is_loopback()
                 || v6.is_unspecified()
                 || v6.is_multicast()
@@ -185,6 +196,13 @@ fn is_private(address: IpAddr) -> bool {
                 || v6.is_unicast_link_local()
         }
     }
+}
+
+/// The IPv4 address behind an IPv6 address of the well-known translation prefix `64:ff9b::/96` (RFC 6052).
+fn translated(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let bytes = v6.octets();
+    let rest = bytes.strip_prefix(&[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0])?;
+    <[u8; 4]>::try_from(rest).ok().map(Ipv4Addr::from)
 }
 
 #[cfg(test)]
@@ -205,10 +223,16 @@ mod tests {
             "fe80::1",
             "fc00::1",
             "::ffff:10.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "198.19.255.254",
         ] {
             assert!(is_private(inside.parse().unwrap()), "{inside}");
         }
-        for outside in ["8.8.8.8", "100.128.0.1", "2606:4700::1111"] {
+        for outside in
+            ["8.8.8.8", "100.128.0.1", "198.20.0.1", "192.0.2.1", "2606:4700::1111", "64:ff9b::8.8.8.8"]
+        {
             assert!(!is_private(outside.parse().unwrap()), "{outside}");
         }
     }

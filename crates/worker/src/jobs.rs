@@ -5,13 +5,16 @@ mod call;
 pub mod notice;
 mod operation;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use qadiya_engine::Engine;
-use qadiya_store::work::{DueJob, Settle};
+use qadiya_store::work::{CLOCK_QUEUE, DueJob, Settle};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::error::{WorkerError, store};
+use crate::retry::{FIRST_WAIT, Retry};
 use crate::run::WorkerSettings;
 
 /// The queue of work asked for with 202.
@@ -41,18 +44,34 @@ pub(crate) async fn claim(
         .map_err(store("claim due jobs"))
 }
 
+/// A job that panics is tried again so often.
+const PANICS: Retry = Retry { times: 3, first_wait: FIRST_WAIT, doubles_to: FIRST_WAIT.saturating_mul(20) };
+
 /// Tries one job while its lease is kept alive.
-pub(crate) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &DueJob) {
-    let work = attempt(engine, settings, job);
+pub(crate) async fn perform(engine: &Engine, settings: &Arc<WorkerSettings>, job: &Arc<DueJob>) {
+    // A task of its own, so that a panic is a fault of this job and of nothing else.
+    let mut work = TaskTracker::new().spawn({
+        let (engine, settings, job) = (engine.clone(), Arc::clone(settings), Arc::clone(job));
+        async move { attempt(&engine, &settings, &job).await }
+    });
     let beat = keep_alive(engine, job, settings.lease);
     let ended = tokio::select! {
-        ended = work => ended,
+        ended = &mut work => ended,
         () = beat => {
             // The lease is lost: another worker has the job, and the epoch keeps this one from writing.
             tracing::warn!(job.id = %job.id, job.name, "the lease of a job was lost");
+            work.abort();
             return;
         }
     };
+    let ended = ended.unwrap_or_else(|fault| {
+        tracing::error!(job.id = %job.id, job.name, %fault, "a job broke off");
+        let fault = "broke-off".to_owned();
+        Ended::Alone(match PANICS.next(job.attempt, job.id.0, engine.clock().now()) {
+            Some(run_at) => Settle::Again { run_at, fault },
+            None => Settle::Incident { fault },
+        })
+    });
     if let Ended::Alone(how) = ended {
         match engine.store().settle_job(job.id, job.epoch, &how).await {
             Ok(true) => {}
@@ -65,7 +84,10 @@ pub(crate) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
 }
 
 async fn attempt(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> Ended {
-    if job.queue == OPERATIONS {
+    if job.queue == CLOCK_QUEUE {
+        // The clock itself is tried again when it is due; if it still cannot be stepped, the incident comes back.
+        Ended::Alone(Settle::Done)
+    } else if job.queue == OPERATIONS {
         operation::perform(engine, job).await
     } else if job.queue == qadiya_engine::NOTICE_QUEUE {
         notice::perform(engine, settings, job).await

@@ -1,9 +1,12 @@
 //! One round of everything, and the loop around it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use qadiya_domain::ids::JobId;
 use qadiya_engine::Engine;
+use qadiya_store::work::{CLOCK_QUEUE, Settle};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,7 +54,7 @@ impl Default for WorkerSettings {
 
 impl WorkerSettings {
     pub(crate) fn queues(&self) -> Vec<String> {
-        let mut queues = vec![jobs::OPERATIONS.to_owned()];
+        let mut queues = vec![jobs::OPERATIONS.to_owned(), CLOCK_QUEUE.to_owned()];
         queues.extend(self.serves.iter().cloned());
         queues
     }
@@ -88,6 +91,8 @@ pub struct Worker {
     settings: Arc<WorkerSettings>,
     id: Uuid,
     running: TaskTracker,
+    /// The leases of the jobs that run here.
+    held: Arc<Mutex<BTreeMap<JobId, u64>>>,
     finished: Arc<Notify>,
     last_beat: Arc<Mutex<Option<tokio::time::Instant>>>,
 }
@@ -100,6 +105,7 @@ impl Worker {
             settings: Arc::new(settings),
             id,
             running: TaskTracker::new(),
+            held: Arc::default(),
             finished: Arc::new(Notify::new()),
             last_beat: Arc::new(Mutex::new(None)),
         }
@@ -126,10 +132,12 @@ impl Worker {
         };
         let started = due.len();
         for job in due {
-            let (engine, settings, finished) =
-                (self.engine.clone(), Arc::clone(&self.settings), Arc::clone(&self.finished));
+            let (engine, settings, job) = (self.engine.clone(), Arc::clone(&self.settings), Arc::new(job));
+            let (held, finished) = (Arc::clone(&self.held), Arc::clone(&self.finished));
+            held.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, job.epoch);
             self.running.spawn(async move {
                 jobs::perform(&engine, &settings, &job).await;
+                held.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
                 finished.notify_one();
             });
         }
@@ -206,7 +214,19 @@ impl Worker {
             }
         }
         if tokio::time::timeout(grace, self.settled()).await.is_err() {
-            tracing::warn!(worker.id = %self.id, "jobs still ran when the grace was over; their leases run out");
+            tracing::warn!(worker.id = %self.id, "jobs still ran when the grace was over; they are handed back");
+            self.hand_back().await;
+        }
+    }
+
+    /// Gives the leases of running jobs back, so that another worker need not wait for their end. Should one of them
+    /// still end here, its epoch keeps it from writing once another worker has it.
+    async fn hand_back(&self) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (id, epoch) in held {
+            if let Err(fault) = self.engine.store().settle_job(id, epoch, &Settle::HandBack).await {
+                tracing::warn!(job.id = %id, %fault, "a job could not be handed back; its lease runs out");
+            }
         }
     }
 }

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use qadiya_engine::clock::{ManualClock, ShiftedClock, SystemClock};
 use qadiya_engine::ids::SystemIds;
-use qadiya_store::CaseStore;
+use qadiya_store::read::CaseFilter;
+use qadiya_store::{AccessStore, CaseStore, StoreError};
 use tokio_util::task::TaskTracker;
 
-use super::init::{first_administrator, install, publish_bundled};
+use super::init::{install, publish_bundled};
 use super::serve::{address, listen, serve_both, start_workers};
 use crate::args::{Demo, Workers};
 use crate::exit::{Exit, Failure};
@@ -112,13 +113,12 @@ async fn serve(
     args: &Demo,
     out: Output,
 ) -> Result<Exit, Failure> {
+    let until = until.max(newest(place).await?);
     let clock = Arc::new(ShiftedClock::new(SystemClock, until));
     let start = Start { clock, ids: Arc::new(SystemIds), origin: None };
     let session = Session::start(place.clone(), key, start).await?;
     let engine = &session.engine;
     let tokens = cast::tokens(engine).await?;
-    let administrator =
-        if args.no_serve { None } else { Some(first_administrator(engine, "Demo administrator").await?) };
     let counts = CaseStore::counts(engine.store().as_ref())
         .await
         .map_err(|error| Failure::new("the funnel could not be counted").because(&error))?;
@@ -156,9 +156,6 @@ async fn serve(
             format!("\nThe court's clock shows {}. Tokens, shown once:", engine.clock().now()),
         ];
         text.extend(tokens.iter().map(|(role, token)| format!("  {role:<22} {token}")));
-        if let Some(token) = &administrator {
-            text.push(format!("  {:<22} {token}", "administrator"));
-        }
         if let Some(example) = &example {
             text.push(calls(&format!("http://{at}"), example, &tokens));
         }
@@ -184,6 +181,26 @@ async fn serve(
     std::fs::write(&mark, format!("{now}\n"))
         .map_err(|error| Failure::new(format!("{} cannot be written", mark.display())).because(&error))?;
     served.map(|()| Exit::Done)
+}
+
+/// When the store was last written to or asked: a demo that was killed has left no mark of its last instant, and its
+/// court's clock must not run backwards.
+async fn newest(place: &Place) -> Result<Timestamp, Failure> {
+    let failed = |error: StoreError| Failure::new("the demo's store could not be read").because(&error);
+    let store = place.open().await?;
+    let ports = store.ports();
+    let asked = AccessStore::accesses(ports.as_ref(), None, None, None, 1).await.map_err(failed)?;
+    let mut newest = asked.first().map_or(Timestamp::MIN, |record| record.at);
+    let mut after = None;
+    loop {
+        let page =
+            CaseStore::list(ports.as_ref(), &CaseFilter::default(), after, 1_000).await.map_err(failed)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        newest = page.iter().map(|row| row.updated).fold(newest, Timestamp::max);
+    }
+    store.close().await;
+    Ok(newest)
 }
 
 /// Three calls that work: a question of a prosecutor, one of a clerk, an act of a clerk.

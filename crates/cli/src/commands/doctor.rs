@@ -37,9 +37,21 @@ pub(crate) async fn run(global: &Global, out: Output) -> Result<Exit, Failure> {
     for fault in &health.faults {
         find(fault.clone(), "mend what is named; the store refuses to start with unsafe settings");
     }
-    let skew = health.now.duration_since(session.engine.clock().now()).abs();
+    let skew = health.clock.duration_since(health.now).abs();
     if skew.as_secs() > 1 {
-        find(format!("the clock differs from the engine's by {} s", skew.as_secs()), "set the clock by NTP");
+        find(
+            format!("the clock of this machine and that of the database differ by {} s", skew.as_secs()),
+            "set both clocks by NTP: time limits are counted by the clocks of the servers",
+        );
+    }
+    if health.workers_silent {
+        let last = health.last_heartbeat.map_or_else(|| "never".to_owned(), |last| last.to_string());
+        find(
+            format!(
+                "no worker was heard of for 60 s (the last time: {last}): no clock steps, no notice goes out"
+            ),
+            "start a worker: `qadiya work`, or `qadiya serve`",
+        );
     }
     if health.overdue > 0 {
         find(

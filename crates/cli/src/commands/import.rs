@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::path::Path;
 
-use jiff::civil::Date;
-use qadiya_engine::clock::Clock;
 use qadiya_engine::intake::{ImportOptions, ImportReport};
 use qadiya_engine::query::Viewer;
 use qadiya_engine::submit::ActorChoice;
 
+use super::replay::zone;
 use crate::args::{Global, Import};
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -16,13 +15,13 @@ use crate::session::Session;
 
 /// Imports.
 pub(crate) async fn run(global: &Global, args: &Import, out: Output) -> Result<Exit, Failure> {
+    let zone = zone(&args.zone)?;
     let session = Session::open(global).await?;
     let principal = session.principal().await?;
     let by = ActorChoice::ByPrincipal { principal: principal.clone(), role: None };
-    let today = args.today.unwrap_or_else(|| today(session.engine.clock()));
+    let today = args.today.unwrap_or_else(|| session.engine.clock().now().to_zoned(zone).date());
     let options =
-        ImportOptions::dry_run(today).map_err(|error| Failure::new("the import").because(&error))?;
-    let options = if args.commit { options.for_real() } else { options };
+        ImportOptions { dry_run: !args.commit, today, workflow: args.workflow.clone(), access: None };
     let title = args.file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let file = File::open(&args.file).map_err(|error| {
         Failure::new(format!("the list {} cannot be read", args.file.display())).because(&error)
@@ -67,12 +66,6 @@ pub(crate) async fn run(global: &Global, args: &Import, out: Output) -> Result<E
     out.print(&report, || text(&report))?;
     let aside = report.lines.iter().any(|line| line.verdict >= qadiya_domain::manifest::Verdict::SetAside);
     Ok(if aside { Exit::Findings } else { Exit::Done })
-}
-
-/// The civil day at the court.
-fn today(clock: &dyn Clock) -> Date {
-    let zone = jiff::tz::TimeZone::get("Asia/Baghdad").unwrap_or(jiff::tz::TimeZone::UTC);
-    clock.now().to_zoned(zone).date()
 }
 
 fn create(path: &Path) -> Result<File, Failure> {

@@ -15,7 +15,20 @@ use crate::session::{Place, Session, Start, key_file, make_key};
 pub(crate) async fn run(global: &Global, args: &Init, out: Output) -> Result<Exit, Failure> {
     let place = Place::read(&global.store);
     let key = key_file(&place, global.key_file.as_deref())?;
+    // Before anything is written: whoever may reach the store must not name an administrator of a court that works.
+    let refused = || {
+        Failure::new(format!("{} is already set up", place.shown())).next(
+            "use it as it is, or `qadiya migrate` to bring its schema up to this program; an administrator names others \
+             with `qadiya official add`. If a setup was broken off here, take the empty store away and begin again",
+        )
+    };
+    if place.is_set_up().await? {
+        return Err(refused());
+    }
     place.migrate().await?;
+    if place.is_set_up().await? {
+        return Err(refused());
+    }
     make_key(&key, &SystemIds)?;
     let start = Start { origin: Some(args.origin.clone()), ..Start::default() };
     let session = Session::start(place, &key, start).await?;

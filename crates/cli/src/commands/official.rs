@@ -1,5 +1,6 @@
 //! `official`: who holds which capacity, on which paper, for how long.
 
+use jiff::Timestamp;
 use qadiya_domain::actor::Actor;
 use qadiya_domain::ids::{AppointmentId, OfficialId, StreamId, StreamKind};
 use qadiya_domain::name::Name;
@@ -52,12 +53,10 @@ pub(crate) async fn run(global: &Global, args: &Official, out: Output) -> Result
             let officials = all(&session).await?;
             out.print(&officials, || {
                 let now = engine.clock().now();
-                let row = |listed: &Listed| {
-                    let valid = listed.official.appointments.iter().filter(|held| held.is_valid(now));
-                    let roles: Vec<&str> = valid.map(|held| held.role.as_str()).collect();
-                    [listed.id.to_string(), listed.official.name.clone(), roles.join(", ")]
-                };
-                table(["ID", "NAME", "CAPACITIES NOW"], officials.iter().map(row).collect())
+                table(
+                    ["OFFICIAL", "NAME", "CAPACITY", "WORKFLOW", "STANDING", "APPOINTMENT"],
+                    officials.iter().flat_map(|listed| appointments(listed, now)).collect(),
+                )
             })?;
         }
         OfficialAction::End { official, appointment, instrument } => {
@@ -70,6 +69,24 @@ pub(crate) async fn run(global: &Global, args: &Official, out: Output) -> Result
     }
     session.close().await;
     Ok(Exit::Done)
+}
+
+/// One row for each appointment of an official; one row for who has none.
+fn appointments(listed: &Listed, now: Timestamp) -> Vec<[String; 6]> {
+    let (id, name) = (listed.id.to_string(), listed.official.name.clone());
+    if listed.official.appointments.is_empty() {
+        return vec![[id, name, "none".to_owned(), String::new(), String::new(), String::new()]];
+    }
+    let row = |held: &registry::Appointment| {
+        let standing = match held.until {
+            Some(until) if until <= now => format!("ended {until}"),
+            Some(until) => format!("until {until}"),
+            None => "until it is ended".to_owned(),
+        };
+        let workflow = held.workflow.as_ref().map_or_else(|| "all".to_owned(), ToString::to_string);
+        [id.clone(), name.clone(), held.role.to_string(), workflow, standing, held.id.to_string()]
+    };
+    listed.official.appointments.iter().map(row).collect()
 }
 
 /// The administrator behind the token.

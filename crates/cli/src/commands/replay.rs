@@ -29,6 +29,12 @@ pub(crate) async fn run(global: &Global, args: &Replay, out: Output) -> Result<E
     let failed = |error: &dyn std::error::Error| {
         Failure::new(format!("{name} was not replayed to its end")).because(error)
     };
+    // Publishing and activating are acts on the store: they come after the question whether they may be done at all.
+    engine.may_replay().await.map_err(|error| {
+        failed(&error).next(
+            "replay in a store of its own: `qadiya --store replay.db init --synthetic`; nothing was written",
+        )
+    })?;
     let published =
         engine.publish(&Actor::System, &file.bytes, &calendars).await.map_err(|error| failed(&error))?;
     engine
@@ -99,12 +105,19 @@ fn options(args: &Replay) -> Result<ReadOptions, Failure> {
         ..ReadOptions::default()
     };
     if let Some(zone) = &args.zone {
-        let zone = jiff::tz::TimeZone::get(zone).map_err(|error| {
-            Failure::new(format!("{zone} is no zone"))
-                .because(&error)
-                .next("write an IANA name, such as Europe/Rome")
-        })?;
-        options.dates.zone = Some(zone);
+        options.dates.zone = Some(self::zone(zone)?);
     }
     Ok(options)
+}
+
+/// A zone by its IANA name.
+///
+/// # Errors
+/// When there is none of this name.
+pub(super) fn zone(name: &str) -> Result<jiff::tz::TimeZone, Failure> {
+    jiff::tz::TimeZone::get(name).map_err(|error| {
+        Failure::new(format!("{name} is no zone"))
+            .because(&error)
+            .next("write an IANA name, such as Europe/Rome")
+    })
 }

@@ -35,10 +35,15 @@ pub(crate) async fn run(global: &Global, args: &Serve, out: Output) -> Result<Ex
     start_workers(&session.engine, &args.workers, &tasks, &stop)?;
     let (api, admin) = (listen(args.listen).await?, listen(args.admin_listen).await?);
     let (at, admin_at) = (address(&api)?, address(&admin)?);
-    out.note(&format!(
-        "Qadiya serves {} on http://{at} (administration and metrics on http://{admin_at}); Ctrl-C stops it",
-        session.place.shown()
-    ))?;
+    let shown = session.place.shown();
+    let document = serde_json::json!({
+        "store": shown, "server": format!("http://{at}"), "administration": format!("http://{admin_at}"),
+    });
+    out.print(&document, || {
+        format!(
+            "Qadiya serves {shown} on http://{at} (administration and metrics on http://{admin_at}); Ctrl-C stops it"
+        )
+    })?;
     let done = serve_both(&session.engine, api, admin, &tasks, &stop).await;
     stop.cancel();
     tasks.close();

@@ -35,7 +35,10 @@ pub(crate) async fn run(global: &Global, args: &Work, out: Output) -> Result<Exi
     let tasks = TaskTracker::new();
     let stop = shutdown::on_signal()?;
     start_workers(&session.engine, &args.workers, &tasks, &stop)?;
-    out.note(&format!("{} workers on {}; Ctrl-C stops them", args.workers.workers, session.place.shown()))?;
+    let (workers, shown) = (args.workers.workers, session.place.shown());
+    out.print(&serde_json::json!({"store": shown, "workers": workers}), || {
+        format!("{workers} workers on {shown}; Ctrl-C stops them")
+    })?;
     stop.cancelled().await;
     tasks.close();
     tasks.wait().await;

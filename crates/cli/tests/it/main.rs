@@ -2,3 +2,6 @@
 #![cfg(test)]
 
 mod moving;
+mod program;
+mod setup;
+mod surface;

@@ -57,7 +57,7 @@ async fn everything(store: &dyn Transfer) -> Vec<(&'static str, Vec<Row>)> {
     all
 }
 
-async fn in_sqlite(path: &str) -> Vec<(&'static str, Vec<Row>)> {
+pub(crate) async fn in_sqlite(path: &str) -> Vec<(&'static str, Vec<Row>)> {
     let store = SqliteStore::open(&Options::new(path)).await.unwrap();
     let all = everything(&store).await;
     store.close().await;

@@ -44,6 +44,7 @@ const PURE: [(&str, &[&str]); 2] = [
         &[
             "granit-parser",
             "jiff",
+            "oxidd",
             "schemars",
             "serde",
             "serde-saphyr",

@@ -1,4 +1,4 @@
-//! The outside checker of the API: a Python program in a virtual environment of its own below the target folder.
+//! The outside checkers of the API and of our logs: Python programs in a virtual environment below the target folder.
 
 use std::fs;
 use std::process::Command;
@@ -14,17 +14,20 @@ const FOLDER: &str = "target/outside-venv";
 /// Makes the environment when it is not there or was made from other requirements. Without a package registry the
 /// tests that need it fail and say so; all others run.
 pub(super) fn provide(repository: &Repository) -> Result<(), DevError> {
-    let wanted = repository.text(REQUIREMENTS)?.unwrap_or_default();
-    let done = repository.path(FOLDER).join("installed.txt");
+    let folder = repository.path(FOLDER);
+    // The programs of an environment name its folder: in a copied target folder they would still lead to the old one.
+    let wanted = format!("# {}\n{}", folder.display(), repository.text(REQUIREMENTS)?.unwrap_or_default());
+    let done = folder.join("installed.txt");
     if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    say("installing the outside checker of the API into target/outside-venv");
-    let folder = repository.path(FOLDER);
-    let installed = run(Command::new("python3").args(["-m", "venv"]).arg(&folder)).and_then(|()| {
-        let mut pip = Command::new(folder.join("bin/pip"));
-        run(pip.args(["install", "--quiet", "--requirement"]).arg(repository.path(REQUIREMENTS)))
-    });
+    say("installing the outside checkers into target/outside-venv");
+    let installed =
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder)).and_then(|()| {
+            let mut pip = Command::new(folder.join("bin/python"));
+            let words = ["-m", "pip", "install", "--quiet", "--requirement"];
+            run(pip.args(words).arg(repository.path(REQUIREMENTS)))
+        });
     match installed {
         Ok(()) => fs::write(&done, wanted).map_err(|source| DevError::File {
             doing: "write",
@@ -33,7 +36,7 @@ pub(super) fn provide(repository: &Repository) -> Result<(), DevError> {
         }),
         Err(failed) => {
             say(&format!(
-                "the outside checker could not be installed, and the test that needs it will fail: {failed}"
+                "the outside checkers could not be installed, and the tests that need them will fail: {failed}"
             ));
             Ok(())
         }

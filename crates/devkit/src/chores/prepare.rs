@@ -1,7 +1,10 @@
 //! `cargo dev prepare`: the checked-query data of both store crates, from throw-away databases.
 //!
 //! sqlx's macros write one file per query into `SQLX_OFFLINE_DIR` whenever they see a live database, so no further tool
-//! is needed: make both databases from `migrations/`, forget the old files, and let the compiler look at each store once.
+//! is needed: make both databases from `migrations/`, let the compiler look at each store once and write into a scratch
+//! folder, and bring the store's folder to what came out only when everything did. Whatever ends the run early, a kill
+//! included, leaves the committed files as they were.
+//!
 //! Each store has its own folder and its own URL variable (`sqlx.toml`), because the file names are hashes of the query
 //! text alone and both stores may spell a query alike.
 
@@ -53,22 +56,28 @@ database.close()
 /// Refreshes both folders; with `check` it is an error when a file changed.
 pub fn prepare(repository: &Repository, check: bool) -> Result<(), DevError> {
     needs::provide(&[POSTGRESQL, PYTHON])?;
-    let scratch = tempfile::Builder::new()
-        .prefix("qadiya-prepare-")
-        .tempdir()
-        .map_err(|source| DevError::File { doing: "make a folder in", path: std::env::temp_dir(), source })?;
+    // Below the target folder: sqlx moves its files into place, which only works within one file system.
+    let target = repository.path("target");
+    let scratch = fs::create_dir_all(&target)
+        .and_then(|()| tempfile::Builder::new().prefix("prepare-").tempdir_in(&target))
+        .map_err(|source| DevError::File { doing: "make a folder in", path: target, source })?;
     let mut changed = Vec::new();
 
     let database = scratch.path().join("build.db");
     let files = migrations(repository, &SQLITE)?;
     run(Command::new("python3").args(["-c", APPLY]).arg(&database).args(&files))?;
-    changed.extend(refresh(repository, &SQLITE, &format!("sqlite://{}", database.display()))?);
+    changed.extend(refresh(
+        repository,
+        &SQLITE,
+        &format!("sqlite://{}", database.display()),
+        scratch.path(),
+    )?);
 
     let keeper = super::postgres::keeper()?;
     for file in migrations(repository, &POSTGRES)? {
         crate::postgres::run_file(keeper.url(), &file)?;
     }
-    changed.extend(refresh(repository, &POSTGRES, keeper.url())?);
+    changed.extend(refresh(repository, &POSTGRES, keeper.url(), scratch.path())?);
     drop(keeper);
 
     for file in &changed {
@@ -94,11 +103,11 @@ fn migrations(repository: &Repository, shop: &Shop) -> Result<Vec<std::path::Pat
     Ok(files)
 }
 
-/// Compiles one store against a live database. The old files come back when that fails, so nothing is half-done.
-fn refresh(repository: &Repository, shop: &Shop, url: &str) -> Result<Vec<String>, DevError> {
-    let folder = repository.path(shop.folder).join(".sqlx");
-    let before = contents(&folder)?;
-    replace(&folder, &BTreeMap::new())?;
+/// Compiles one store against a live database, which writes into a folder of its own below `scratch`, and then brings the
+/// store's folder to that.
+fn refresh(repository: &Repository, shop: &Shop, url: &str, scratch: &Path) -> Result<Vec<String>, DevError> {
+    let made = scratch.join(shop.package);
+    fs::create_dir(&made).map_err(|source| DevError::File { doing: "make", path: made.clone(), source })?;
     // Writing the head of the crate again gives it a new time, so cargo compiles it although nothing changed.
     let head = repository.path(shop.folder).join("src/lib.rs");
     let text =
@@ -108,18 +117,13 @@ fn refresh(repository: &Repository, shop: &Shop, url: &str) -> Result<Vec<String
     command
         .args(["check", "--quiet", "--package", shop.package, "--all-targets"])
         .env("SQLX_OFFLINE", "false")
-        .env("SQLX_OFFLINE_DIR", &folder)
+        .env("SQLX_OFFLINE_DIR", &made)
         .env(shop.variable, url);
-    if let Err(error) = run(&mut command) {
-        replace(&folder, &before)?;
-        return Err(error);
-    }
-    let after = contents(&folder)?;
+    run(&mut command)?;
+    let after = contents(&made)?;
     say(&format!("{}: {} checked queries", shop.package, after.len()));
-    if after.is_empty() {
-        fs::remove_dir(&folder).map_err(|source| DevError::File { doing: "remove", path: folder, source })?;
-    }
-    Ok(differences(&before, &after).into_iter().map(|name| format!("{}/.sqlx/{name}", shop.folder)).collect())
+    let changed = replace(&repository.path(shop.folder).join(".sqlx"), &after)?;
+    Ok(changed.into_iter().map(|name| format!("{}/.sqlx/{name}", shop.folder)).collect())
 }
 
 type Contents = BTreeMap<String, Vec<u8>>;
@@ -151,16 +155,25 @@ fn contents(folder: &Path) -> Result<Contents, DevError> {
     Ok(found)
 }
 
-fn replace(folder: &Path, with: &Contents) -> Result<(), DevError> {
+/// Brings a folder to these files; gives the names that changed. What is new comes before what is gone is taken away, so
+/// that a code which compiled with the old files does so until the new ones are all there.
+fn replace(folder: &Path, with: &Contents) -> Result<Vec<String>, DevError> {
     let fault = |doing| move |source| DevError::File { doing, path: folder.to_owned(), source };
-    if folder.is_dir() {
-        fs::remove_dir_all(folder).map_err(fault("clear"))?;
+    let before = contents(folder)?;
+    let changed = differences(&before, with);
+    if !with.is_empty() {
+        fs::create_dir_all(folder).map_err(fault("make"))?;
     }
-    fs::create_dir_all(folder).map_err(fault("make"))?;
-    for (name, bytes) in with {
+    for (name, bytes) in with.iter().filter(|(name, bytes)| before.get(*name) != Some(*bytes)) {
         fs::write(folder.join(name), bytes).map_err(fault("write into"))?;
     }
-    Ok(())
+    for name in before.keys().filter(|name| !with.contains_key(*name)) {
+        fs::remove_file(folder.join(name)).map_err(fault("remove a file of"))?;
+    }
+    if with.is_empty() && folder.is_dir() {
+        fs::remove_dir(folder).map_err(fault("remove"))?;
+    }
+    Ok(changed)
 }
 
 fn listed(folder: &Path) -> Result<Vec<std::path::PathBuf>, DevError> {
@@ -172,11 +185,28 @@ fn listed(folder: &Path) -> Result<Vec<std::path::PathBuf>, DevError> {
 mod tests {
     use super::*;
 
+    fn files(list: &[(&str, &str)]) -> Contents {
+        list.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn a_folder_is_brought_to_the_new_files_and_one_without_files_goes() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join(".sqlx");
+        assert_eq!(replace(&folder, &files(&[])).unwrap(), Vec::<String>::new());
+        let first = files(&[("a", "1"), ("b", "1"), ("c", "1")]);
+        assert_eq!(replace(&folder, &first).unwrap(), ["a", "b", "c"]);
+        assert_eq!(contents(&folder).unwrap(), first);
+        let second = files(&[("a", "1"), ("b", "2"), ("d", "1")]);
+        assert_eq!(replace(&folder, &second).unwrap(), ["b", "c", "d"]);
+        assert_eq!(contents(&folder).unwrap(), second);
+        assert_eq!(replace(&folder, &second).unwrap(), Vec::<String>::new());
+        assert_eq!(replace(&folder, &files(&[])).unwrap(), ["a", "b", "d"]);
+        assert!(!folder.exists());
+    }
+
     #[test]
     fn an_added_a_removed_and_a_changed_file_are_each_named() {
-        let files = |list: &[(&str, &str)]| -> Contents {
-            list.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
-        };
         let before = files(&[("a", "1"), ("b", "1"), ("c", "1")]);
         assert_eq!(differences(&before, &before), Vec::<String>::new());
         let after = files(&[("a", "1"), ("b", "2"), ("d", "1")]);

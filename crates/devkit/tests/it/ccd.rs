@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use qadiya_devkit::convert::{self, Converted};
 use qadiya_devkit::vectors::{self, Expect, Vector};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::{Caller, Kind, Store, data, program};
 
@@ -157,31 +157,181 @@ async fn every_vector_has_its_outcome_and_state_over_http_on_postgresql() {
     every_vector(Kind::Postgres).await;
 }
 
-#[test]
-fn check_reports_the_states_that_no_event_leads_to_and_the_events_that_nobody_may_start() {
+/// What `check` says about a converted file: the findings of all checks, each as (check, at), sorted, with the message.
+fn checked(folder: &std::path::Path, all: &CaseType) -> Vec<(String, String, String)> {
+    let file = folder.join(format!("{}.v1.yaml", all.converted.names.workflow));
+    std::fs::write(&file, &all.converted.yaml).unwrap();
+    let output = std::process::Command::new(program())
+        .args(["--json", "check", file.to_str().unwrap()])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3), "a trial has findings");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let [file] = said.as_array().unwrap().as_slice() else { panic!("one file, one answer: {said}") };
+    assert_eq!(file["standing"], "trial");
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    let all = file["findings"].as_array().unwrap();
+    let mut found: Vec<_> =
+        all.iter().map(|one| (text(one, "check"), text(one, "at"), text(one, "message"))).collect();
+    found.sort();
+    found
+}
+
+/// What the source itself says, read without the converter.
+struct Source(Value);
+
+impl Source {
+    fn read(name: &str) -> Self {
+        let json = std::fs::read_to_string(data(&format!("ccd/{name}.json"))).unwrap();
+        Self(serde_json::from_str(&json).unwrap())
+    }
+
+    fn events(&self) -> &[Value] {
+        self.0["events"].as_array().unwrap()
+    }
+
+    /// Events whose rights give no role a `C`: no role may start them.
+    fn started_by_nobody(&self) -> Vec<&str> {
+        let may_start = |event: &Value| {
+            let rights = event["roles"].as_object().unwrap();
+            rights.values().any(|each| each.as_str().unwrap().contains('C'))
+        };
+        self.events()
+            .iter()
+            .filter(|each| !may_start(each))
+            .map(|each| each["id"].as_str().unwrap())
+            .collect()
+    }
+
+    /// Events with a condition that compares a field with a value; nothing in a source says that the field has one.
+    fn comparing_a_field(&self) -> Vec<&str> {
+        let compares = |condition: &Value| {
+            condition.as_str().is_some_and(|text| {
+                text.split(" AND ")
+                    .flat_map(|part| part.split(" OR "))
+                    .any(|test| !test.trim().starts_with("[STATE]") && !test.trim().ends_with("=\"\""))
+            })
+        };
+        let concerned = |event: &Value| {
+            let ways = event["postStates"].as_array().unwrap();
+            compares(&event["enabledWhen"]) || ways.iter().any(|way| compares(&way["when"]))
+        };
+        self.events().iter().filter(|each| concerned(each)).map(|each| each["id"].as_str().unwrap()).collect()
+    }
+}
+
+/// Whether `check` finds exactly the `listed` pairs (a check and then every place it names), the events that nobody may
+/// start and the comparisons of fields that may have no value, both as the source has them.
+fn finds_exactly(name: &str, nobody: &[&str], listed: &[(&str, &str)]) {
     let folder = tempfile::tempdir().unwrap();
-    let check = |name: &str| {
-        let all = CaseType::read(name);
-        let file = folder.path().join(format!("{}.v1.yaml", all.converted.names.workflow));
-        std::fs::write(&file, &all.converted.yaml).unwrap();
-        let output = std::process::Command::new(program())
-            .args(["check", file.to_str().unwrap()])
-            .stdin(std::process::Stdio::null())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(3), "a trial has findings");
-        (all, String::from_utf8(output.stdout).unwrap())
-    };
-    let reports = |said: &str, check: &str, what: &str| {
-        let named = said.lines().any(|line| line.contains(check) && line.contains(what));
-        assert!(named, "no {check} names {what}: {said}");
-    };
-    let (all, said) = check("finrem-ccd-definitions--FinancialRemedyMVP2");
-    for state in ["awaitingHWFDecision", "awaitingPayment", "close", "infoReceived"] {
-        reports(&said, "E-reach", &all.converted.names.states[state]);
-    }
-    let (all, said) = check("et-ccd-callbacks--ET_EnglandWales");
-    for event in ["createCaseLink", "maintainCaseLink"] {
-        reports(&said, "E-", &all.converted.names.commands[event]);
-    }
+    let (all, source) = (CaseType::read(name), Source::read(name));
+    let commands = &all.converted.names.commands;
+    let found = checked(folder.path(), &all);
+    assert_eq!(source.started_by_nobody(), nobody);
+    let nobody: BTreeSet<&str> = nobody.iter().map(|event| commands[*event].as_str()).collect();
+    let reported: BTreeSet<&str> = found
+        .iter()
+        .filter(|(check, _, message)| check == "E-dead" && message.contains("`by` is empty"))
+        .map(|(_, at, _)| at.as_str())
+        .collect();
+    assert_eq!(reported, nobody);
+    let untyped: BTreeSet<&str> =
+        source.comparing_a_field().into_iter().map(|event| commands[event].as_str()).collect();
+    let mut expected: Vec<(&str, &str)> =
+        listed.iter().flat_map(|(check, places)| places.split(' ').map(|at| (*check, at))).collect();
+    expected.extend(nobody.into_iter().map(|at| ("E-dead", at)));
+    expected.extend(untyped.into_iter().map(|at| ("E-type", at)));
+    expected.sort_unstable();
+    let mut pairs: Vec<(&str, &str)> =
+        found.iter().map(|(check, at, _)| (check.as_str(), at.as_str())).collect();
+    // One guard may compare several fields that have no value: a finding for each, all at the same command.
+    pairs.dedup_by(|one, other| one == other && one.0 == "E-type");
+    assert_eq!(pairs, expected, "{name}");
+}
+
+#[test]
+fn check_finds_in_the_caveat_case_what_its_source_lacks_and_no_more() {
+    finds_exactly(
+        "probate-back-office--Caveat",
+        &["SYSTEM_MAINTENANCE"],
+        &[
+            ("E-complete", "caveat"),
+            ("E-dead", "manage-case-ttl"),
+            ("E-final", "states"),
+            ("W-escape", "attach-scanned-docs-with-ocr manage-case-ttl remove-documents system-maintenance"),
+            ("W-exit", "deleted disposed"),
+            ("W-unused", "gs-profile"),
+        ],
+    );
+}
+
+#[test]
+fn check_finds_in_financial_remedy_the_states_no_event_leads_to_and_no_more() {
+    finds_exactly(
+        "finrem-ccd-definitions--FinancialRemedyMVP2",
+        &[
+            "FR_migrateCase",
+            "FR_migrateFrcCase",
+            "FR_HWFDecision",
+            "FR_paymentRequired",
+            "FR_solUploadDocument",
+            "FR_UploadPensionDocument_Solicitor",
+            "FR_solCompleteUploadDocument",
+        ],
+        &[
+            ("E-complete", "financial-remedy-mvp2"),
+            (
+                "E-dead",
+                "fr-amend-case-cron fr-awaiting-payment-response-from-hwf fr-case-submission-from-info-received \
+                 fr-cons-ord-approved-from-info-received fr-cons-ord-not-approved-from-info-received \
+                 fr-general-order-from-info-received fr-issue-application-from-info-received fr-manual-payment \
+                 fr-paymenet-made fr-payment-made-from-hwf fr-refer-to-judge-from-close \
+                 fr-response-received-from-info-received fr-update-case-details-solicitor \
+                 fr-update-respondent-contact-details",
+            ),
+            ("E-exit", "close"),
+            ("E-final", "states"),
+            ("E-reach", "awaiting-hwf-decision awaiting-payment close info-received"),
+            (
+                "W-escape",
+                "clear-applicant-policy clear-respondent-policy create-flags fr-amend-case-cron fr-general-email \
+                 fr-general-letter fr-general-order fr-list-for-hearing fr-migrate-case fr-migrate-frc-case \
+                 fr-remove-case-document fr-remove-user-case-access fr-update-court-info manage-flags",
+            ),
+            ("W-unused", "caseworker-divorce-financialremedy"),
+        ],
+    );
+}
+
+#[test]
+fn check_finds_in_the_employment_case_the_events_no_role_may_give_and_no_more() {
+    finds_exactly(
+        "et-ccd-callbacks--ET_EnglandWales",
+        &["createCaseLink", "maintainCaseLink"],
+        &[
+            ("E-complete", "et-england-wales"),
+            (
+                "E-dead",
+                "pre-acceptance-case store-claimant-tse store-claimant-tse-respond store-pse-response \
+                 store-respondent-pse-response store-respondent-tse submit-claimant-bundles \
+                 submit-stored-claimant-tse-respond update-respondent-pse-state",
+            ),
+            ("E-final", "states"),
+            ("E-route", "create-ecm-case"),
+            (
+                "W-escape",
+                "add-respondent-pse-response apply-noc-decision bundles-respondent-prepare-doc \
+                 claimant-tse-respond create-case-link legalrep-documents maintain-case-link \
+                 respondent-tse-respond store-claimant-tse store-claimant-tse-respond \
+                 store-pse-response store-respondent-pse-response store-respondent-tse \
+                 submit-claimant-bundles submit-claimant-tse submit-respondent-pse-response \
+                 submit-respondent-tse submit-stored-claimant-tse-respond submit-stored-pse-response \
+                 tse-claimant-rep-response update-admin-decision-state update-application-state \
+                 update-hublink-status update-notification-response update-notification-state \
+                 update-respondent-pse-state",
+            ),
+            ("W-unused", "caseworker-et-pcqextractor caseworker-ras-validation et-acas-api gs-profile"),
+        ],
+    );
 }

@@ -109,18 +109,29 @@ async fn kills(kind: Kind) {
     let clients: Vec<_> =
         (0..CLIENTS).map(|number| tokio::spawn(client(number, now.clone(), count.clone()))).collect();
     drop(count);
-    let mut target = 0;
-    for kill in 0..n {
+    let (mut target, mut round) = (0, 0);
+    let (mut servers, mut workers) = (0, 0);
+    while servers < n || workers < n {
         // Another place under the load each time.
-        target += 5 + (kill * 7) % 13;
+        target += 5 + (round * 7) % 13;
         // This ends with an error when every client has ended.
         target = *acknowledged.wait_for(|count| *count >= target).await.unwrap();
-        if let Some(old) = worker.take() {
-            old.kill();
-            worker = Some(store.work());
+        // The server alone, the worker alone, both at once. On SQLite the one process is both (decision 10).
+        let (hit_server, hit_worker) = match (kind, round % 3) {
+            (Kind::Sqlite, _) | (Kind::Postgres, 2) => (servers < n, workers < n),
+            (Kind::Postgres, 0) => (servers < n, false),
+            (Kind::Postgres, _) => (false, workers < n),
+        };
+        round += 1;
+        if hit_worker {
+            workers += 1;
+            if let Some(old) = worker.take() {
+                old.kill();
+                worker = Some(store.work());
+            }
         }
-        // On PostgreSQL every second kill takes the worker alone, while the server goes on.
-        if kind == Kind::Sqlite || kill % 2 == 0 {
+        if hit_server {
+            servers += 1;
             server.process.kill();
             server = serve(&store);
             tell.send((server.caller(&token), false)).unwrap();
@@ -172,9 +183,22 @@ async fn kills(kind: Kind) {
     };
     assert_eq!(stored("acted", "\"kind\":\"official\""), acts);
     assert!(stored("deadline-passed", "").values().all(|times| *times == 1));
+    // What the clock does is done with it: in each case once, and the fact it sets is set once.
+    for did in [
+        r#""did":{"before":"waiting","command":"remind"}"#,
+        r#"{"fact":{"fact":"overdue","value":{"is":{"flag":true}}}}"#,
+    ] {
+        let times = stored("acted", did);
+        assert_eq!(u64::try_from(times.len()).unwrap(), cases, "{did}");
+        assert!(times.values().all(|times| *times == 1), "{did}: {times:?}");
+    }
     assert_eq!(u64::try_from(acts.len()).unwrap(), cases);
     assert_eq!(store.faults(), Vec::<Value>::new());
-    println!("{kind:?}: {n} kills, {} acknowledged, {cases} cases, 0 lost, 0 doubled", kept.len());
+    assert_eq!((servers, workers), (n, n));
+    println!(
+        "{kind:?}: {servers} kills of the server, {workers} of a worker, {} acknowledged, {cases} cases, 0 lost, 0 doubled",
+        kept.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

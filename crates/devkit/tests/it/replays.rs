@@ -1,5 +1,7 @@
 //! Public event logs, replayed by the program through a store: exactly the expected line for every case.
 
+use std::path::Path;
+
 use qadiya_devkit::convert;
 use qadiya_devkit::replay_expected;
 use serde_json::Value;
@@ -39,7 +41,34 @@ fn every_log(kind: Kind) {
         let entries = "FROM log_entry e JOIN court_case c ON c.id = e.stream";
         assert_eq!(store.number(&format!("SELECT count(*) {entries}")), expected);
         assert_eq!(store.faults(), Vec::<Value>::new());
+        again(&store, &workflow, lines.len(), accepted);
     }
+}
+
+/// What the store exports is replayed into a fresh one of the same kind: the same cases come to the same ends, and of
+/// what was accepted once nothing is refused.
+fn again(store: &Store, workflow: &Path, cases: usize, accepted: usize) {
+    let file = |name: &str| store.folder().join(name).to_str().unwrap().to_owned();
+    let (log, workflow) = (file("ours.xes"), workflow.to_str().unwrap());
+    let exported = store.run(&["--json", "export", "xes", "--output", &log]).json(&[0]);
+    assert_eq!(exported["cases"], cases);
+    let fresh = Store::new(store.kind);
+    let theirs = file("again.csv");
+    let ran = fresh.run(&["--json", "replay", &log, "--workflow", workflow, "--report", &theirs]);
+    let summary = ran.json(&[0]);
+    assert_eq!((&summary["accepted"], &summary["refused"]), (&Value::from(accepted), &Value::from(0)));
+    let told = |name: &str| {
+        let text = std::fs::read_to_string(file(name)).unwrap();
+        let mut ends: Vec<_> = replay_expected::read(&text)
+            .unwrap()
+            .into_iter()
+            .map(|line| (line.case_id, line.accepted, line.end_state, line.is_final))
+            .collect();
+        ends.sort();
+        ends
+    };
+    assert_eq!(told("again.csv"), told("report.csv"));
+    assert_eq!(fresh.faults(), Vec::<Value>::new());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The real program on a real store: built once, run as processes of their own, asked over HTTP, stopped or killed.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -173,12 +174,21 @@ impl Store {
 
     /// Names an official with these capacities and gives them a token.
     pub(crate) fn official<R: AsRef<str>>(&self, name: &str, roles: &[R]) -> String {
+        self.appointed(name, roles, &[])
+    }
+
+    /// The same with a token of a program, which may give clerical commands only.
+    pub(crate) fn service<R: AsRef<str>>(&self, name: &str, roles: &[R]) -> String {
+        self.appointed(name, roles, &["--service"])
+    }
+
+    fn appointed<R: AsRef<str>>(&self, name: &str, roles: &[R], token: &[&str]) -> String {
         let mut words = vec!["--json", "official", "add", name, "--instrument", "Order 1/2026"];
         for role in roles {
             words.extend(["--role", role.as_ref()]);
         }
         self.run(&words).json(&[0]);
-        let issued = self.run(&["--json", "token", "issue", name]).json(&[0]);
+        let issued = self.run(&[&["--json", "token", "issue", name], token].concat()).json(&[0]);
         issued["secret"].as_str().unwrap().to_owned()
     }
 
@@ -261,7 +271,8 @@ impl Store {
             rest.get(..end).unwrap().to_owned()
         });
         let base = format!("http://{}", addresses.next().unwrap());
-        Server { process, base, client: client() }
+        let administration = format!("http://{}", addresses.next().unwrap());
+        Server { process, base, administration, client: client() }
     }
 
     /// Starts workers only.
@@ -330,10 +341,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Ends it at once, as `kill -9` does.
+    /// Ends it at once, as `kill -9` does. It must have run until then: a process that had ended by itself was not
+    /// killed.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let status = self.child.wait().unwrap();
+        assert_eq!(status.signal(), Some(9), "it ended before it was killed: {status}");
     }
 
     /// Asks it to stop and waits until it has; gives what it wrote to its error stream.
@@ -374,6 +387,8 @@ pub(crate) struct Server {
     pub(crate) process: Process,
     /// `http://` and the address of the API.
     pub(crate) base: String,
+    /// `http://` and the address of administration and metrics.
+    pub(crate) administration: String,
     client: reqwest::Client,
 }
 

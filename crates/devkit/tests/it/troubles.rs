@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use qadiya_devkit::postgres::{Cluster, Stop};
+use qadiya_web::policy::{Policy, RULES, Verb};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -274,10 +275,12 @@ async fn when_no_access_record_can_be_written_the_answer_is_503_without_data() {
                  EXECUTE FUNCTION refuse_change('unwritable')"
             }
         });
-        for path in
-            ["cases/A-1", "cases", "cases/A-1/log", "cases/A-1/commands", "cases/A-1/deadlines", "stages/A-1"]
-        {
-            let answer = court.clerk.get(&format!("/api/v1/{path}")).await;
+        // Reads of whoever is known; behind the other policies lies no case data, and writes are told of further above.
+        let reads = RULES.iter().filter(|rule| rule.method == Verb::Get && rule.policy == Policy::Known);
+        let nothing = "00000000-0000-7000-8000-000000000000";
+        for rule in reads {
+            let path = rule.path.replace("{ref}", "A-1").replace("{id}", nothing);
+            let answer = court.clerk.get(&path).await;
             assert_eq!(answer.status, 503, "{kind:?} {path}: {answer:?}");
             assert!(!answer.body.contains("inside") && !answer.body.contains("received"), "{}", answer.body);
         }
@@ -328,15 +331,15 @@ async fn with_all_workers_stopped_a_lapsed_authority_reads_as_lapsed_everywhere(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_arrival_without_papers_is_recorded_as_irregular_and_counted() {
+async fn an_arrival_without_papers_is_recorded_as_irregular_counted_and_told_to_the_named_offices() {
     for kind in BOTH {
         let store = Store::new(kind);
         let token = store.official("Intake", &["intake-clerk"]);
-        let server = store.serve();
+        let server = store.serve_with(&["--workers", "0"]);
         let clerk = server.caller(&token);
         let act = json!({"command": "register-unlisted"});
         let body = json!({"workflow": "detainee-case", "alias": "U-1", "act": act});
-        clerk.post("/api/v1/cases", "U-1", &body).await.expect(201);
+        let opened = clerk.post("/api/v1/cases", "U-1", &body).await.expect(201);
         let case = clerk.get("/api/v1/cases/U-1").await.expect(200);
         assert!(case["irregular"].as_u64().unwrap() > 0, "{case}");
         assert_eq!(case["authority_lapsed"], true, "held, and no authority was shown");
@@ -344,6 +347,42 @@ async fn an_arrival_without_papers_is_recorded_as_irregular_and_counted() {
         assert_eq!(only["items"].as_array().unwrap().len(), 1);
         assert_eq!(clerk.get("/api/v1/stages").await.expect(200)["irregular"], 1);
         server.process.stop();
+
+        let documents = |column: &str, rest: &str| -> Vec<Value> {
+            let rows = store.sql(&format!("SELECT {} FROM {rest}", store.shown(column)));
+            rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect()
+        };
+        let of_case = "event e JOIN court_case c ON c.id = e.stream ORDER BY e.seq";
+        let notices = "job WHERE name = 'notice' AND queue = 'notices'";
+        assert_eq!(documents("e.bytes", of_case).len(), 1, "nothing but the arrival");
+        assert_eq!(documents("payload", notices), Vec::<Value>::new());
+        assert_eq!(store.run(&["work", "--until-idle"]).code, Some(0));
+
+        // One worker run, and the office, the prosecutor and the place know: nobody is held unseen.
+        let [arrival, passed] = documents("e.bytes", of_case).try_into().unwrap();
+        let irregular = json!([{"code": "papers", "what": "commitment-instrument"}]);
+        assert!(
+            arrival["changes"].as_array().unwrap().contains(&json!({"irregular": irregular})),
+            "{arrival}"
+        );
+        let offices = json!(["investigating-judge", "prosecutor", "custody-head"]);
+        assert_eq!(passed["kind"], "deadline-passed");
+        assert_eq!(passed["clock"], "detention-authority");
+        assert_eq!(passed["actor"], json!({"kind": "system"}));
+        let told = json!({"told": {"about": "detention-authority", "roles": offices}});
+        assert!(passed["changes"].as_array().unwrap().contains(&told), "{passed}");
+        let notice = json!({
+            "about": "detention-authority",
+            "event": 2,
+            "reference": opened["reference"],
+            "roles": offices,
+            "workflow": "detainee-case",
+        });
+        assert_eq!(documents("payload", notices), [notice]);
+        // A second run tells nobody twice.
+        assert_eq!(store.run(&["work", "--until-idle"]).code, Some(0));
+        assert_eq!(documents("e.bytes", of_case).len(), 2);
+        assert_eq!(documents("payload", notices).len(), 1);
         assert_eq!(store.faults(), Vec::<Value>::new());
     }
 }

@@ -10,14 +10,13 @@ use qadiya_ledger::Hash;
 
 use crate::calendar::{Calendar, Ends, IfNotWorking, MonthEnd, Rule, Span, Unit};
 use crate::case::act::RecordNo;
+use crate::case::cover::ceiling;
 use crate::case::state::{Case, Clock, ClockKey};
 use crate::case::view::{self, CaseView};
 use crate::name::Name;
 use crate::value::{Given, Value};
 use crate::workflow::Definition;
-use crate::workflow::model::{
-    CalendarRef, Deadline, Limit, LimitPart, Machine, MomentRef, Record, Term, TrackState,
-};
+use crate::workflow::model::{CalendarRef, Deadline, Machine, MomentRef, Term, TrackState};
 
 /// A step of a ladder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,13 +53,14 @@ pub(crate) fn ladder<'a>(
     steps
 }
 
-/// The instant of a step, counted over the ladder and its repetitions.
+/// The instant of a step, counted over the ladder and its repetitions. A repetition comes at the first of its instants
+/// after `after`: those that nobody saw in time are not made up for one by one.
 pub(crate) fn step_at<'a>(
     deadline: &'a Deadline,
     calendar: Option<&Calendar>,
     due: Timestamp,
     number: u32,
-    last: Option<Timestamp>,
+    (last, after): (Option<Timestamp>, Timestamp),
 ) -> Option<(Timestamp, Step<'a>)> {
     let steps = ladder(deadline, calendar, due);
     let position = usize::try_from(number).ok()?;
@@ -69,7 +69,27 @@ pub(crate) fn step_at<'a>(
     }
     let repeat = deadline.repeat?;
     let from = last.or_else(|| steps.last().map(|(at, _)| *at))?;
-    Some((shift(calendar, from, repeat, true)?, Step::Repeat))
+    Some((first_after(calendar, from, repeat, after)?, Step::Repeat))
+}
+
+/// The first instant after `after` that is reached from `from` by whole spans, at least one.
+pub(crate) fn first_after(
+    calendar: Option<&Calendar>,
+    from: Timestamp,
+    every: Span,
+    after: Timestamp,
+) -> Option<Timestamp> {
+    let mut at = shift(calendar, from, every, true)?;
+    if matches!(every.unit, Unit::Seconds | Unit::Minutes | Unit::Hours) {
+        let length = at.duration_since(from).as_secs();
+        let missed = after.duration_since(from).as_secs().checked_div(length)?.max(0);
+        let skip = length.checked_mul(missed.checked_add(1)?)?;
+        return from.checked_add(SignedDuration::from_secs(skip)).ok();
+    }
+    while at <= after {
+        at = shift(calendar, at, every, true).filter(|next| *next > at)?;
+    }
+    Some(at)
 }
 
 /// An instant moved by a span, on the wall clock of the calendar for civil units.
@@ -98,12 +118,15 @@ pub(crate) fn shift(
         Unit::Weeks => civil(JiffSpan::new().try_weeks(count).ok()?),
         Unit::Months => civil(JiffSpan::new().try_months(count).ok()?),
         Unit::Years => civil(JiffSpan::new().try_years(count).ok()?),
-        Unit::WorkingDays => working(calendar, at, span.count, forward),
+        Unit::WorkingDays => match calendar {
+            Some(calendar) => working(calendar, at, span.count, forward),
+            // Which calendar it is is not known yet: days, which never end later.
+            None => civil(JiffSpan::new().try_days(count).ok()?),
+        },
     }
 }
 
-fn working(calendar: Option<&Calendar>, at: Timestamp, count: u32, forward: bool) -> Option<Timestamp> {
-    let calendar = calendar?;
+fn working(calendar: &Calendar, at: Timestamp, count: u32, forward: bool) -> Option<Timestamp> {
     let mut zoned = at.to_zoned(calendar.zone().clone());
     let mut left = count;
     let day = JiffSpan::new().days(1);
@@ -125,7 +148,7 @@ pub(crate) fn calendar_of<'a>(
     view::calendar(def, case, which)
 }
 
-/// When a span ends that starts now, by a rule.
+/// When a span ends that starts now, by a rule; `None` when the calendar does not tell, or is not known yet.
 pub(crate) fn ends(
     calendar: Option<&Calendar>,
     start: Timestamp,
@@ -134,13 +157,14 @@ pub(crate) fn ends(
 ) -> Option<Timestamp> {
     match calendar {
         Some(calendar) => calendar.due(start, span, rule).ok(),
+        None if span.unit == Unit::WorkingDays => None,
         None => shift(None, start, *span, true),
     }
 }
 
-/// When a limit is that starts now. A calendar that does not cover the year must not leave a clock without a limit:
-/// then working days count as days and nothing is moved, which never gives a later limit than the right one, but for
-/// `if-not-working: previous`.
+/// When a limit is that starts now. A calendar that does not cover the year, or that is not known yet, must not leave a
+/// clock without a limit: then working days count as days and nothing is moved, which never gives a later limit than the
+/// right one, but for `if-not-working: previous`.
 pub(crate) fn limit(
     calendar: Option<&Calendar>,
     start: Timestamp,
@@ -149,16 +173,31 @@ pub(crate) fn limit(
 ) -> Option<Timestamp> {
     ends(calendar, start, span, rule).or_else(|| {
         let unit = if span.unit == Unit::WorkingDays { Unit::Days } else { span.unit };
-        let rule = Rule { if_not_working: IfNotWorking::Same, month_end: MonthEnd::Earlier, ..*rule };
-        calendar?.due(start, &Span { unit, ..*span }, &rule).ok()
+        let (rule, span) = (
+            Rule { if_not_working: IfNotWorking::Same, month_end: MonthEnd::Earlier, ..*rule },
+            Span { unit, ..*span },
+        );
+        match calendar {
+            Some(calendar) => calendar.due(start, &span, &rule).ok(),
+            None => shift(None, start, span, true),
+        }
     })
+}
+
+/// What a day stands for, when a moment is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DayEdge {
+    /// Its first instant: a span is counted from the day.
+    Begin,
+    /// The first instant after it: the day itself still belongs to the time that it ends.
+    End,
 }
 
 /// The latest instant a moment stands for.
 pub(crate) fn moment(
     case: &Case,
     calendar: Option<&Calendar>,
-    rule: &Rule,
+    edge: DayEdge,
     moment: &MomentRef,
     subject: Option<RecordNo>,
 ) -> Option<Timestamp> {
@@ -172,7 +211,7 @@ pub(crate) fn moment(
                 Value::Range(range) => Some(range.until),
                 Value::Date(date) => {
                     let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
-                    let date = if rule.ends == Ends::EndOfDay { date.tomorrow().ok()? } else { *date };
+                    let date = if edge == DayEdge::End { date.tomorrow().ok()? } else { *date };
                     date.to_zoned(zone).ok().map(|zoned| zoned.timestamp())
                 }
                 Value::Flag(_)
@@ -191,108 +230,6 @@ pub(crate) fn moment(
     }
 }
 
-/// The ranges in which live records of these kinds cover, each never before its signature when it was signed after a
-/// gap began (DESIGN D19), merged and in order.
-pub(crate) fn cover(def: &Definition, case: &Case) -> Vec<(Timestamp, Timestamp)> {
-    let mut ranges: Vec<(Timestamp, Timestamp, Timestamp)> = def
-        .records
-        .iter()
-        .filter_map(|record| Some((record, record.covers.as_ref()?)))
-        .flat_map(|(record, field)| {
-            case.records.values().filter(|held| held.record == record.name && !held.annulled).filter_map(
-                |held| match held.fields.get(field).and_then(Given::value) {
-                    Some(Value::Range(range)) => Some((held.at, range.from, range.until)),
-                    Some(_) | None => None,
-                },
-            )
-        })
-        .collect();
-    // In the order of signature: an order that is signed while an earlier one still covers may begin before its
-    // signature, one that is signed in a gap may not.
-    ranges.sort();
-    let mut merged: Vec<(Timestamp, Timestamp)> = Vec::new();
-    for (signed, from, until) in ranges {
-        let covering = merged.iter().find(|(from, until)| *from <= signed && signed < *until);
-        let earliest = covering.map_or(signed, |(begin, _)| *begin);
-        let from = from.max(earliest.min(signed));
-        if from < until {
-            merged.push((from, until));
-            merged = union(merged);
-        }
-    }
-    merged
-}
-
-/// Ranges merged where they touch.
-pub(crate) fn union(mut ranges: Vec<(Timestamp, Timestamp)>) -> Vec<(Timestamp, Timestamp)> {
-    ranges.sort();
-    let mut merged: Vec<(Timestamp, Timestamp)> = Vec::new();
-    for (from, until) in ranges {
-        match merged.last_mut() {
-            Some((_, last)) if from <= *last => *last = (*last).max(until),
-            Some(_) | None => merged.push((from, until)),
-        }
-    }
-    merged
-}
-
-/// The end of the unbroken cover from now.
-pub(crate) fn authority_until(def: &Definition, case: &Case, now: Timestamp) -> Option<Timestamp> {
-    cover(def, case).into_iter().find(|(from, until)| *from <= now && now < *until).map(|(_, until)| until)
-}
-
-/// How long a limit is, counted from a start; `None` when every part drops out.
-pub(crate) fn limit_length(
-    case: &Case,
-    calendar: Option<&Calendar>,
-    limit: &Limit,
-    start: Timestamp,
-) -> Option<SignedDuration> {
-    limit
-        .parts
-        .iter()
-        .filter_map(|part| match part {
-            LimitPart::Span(span) => shift(calendar, start, *span, true).map(|end| end.duration_since(start)),
-            LimitPart::Greatest { field, record, numerator, denominator } => {
-                let live = case.records.values().filter(|held| held.record == *record && !held.annulled);
-                let numbers = live.filter_map(|held| match held.fields.get(field).and_then(Given::value) {
-                    Some(Value::Number(days)) => Some(*days),
-                    Some(_) | None => None,
-                });
-                let hours = numbers.max()?.checked_mul(24)?.checked_mul(i64::from(*numerator))?;
-                Some(SignedDuration::from_hours(hours.checked_div(i64::from(*denominator))?))
-            }
-        })
-        .min()
-}
-
-/// The ranges of the live records of a kind, merged.
-pub(crate) fn ranges_of(case: &Case, record: &Record) -> Vec<(Timestamp, Timestamp)> {
-    let Some(field) = &record.covers else { return Vec::new() };
-    let live = case.records.values().filter(|held| held.record == record.name && !held.annulled);
-    union(
-        live.filter_map(|held| match held.fields.get(field).and_then(Given::value) {
-            Some(Value::Range(range)) => Some((range.from, range.until)),
-            Some(_) | None => None,
-        })
-        .collect(),
-    )
-}
-
-/// The instant at which the ceiling of a record is reached if its cover goes on without a gap.
-fn ceiling(def: &Definition, case: &Case, calendar: Option<&Calendar>, record: &Name) -> Option<Timestamp> {
-    let record = def.records.get(record)?;
-    let limit = record.limit.as_ref()?.total.as_ref()?;
-    let ranges = ranges_of(case, record);
-    let (first, _) = ranges.first()?;
-    let (_, last) = ranges.last()?;
-    let length = limit_length(case, calendar, limit, *first)?;
-    let used = ranges
-        .iter()
-        .fold(SignedDuration::ZERO, |sum, (from, until)| sum.saturating_add(until.duration_since(*from)));
-    last.checked_add(length.saturating_sub(used)).ok()
-}
-
 /// The subjects for which a deadline is open now: `None` for the case itself, or record numbers.
 fn open_subjects(def: &Definition, case: &Case, deadline: &Deadline) -> Vec<Option<RecordNo>> {
     if case.outcome.is_some() && deadline.machine == Machine::Main && !final_named(def, case, deadline) {
@@ -300,7 +237,7 @@ fn open_subjects(def: &Definition, case: &Case, deadline: &Deadline) -> Vec<Opti
     }
     match &deadline.machine {
         Machine::Main => {
-            let inside = case.main.as_ref().is_some_and(|main| deadline.while_in.contains(def, main));
+            let inside = case.main.as_ref().is_some_and(|main| runs(def, case, deadline, main));
             match (&deadline.per, inside) {
                 (_, false) => Vec::new(),
                 (None, true) => vec![None],
@@ -327,6 +264,15 @@ fn open_subjects(def: &Definition, case: &Case, deadline: &Deadline) -> Vec<Opti
     }
 }
 
+/// Whether a deadline of the main machine runs in a state. A suspended state interrupts no clock; but an authority is not
+/// asked for where nobody is held.
+fn runs(def: &Definition, case: &Case, deadline: &Deadline, main: &Name) -> bool {
+    let asks_for_authority = matches!(deadline.term, Term::UntilAuthority);
+    let held = def.states.get(main).is_some_and(|state| state.held);
+    let before = case.before.as_ref().filter(|_| held || !asks_for_authority);
+    deadline.while_in.run_in(def, main, before)
+}
+
 fn waits(state: &TrackState) -> bool {
     !state.is_final
 }
@@ -348,17 +294,25 @@ fn wanted(
 ) -> Clock {
     let calendar = calendar_of(def, case, deadline.calendar.as_ref());
     let moment_since =
-        deadline.since.as_ref().and_then(|since| moment(case, calendar, &deadline.rule, since, subject));
+        deadline.since.as_ref().and_then(|since| moment(case, calendar, DayEdge::Begin, since, subject));
     let entry = before.map_or(happened, |clock| clock.since);
     let since = moment_since.unwrap_or(entry);
     let due = match &deadline.term {
         Term::Within(span) => match before {
-            Some(clock) if clock.since == since => clock.due,
+            Some(clock) if clock.since == since && clock.calendar == hash_of(calendar) => clock.due,
+            // Another calendar counts now: what extensions and pauses have added stays.
+            Some(clock) if clock.since == since => {
+                let old = calendar_of(def, earlier, deadline.calendar.as_ref());
+                let added = clock.due.zip(limit(old, since, span, &deadline.rule));
+                let added = added.map_or(SignedDuration::ZERO, |(due, old)| due.duration_since(old));
+                limit(calendar, since, span, &deadline.rule).and_then(|due| due.checked_add(added).ok())
+            }
             Some(_) | None => limit(calendar, since, span, &deadline.rule),
         },
         // A limit that was extended or paused stands as long as what it was counted from does.
         Term::Until(until) => {
-            let found = |case: &Case| moment(case, calendar, &deadline.rule, until, subject);
+            let edge = if deadline.rule.ends == Ends::EndOfDay { DayEdge::End } else { DayEdge::Begin };
+            let found = |case: &Case| moment(case, calendar, edge, until, subject);
             kept(before, found(earlier), found(case))
         }
         // Held without any authority: the limit is now, and the ladder begins at once.
@@ -369,10 +323,12 @@ fn wanted(
             kept(before, ceiling(def, earlier, calendar, record), ceiling(def, case, calendar, record))
         }
     };
-    let same =
-        before.is_some_and(|clock| clock.since == since && (clock.due == due || clock.paused.is_some()));
     let mut clock = match before {
-        Some(clock) if same => clock.clone(),
+        Some(clock) if clock.since == since && clock.due == due => clock.clone(),
+        // Counted anew from the same beginning, as when another calendar counts: extensions stay used.
+        Some(clock) if clock.since == since && matches!(deadline.term, Term::Within(_)) => {
+            Clock { extended: clock.extended, ..fresh(deadline, calendar, since, due, now) }
+        }
         Some(_) | None => fresh(deadline, calendar, since, due, now),
     };
     if let Some(pauses) = &deadline.pauses_while {
@@ -383,13 +339,17 @@ fn wanted(
                 clock.next = None;
             }
             (false, Some(since)) => {
-                let stood = now.duration_since(since);
+                // An authority ends when it ends, whatever stood still meanwhile.
+                let stood = match deadline.term {
+                    Term::UntilAuthority => SignedDuration::ZERO,
+                    Term::Within(_) | Term::Until(_) | Term::UntilLimitOf(_) => now.duration_since(since),
+                };
                 let due = clock.due.and_then(|due| due.checked_add(stood).ok());
                 let (step, extended) = (clock.step, clock.extended);
                 let passed = clock.passed;
                 clock = Clock { step, passed, extended, ..fresh(deadline, calendar, clock.since, due, now) };
                 clock.next =
-                    due.and_then(|due| step_at(deadline, calendar, due, step, None)).map(|(at, _)| at);
+                    due.and_then(|due| step_at(deadline, calendar, due, step, (None, now))).map(|(at, _)| at);
             }
             (true, Some(_)) | (false, None) => {}
         }
@@ -403,6 +363,11 @@ fn kept(before: Option<&Clock>, earlier: Option<Timestamp>, now: Option<Timestam
         Some(clock) if earlier == now => clock.due,
         Some(_) | None => now,
     }
+}
+
+/// The hash of a calendar, as a clock carries it.
+pub(crate) fn hash_of(calendar: Option<&Calendar>) -> Option<Hash> {
+    calendar.map(|calendar| Hash::from_bytes(calendar.hash()))
 }
 
 /// A clock at its start: warnings whose time is over already are left out, the limit never is.
@@ -421,7 +386,7 @@ fn fresh(
         passed: false,
         extended: 0,
         paused: None,
-        calendar: calendar.map(|calendar| Hash::from_bytes(calendar.hash())),
+        calendar: hash_of(calendar),
     };
     if let Some(due) = due {
         let steps = ladder(deadline, calendar, due);
@@ -434,15 +399,20 @@ fn fresh(
 }
 
 /// The clock after its step has been taken.
-pub(crate) fn stepped(deadline: &Deadline, calendar: Option<&Calendar>, clock: &Clock) -> Clock {
+pub(crate) fn stepped(
+    deadline: &Deadline,
+    calendar: Option<&Calendar>,
+    clock: &Clock,
+    now: Timestamp,
+) -> Clock {
     let mut after = clock.clone();
     let Some(due) = clock.due else { return after };
-    let taken = step_at(deadline, calendar, due, clock.step, clock.next);
+    let taken = step_at(deadline, calendar, due, clock.step, (clock.next, now));
     if matches!(taken, Some((_, Step::Limit))) {
         after.passed = true;
     }
     after.step = clock.step.saturating_add(1);
-    after.next = step_at(deadline, calendar, due, after.step, clock.next).map(|(at, _)| at);
+    after.next = step_at(deadline, calendar, due, after.step, (clock.next, now)).map(|(at, _)| at);
     after
 }
 
@@ -455,7 +425,10 @@ pub(crate) fn extended(
     now: Timestamp,
 ) -> Clock {
     let due = clock.due.and_then(|due| shift(calendar, due, by, true));
-    Clock { extended: clock.extended.saturating_add(1), ..fresh(deadline, calendar, clock.since, due, now) }
+    let fresh = fresh(deadline, calendar, clock.since, due, now);
+    // What stands still goes on standing still, until its limit.
+    let next = fresh.next.filter(|_| clock.paused.is_none());
+    Clock { extended: clock.extended.saturating_add(1), paused: clock.paused, next, ..fresh }
 }
 
 /// All deadline clocks the case should have now. `happened` is when the states were entered.

@@ -38,6 +38,9 @@ pub struct Opening {
 /// stopped here instead of running for ever.
 const MOST_AUTOMATIC: usize = 64;
 
+/// A decision that is entered later than this after it was given is a late entry (DESIGN D19).
+const ENTERED_LATE: SignedDuration = SignedDuration::from_hours(24);
+
 /// How far a clock of an actor may run ahead of ours.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
@@ -102,12 +105,21 @@ fn when(def: &Definition, case: &Case, act: &Act, moment: &Moment) -> Vec<Refusa
             format!("it is said to have happened at {happened}, which is later than now ({})", moment.now);
         reasons.push(Refusal::new(RefusalCode::Happened, "happened", text));
     }
-    if let Act::Perform(perform) = act
-        && !perform
-            .command
-            .as_ref()
-            .and_then(|name| def.commands.get(name))
-            .is_some_and(|known| known.irregular)
+    let perform = if let Act::Perform(perform) = act { Some(perform) } else { None };
+    let command = perform.and_then(|perform| def.commands.get(perform.command.as_ref()?));
+    if let (Some(perform), Some(command)) = (perform, command)
+        && !command.irregular
+        && command.is_decision()
+        && moment.now.duration_since(happened) > ENTERED_LATE
+        && !(command.approval.is_some() && perform.papers.iter().any(|paper| paper.sha256.is_some()))
+    {
+        let text = format!(
+            "it is said to have happened at {happened}: a decision that is entered more than a day late needs the \
+             scan of its paper, and a second person who signs"
+        );
+        reasons.push(Refusal::new(RefusalCode::Happened, "happened", text));
+    }
+    if !command.is_some_and(|command| command.irregular)
         && let Some(opened) = case.opened_at
         && happened < opened
     {

@@ -183,6 +183,8 @@ pub enum Change {
     Irregular(Vec<Missing>),
     /// An irregular fact was completed.
     Regularised(Seq),
+    /// A part of what an irregular fact lacked is there now; this is what it still lacks.
+    StillLacks(StillLacks),
     /// These capacities are told.
     Told(Told),
     /// A job was queued.
@@ -294,6 +296,15 @@ pub struct Missing {
     pub code: RefusalCode,
     /// What is missing: the paper, record, signature, rule.
     pub what: String,
+}
+
+/// What an irregular fact still lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StillLacks {
+    /// The event of the fact.
+    pub event: Seq,
+    /// What is missing.
+    pub missing: Vec<Missing>,
 }
 
 /// Who is told what.

@@ -1,10 +1,15 @@
 //! Folding: what the log says, and nothing else. It cannot refuse and cannot fail; what an event does not name stays.
 
+use std::collections::BTreeMap;
+
 use qadiya_ledger::Hash;
 
 use crate::case::act::{Act, Paper, RecordGiven};
-use crate::case::event::{Change, Event};
-use crate::case::state::{Case, Doing, Entered, Instance, PaperState, Proposal, RecordState, Signature};
+use crate::case::event::{Change, Event, EventKind};
+use crate::case::state::{
+    Case, ClockKey, Doing, Entered, Instance, PaperState, Proposal, RecordState, Signature,
+};
+use crate::name::Name;
 use crate::value::Given;
 
 impl Case {
@@ -80,7 +85,7 @@ impl Case {
             }
             Change::Moved(state) => {
                 self.main = Some(state.clone());
-                self.entered.insert(state.clone(), entered);
+                self.enter(event, state, entered);
             }
             Change::Remembered(state) => self.before = Some(state.clone()),
             Change::Forgot => self.before = None,
@@ -91,7 +96,7 @@ impl Case {
                 }
                 None => {
                     self.tracks.insert(track.track.clone(), track.state.clone());
-                    self.entered.insert(track.state.clone(), entered);
+                    self.enter(event, &track.state, entered);
                 }
             },
             Change::TrackClosed(track) => match track.instance {
@@ -176,7 +181,12 @@ impl Case {
                 self.clocks.insert(clock.clock.clone(), clock.now.clone());
             }
             Change::ClockStopped(key) => {
-                self.clocks.remove(key);
+                let stopped = self.clocks.remove(key);
+                if let (ClockKey::Deadline { .. }, Some(clock), Some(doing)) =
+                    (key, stopped, self.doing_of(event))
+                {
+                    doing.stopped.insert(key.clone(), clock);
+                }
             }
             Change::ProposalOpened(opened) => {
                 self.proposals.insert(
@@ -184,7 +194,7 @@ impl Case {
                     Proposal {
                         act: event.act.clone(),
                         hash: Hash::ZERO,
-                        proposer: event.actor.official(),
+                        proposer: event.actor.person(),
                         role: event.actor.role(),
                         at: event.at,
                         happened: event.happened,
@@ -216,6 +226,9 @@ impl Case {
             Change::Regularised(seq) => {
                 self.irregular.remove(seq);
             }
+            Change::StillLacks(still) => {
+                self.irregular.insert(still.event, still.missing.clone());
+            }
             Change::Told(_) => {}
             Change::JobQueued(job) => {
                 self.jobs.insert(job.clone());
@@ -246,7 +259,7 @@ impl Case {
                     | Act::Annul { .. }
                     | Act::Lapse { .. }
                     | Act::StepClock { .. }
-                    | Act::ReportJob { .. } => (event.actor.official(), Vec::new()),
+                    | Act::ReportJob { .. } => (event.actor.person(), Vec::new()),
                 };
                 self.doings.push(Doing {
                     seq: event.seq,
@@ -254,16 +267,31 @@ impl Case {
                     did: did.clone(),
                     by,
                     approvers,
-                    facts_before: std::collections::BTreeMap::new(),
+                    facts_before: BTreeMap::new(),
+                    stopped: BTreeMap::new(),
                 });
             }
         }
     }
 
+    /// A state is entered. An annulment leads back as if the annulled act had not been: the first entry stands.
+    fn enter(&mut self, event: &Event, state: &Name, entered: Entered) {
+        if event.kind == EventKind::Annulled {
+            self.entered.entry(state.clone()).or_insert(entered);
+        } else {
+            self.entered.insert(state.clone(), entered);
+        }
+    }
+
+    fn doing_of(&mut self, event: &Event) -> Option<&mut Doing> {
+        self.doings.last_mut().filter(|doing| doing.seq == event.seq)
+    }
+
     /// Keeps the value a command's act found, so that annulling the act can restore it.
-    fn remember_fact(&mut self, event: &Event, fact: &crate::name::Name) {
+    fn remember_fact(&mut self, event: &Event, fact: &Name) {
         let found: Option<Given> = self.facts.get(fact).cloned();
-        if let Some(doing) = self.doings.last_mut().filter(|doing| doing.seq == event.seq) {
+        self.written.insert(fact.clone(), event.seq);
+        if let Some(doing) = self.doing_of(event) {
             doing.facts_before.entry(fact.clone()).or_insert(found);
         }
     }

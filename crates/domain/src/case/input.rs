@@ -12,7 +12,7 @@ use crate::case::act::{Act, Paper, Perform, RecordGiven};
 use crate::case::refusal::{Refusal, RefusalCode, Refusals};
 use crate::folding;
 use crate::name::Name;
-use crate::value::{Given, Money, Protected, Range, Value};
+use crate::value::{Given, Money, Protected, Range, Value, is_bearable};
 use crate::workflow::Definition;
 use crate::workflow::model::{Choice, Table, ValueType, Ways};
 
@@ -428,8 +428,10 @@ impl Reader<'_> {
                 };
                 choice(values, &text).map(Value::Choice)
             }
-            (ValueType::Number, Tree::Int(number)) => Some(Value::Number(*number)),
-            (ValueType::Number, Tree::Text(text)) => folding::digits(text).parse().ok().map(Value::Number),
+            (ValueType::Number, Tree::Int(number)) => Value::number(*number),
+            (ValueType::Number, Tree::Text(text)) => {
+                folding::digits(text).parse().ok().and_then(Value::number)
+            }
             (ValueType::Date, Tree::Text(text)) => date(text).map(Value::Date),
             (ValueType::Instant, Tree::Text(text)) => instant(text).map(Value::Instant),
             (ValueType::Range, Tree::Map(map)) => {
@@ -448,7 +450,7 @@ impl Reader<'_> {
                 let currency =
                     currency.filter(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()));
                 match (map.get("minor"), currency) {
-                    (Some(Tree::Int(minor)), Some(currency)) => {
+                    (Some(Tree::Int(minor)), Some(currency)) if is_bearable(*minor) => {
                         Some(Value::Money(Money { minor: *minor, currency: currency.to_owned() }))
                     }
                     _ => None,
@@ -490,7 +492,7 @@ fn wanted(kind: &ValueType) -> &'static str {
     match kind {
         ValueType::Flag => "yes or no",
         ValueType::Choice(_) => "one of the values of the choice",
-        ValueType::Number => "a whole number",
+        ValueType::Number => "a whole number of at most 53 bits",
         ValueType::Date => "a date, YYYY-MM-DD",
         ValueType::Text => "a text",
         ValueType::Instant => "an instant with its offset, such as 2026-03-02T09:00:00+03:00",

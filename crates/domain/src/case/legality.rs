@@ -99,8 +99,9 @@ pub fn replay(
 /// Equal but for the chain, which is tested elsewhere, and for values that the decision itself protected again: these
 /// stand behind commitments in the log, whose salts the decision does not know.
 fn same(made: &Event, stored: &Event) -> bool {
-    // The first event carries the act as it was given; events that follow from it may carry its values once more.
-    let follows = stored.cause.is_some();
+    // The first event carries the act as it was given; a command that follows from it may carry its values once more,
+    // under commitments of their own. What is enacted has the commitments of its proposal, and keeps them.
+    let follows = stored.cause.is_some() && !matches!(stored.act, Act::Enact { .. });
     let mut clear = BTreeSet::new();
     let mut made = made.clone();
     protected(&mut made, |path, part| {

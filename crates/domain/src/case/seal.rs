@@ -1,6 +1,6 @@
 //! Sealing: protected values leave the event for its secret row, the event gets its place in the chain and its bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use qadiya_ledger::canonical::{self, CanonicalError};
 use qadiya_ledger::commitment::{self, Salt};
@@ -119,12 +119,16 @@ pub(crate) type Visit<'a> = dyn FnMut(&str, &mut Protected) -> Result<(), Canoni
 /// Every protected part of an event, with its path. The paths are part of the commitments: they never change.
 pub(crate) fn visit(event: &mut Event, each: &mut Visit<'_>) -> Result<(), CanonicalError> {
     visit_act(&mut event.act, "", each)?;
-    for change in &mut event.changes {
-        // The same value may stand in the act and in a change: both take the commitment of the one path.
-        if let Change::Fact(fact) = change
-            && let Some(protected) = fact.value.protected_mut()
-        {
-            each(&format!("/facts/{}", fact.fact), protected)?;
+    let mut seen = BTreeSet::new();
+    for (position, change) in event.changes.iter_mut().enumerate() {
+        let Change::Fact(fact) = change else { continue };
+        // The value that the act gives stands in the first change too: both take the commitment of the one path. What
+        // is set over it has a path of its own, or one secret would stand for two values.
+        let again = !seen.insert(fact.fact.clone());
+        if let Some(protected) = fact.value.protected_mut() {
+            let name = &fact.fact;
+            let path = if again { format!("/changes/{position}/{name}") } else { format!("/facts/{name}") };
+            each(&path, protected)?;
         }
     }
     Ok(())

@@ -46,6 +46,9 @@ pub struct Case {
     /// Facts.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub facts: BTreeMap<Name, Given>,
+    /// The event that last wrote each fact, also one that took its value away.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub written: BTreeMap<Name, Seq>,
     /// Records by number.
     #[serde(with = "crate::numbered", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub records: BTreeMap<RecordNo, RecordState>,
@@ -177,6 +180,9 @@ pub struct Doing {
     /// The values of the facts it set, as they were before, for annulment.
     #[serde(with = "crate::value::or_unset", skip_serializing_if = "BTreeMap::is_empty", default)]
     pub facts_before: BTreeMap<Name, Option<Given>>,
+    /// The clocks it stopped, as they were before, for annulment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub stopped: BTreeMap<ClockKey, Clock>,
 }
 
 /// A proposal that waits for signatures.
@@ -312,6 +318,13 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+impl Clock {
+    /// Whether its limit is over at this moment, whether or not a worker has stepped it (DESIGN D18).
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.paused.is_none() && self.due.is_some_and(|due| due <= now)
+    }
+}
+
 impl Case {
     /// A case before its first event.
     pub fn unopened(id: StreamId) -> Self {
@@ -327,6 +340,7 @@ impl Case {
             tracks: BTreeMap::new(),
             instances: BTreeMap::new(),
             facts: BTreeMap::new(),
+            written: BTreeMap::new(),
             records: BTreeMap::new(),
             papers: BTreeMap::new(),
             doings: Vec::new(),

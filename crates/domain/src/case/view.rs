@@ -149,7 +149,9 @@ impl View for CaseView<'_> {
     }
 
     fn passed(&self, deadline: &Name) -> bool {
-        self.case.passed.iter().any(|key| matches!(key, ClockKey::Deadline { name, .. } if name == deadline))
+        let of_deadline = |key: &ClockKey| matches!(key, ClockKey::Deadline { name, .. } if name == deadline);
+        self.case.passed.iter().any(of_deadline)
+            || self.case.clocks.iter().any(|(key, clock)| of_deadline(key) && clock.is_over(self.now))
     }
 
     fn authority_has_lapsed(&self) -> bool {
@@ -237,7 +239,9 @@ impl View for RecordView<'_> {
     fn passed(&self, deadline: &Name) -> bool {
         self.no.is_some_and(|no| {
             let key = ClockKey::Deadline { name: deadline.clone(), subject: Some(no) };
-            self.view.case.passed.contains(&key)
+            let case = self.view.case;
+            case.passed.contains(&key)
+                || case.clocks.get(&key).is_some_and(|clock| clock.is_over(self.view.now))
         })
     }
 

@@ -101,6 +101,8 @@ pub enum Rule {
     CountryUnknown,
     /// A serial belongs to one person.
     SerialHeldByAnother,
+    /// A case takes the record.
+    NotTaken,
     /// A cell is text, not a formula.
     SpreadsheetFormula,
     /// A cell does not turn the direction of writing.
@@ -153,7 +155,8 @@ impl Rule {
             | Self::BirthAfterTransfer
             | Self::BirthTooEarly
             | Self::NationalityMissing
-            | Self::CountryUnknown => Verdict::SetAside,
+            | Self::CountryUnknown
+            | Self::NotTaken => Verdict::SetAside,
             Self::SerialHeldByAnother => Verdict::Conflict,
             Self::SpreadsheetFormula
             | Self::DirectionControl
@@ -200,6 +203,7 @@ impl Rule {
             Self::NationalityMissing => "the nationality is missing",
             Self::CountryUnknown => "this is not a country code",
             Self::SerialHeldByAnother => "the serial is already held by another person",
+            Self::NotTaken => "no case takes the record",
             Self::SpreadsheetFormula => "the cell starts like a spreadsheet formula",
             Self::DirectionControl => {
                 "the cell held characters that turn the direction of writing; they were taken out"
@@ -259,6 +263,7 @@ impl Rule {
             Self::SerialHeldByAnother => {
                 "compare both persons with their papers; one of the serials is wrong"
             }
+            Self::NotTaken => "mend what the case lacks, and send this record again",
             Self::SpreadsheetFormula => {
                 "check that the text is what was meant; never open the original in a spreadsheet"
             }

@@ -7,8 +7,11 @@ pub mod forms;
 pub mod known;
 pub mod ladder;
 pub mod people;
+pub mod reading;
 pub mod search;
+pub mod staffing;
 pub mod system;
+pub mod time;
 
 use crate::workflow::finding::{CheckId, Finding, Severity};
 use crate::workflow::model::Definition;
@@ -18,6 +21,7 @@ use crate::workflow::read::finding;
 pub fn check(definition: &mut Definition) {
     let mut findings = without_search(definition);
     findings.extend(search::findings(definition, search::LIMIT));
+    findings.extend(search::alone(definition));
     accept(definition, &mut findings);
     findings.sort();
     findings.dedup();
@@ -36,6 +40,9 @@ pub fn without_search(definition: &Definition) -> Vec<Finding> {
         auto::findings,
         known::findings,
         people::findings,
+        staffing::findings,
+        time::findings,
+        reading::findings,
     ] {
         findings.extend(check(definition));
     }

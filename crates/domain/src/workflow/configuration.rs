@@ -47,16 +47,19 @@ pub struct Step {
     pub tracks_closed: Vec<(Name, Name)>,
     /// The state an instance of a track per record moves to.
     pub instance_to: Option<(Name, Name)>,
-    /// Tracks per record that are no longer open: their instances close.
-    pub instances_closed: Vec<Name>,
 }
 
 /// What the caller knows and this file cannot see.
 pub trait Surroundings {
     /// Whether the `open-if` of a track holds after the command.
     fn opens(&self, track: &Track) -> bool;
-    /// Whether a track per record has an instance that is open and not final.
-    fn has_unfinished_instance(&self, track: &Track) -> bool;
+    /// Whether a track per record has an instance that is open and not final, when the one that the move names goes
+    /// to this state.
+    fn has_unfinished_instance(&self, track: &Track, moved_to: Option<&Name>) -> bool;
+    /// Whether the move tells what has happened: no track holds it, and it passes over a track that is not open.
+    fn has_happened(&self) -> bool {
+        false
+    }
 }
 
 impl States {
@@ -67,6 +70,13 @@ impl States {
             Self::Always => def.states.get(state).is_some(),
             Self::These(names) => names.contains(state),
         }
+    }
+
+    /// Whether tracks and clocks of these states run: the case is in one of them, or it is suspended and will go back to
+    /// one (LANGUAGE 4.4 "Suspended").
+    pub fn run_in(&self, def: &Definition, main: &Name, before: Option<&Name>) -> bool {
+        let suspended = || def.states.get(main).is_some_and(|state| state.suspended);
+        self.contains(def, main) || before.is_some_and(|before| self.contains(def, before) && suspended())
     }
 }
 
@@ -116,20 +126,21 @@ pub fn step(
 
     let mut tracks_entered = Vec::new();
     let mut tracks_closed = Vec::new();
-    let mut instances_closed = Vec::new();
     let exceptional =
         main_entered.as_ref().and_then(|state| def.states.get(state)).is_some_and(|state| state.exceptional);
     for track in &def.tracks {
-        let open_now =
-            to.main.as_ref().is_some_and(|main| track.open_in.contains(def, main)) && around.opens(track);
+        let inside = to.main.as_ref().is_some_and(|main| track.open_in.run_in(def, main, to.before.as_ref()));
+        let open_now = inside && around.opens(track);
+        // Only a move out of its states is held by a track. One whose condition has ceased stays until it is finished.
+        let left = main_entered.is_some() && !inside;
         let must_finish = track.on_leave == OnLeave::MustFinish;
         if track.per.is_some() {
             if !open_now {
-                let may_stop = stops_tracks && exceptional;
-                if must_finish && !may_stop && around.has_unfinished_instance(track) {
+                let may_stop = stops_tracks && exceptional || around.has_happened();
+                let moved_to = instance_to.as_ref().filter(|(name, _)| *name == track.name).map(|(_, to)| to);
+                if left && must_finish && !may_stop && around.has_unfinished_instance(track, moved_to) {
                     holds.push(Hold::MustFinish { track: track.name.clone() });
                 }
-                instances_closed.push(track.name.clone());
             }
             continue;
         }
@@ -150,14 +161,21 @@ pub fn step(
                 // A command may finish a track and leave its states in one act.
                 let last = target.unwrap_or(state);
                 let finished = track.states.get(last).is_some_and(|state| state.is_final);
-                if must_finish && !finished && !stops_tracks {
+                if must_finish && !finished && !stops_tracks && !left {
+                    if let Some(state) = target {
+                        to.tracks.insert(track.name.clone(), state.clone());
+                        tracks_entered.push((track.name.clone(), state.clone()));
+                    }
+                    continue;
+                }
+                if must_finish && !finished && !stops_tracks && !around.has_happened() {
                     holds.push(Hold::MustFinish { track: track.name.clone() });
                 }
                 to.tracks.remove(&track.name);
                 tracks_closed.push((track.name.clone(), last.clone()));
             }
             (None, false) => {
-                if target.is_some() {
+                if target.is_some() && !around.has_happened() {
                     holds.push(Hold::NotOpen { track: track.name.clone() });
                 }
             }
@@ -165,7 +183,7 @@ pub fn step(
     }
 
     if holds.is_empty() {
-        Ok(Step { to, main_entered, tracks_entered, tracks_closed, instance_to, instances_closed })
+        Ok(Step { to, main_entered, tracks_entered, tracks_closed, instance_to })
     } else {
         Err(holds)
     }

@@ -116,6 +116,12 @@ pub enum CheckId {
     #[strum(serialize = "E-date")]
     #[serde(rename = "E-date")]
     Date,
+    #[strum(serialize = "E-time")]
+    #[serde(rename = "E-time")]
+    Time,
+    #[strum(serialize = "E-people")]
+    #[serde(rename = "E-people")]
+    People,
     #[strum(serialize = "E-jobs")]
     #[serde(rename = "E-jobs")]
     Jobs,

@@ -128,6 +128,28 @@ impl Guard {
         Self::And(Vec::new())
     }
 
+    /// How many conditions it joins; a rule it names counts as none.
+    pub fn leaves(&self) -> usize {
+        match self {
+            Self::Or(parts) | Self::And(parts) => parts.iter().map(Self::leaves).sum(),
+            Self::Not(inner) => inner.leaves(),
+            Self::Holds(_) => 0,
+            Self::Records(_, _, Some(condition)) => 1_usize.saturating_add(condition.leaves()),
+            Self::Is(..)
+            | Self::IsNot(..)
+            | Self::Either(..)
+            | Self::Known(..)
+            | Self::Compare(..)
+            | Self::Records(_, _, None)
+            | Self::Sum { .. }
+            | Self::At(_)
+            | Self::Filed(_)
+            | Self::Passed(_)
+            | Self::AuthorityLapsed
+            | Self::Since(..) => 1,
+        }
+    }
+
     /// Whether this is the guard that is always true.
     pub fn is_always(&self) -> bool {
         matches!(self, Self::And(parts) if parts.is_empty())

@@ -411,6 +411,8 @@ pub struct State {
     pub place: Place,
     /// The office that must act: as written, or the first `by` of the state's commands.
     pub acts: Option<Name>,
+    /// Whether the file itself names the office.
+    pub acts_written: bool,
     /// Empty: whoever a command allows.
     pub acts_by: Option<Vec<Name>>,
     pub held: bool,

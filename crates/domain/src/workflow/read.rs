@@ -77,6 +77,7 @@ pub fn load(source: &Source<'_>) -> Result<Definition, Vec<Finding>> {
         calendars: BTreeMap::new(),
         fetch: source.calendars,
         rule_uses: BTreeMap::new(),
+        rule_sizes: BTreeMap::new(),
         shown_rules: BTreeSet::new(),
     };
     let definition = lower.definition(&file, source.text);
@@ -121,7 +122,7 @@ impl Lower<'_> {
         let deadlines = self.deadlines(file);
         let jobs = self.jobs(file, &commands);
         let separation = self.separation(file, &commands);
-        let corrections = self.corrections(file);
+        let corrections = self.corrections(file, &states);
         let version = Self::count(file.get("version")).unwrap_or(0);
         let migrate = self.migration(file, version);
         let accept = self.accepted(file);

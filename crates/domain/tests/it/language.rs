@@ -52,8 +52,10 @@ fn every_bad_file_gives_exactly_the_findings_it_announces() {
     for path in files("bad") {
         let text = std::fs::read_to_string(&path).unwrap();
         let expected: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# expect: ")).collect();
-        let found: Vec<String> =
-            findings_without_search(text.as_bytes()).iter().map(ToString::to_string).collect();
+        let found: Vec<String> = findings_without_search(text.as_bytes())
+            .iter()
+            .flat_map(|one| one.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
         if found != expected {
             wrong.push_str(&["\n", &path.file_name().unwrap().to_string_lossy(), "\n"].concat());
             for line in &found {
@@ -138,6 +140,38 @@ proptest! {
     }
 }
 
+#[test]
+fn a_wait_beyond_the_limit_and_a_single_judge_are_reported_in_the_worked_example() {
+    let good = good_text();
+    let found = |from: &str, to: &str| {
+        assert!(good.contains(from), "the example has no `{from}`");
+        let found = findings_without_search(good.replace(from, to).as_bytes());
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let wait = found("{wait: 21 days, after: notice-of-trial}", "{wait: 120 days, after: notice-of-trial}");
+    assert_eq!(
+        wait,
+        [concat!(
+            "190:3: E-time: the wait of `open-trial` (120 days after `notice-of-trial`) does not fit into ",
+            "`custody-before-trial` (3 months) (shorten the wait, or lengthen the limit)\n",
+            "    The case comes to `awaiting-trial`.\n",
+            "    Then `open-trial` can only be given when the limit has passed."
+        )]
+    );
+    let judge = found(
+        "presiding-judge: {title: Presiding judge, at-least: 3}",
+        "presiding-judge: {title: Presiding judge, at-least: 1}",
+    );
+    assert_eq!(
+        judge,
+        [concat!(
+            "224:5: E-people: the stated staff can never give `refer-for-trial` and `give-verdict` by different ",
+            "people (presiding-judge: 1, prosecutor: 1): `unless-short-of: presiding-judge` would set the rule ",
+            "aside every time"
+        )]
+    );
+}
+
 /// Checks that need no search, each with at least one bad file. The others are told by their own tests.
 #[test]
 fn every_check_without_search_has_a_bad_file() {
@@ -158,6 +192,8 @@ fn every_check_without_search_has_a_bad_file() {
         "E-final",
         "E-exit",
         "E-date",
+        "E-time",
+        "E-people",
         "E-auto",
         "E-irregular",
         "E-dead",

@@ -650,5 +650,5 @@ fn the_random_runs_are_worth_their_name() {
         tried += tries.len();
         events += bench.log.len();
     }
-    assert!(accepted > 400 && events > 600, "{accepted} of {tried} tries were accepted, {events} events");
+    assert!(accepted > 350 && events > 600, "{accepted} of {tried} tries were accepted, {events} events");
 }

@@ -7,6 +7,7 @@ mod custody;
 mod forms;
 mod jobs;
 mod machine;
+mod suspended;
 
 use qadiya_domain::case::RefusalCode;
 
@@ -20,6 +21,7 @@ fn every_kind_of_refusal_is_met_in_these_tables() {
         include_str!("rules/forms.rs"),
         include_str!("rules/jobs.rs"),
         include_str!("rules/machine.rs"),
+        include_str!("rules/suspended.rs"),
     ];
     for code in <RefusalCode as strum::IntoEnumIterator>::iter() {
         // Appointments are known to the engine, which asks before it decides.

@@ -1,5 +1,6 @@
-//! Folded states that a committer keeps. The version check of the append is the fence: a stale entry costs one more try
-//! and never a wrong answer.
+//! Folded states that a committer keeps. An entry may be stale, since another server may have moved the stream. What is
+//! written on it is fenced by the version check of the append; what is answered on it without a write (a refusal, a
+//! conflict, "nothing to do") has no such fence and is decided once more on the row itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -16,14 +16,14 @@ use crate::law::{self, Opening};
 use crate::submit::{ActorChoice, Submission};
 
 /// A capacity to try, or the reason why there is none.
-pub(super) enum Capacities {
+pub(crate) enum Capacities {
     Try(Vec<Actor>),
     Refused(Refusals),
     Forbidden(String),
 }
 
 /// The capacities in which the act may be tried, those that the command names first.
-pub(super) fn capacities(
+pub(crate) fn capacities(
     actor: &ActorChoice,
     act: &Act,
     definition: &Definition,
@@ -74,7 +74,7 @@ pub(super) fn capacities(
 
 /// Decides in the first capacity in which the act is possible. Where it is possible in none, the refusals of the one
 /// that came furthest are given: those without a complaint about the capacity itself, if there are any.
-pub(super) fn choose(
+pub(crate) fn choose(
     definition: &Definition,
     case: &Case,
     act: &Act,

@@ -1,25 +1,27 @@
 //! One round of a committer: load what is missing, then decide each command in order on the folded state.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use qadiya_domain::case::Case;
 use qadiya_domain::case::refusal::Refusals;
 use qadiya_domain::case::seal::Sealed;
-use qadiya_domain::ids::{DefinitionHash, OfficialId, StreamId};
+use qadiya_domain::ids::{DefinitionHash, OfficialId, Seq, StreamId};
 use qadiya_domain::name::Name;
 use qadiya_domain::workflow::Definition;
 use qadiya_store::StoreError;
 use qadiya_store::access::{AccessOutcome, AccessRecord};
 use qadiya_store::append::{NewRequest, Settles};
-use qadiya_store::read::{KnownRequest, Loaded, RequestRef};
+use qadiya_store::read::KnownRequest;
 use uuid::Uuid;
 
-use super::cache::{Held, HeldEntity};
+use super::cache::Held;
 use super::capacity::{Capacities, capacities, choose};
 use super::entity::EntityWork;
 use super::queue::{Command, Slot, Work};
+use super::read::Known;
 use super::{Committer, Next};
 use crate::authorize::{Sight, appointment_refusal, sight};
 use crate::error::EngineError;
@@ -54,10 +56,11 @@ pub(super) struct CaseWork {
     pub(super) after: Case,
     pub(super) definition: Arc<Definition>,
     pub(super) sealed: Vec<Sealed>,
-    pub(super) request: Option<NewRequest>,
+    pub(super) requests: Vec<NewRequest>,
     pub(super) settles: Option<Settles>,
     pub(super) opens_under: Option<(Name, DefinitionHash)>,
-    pub(super) principal: Option<OfficialId>,
+    /// Who acted from this event on.
+    pub(super) principals: BTreeMap<Seq, Option<OfficialId>>,
     pub(super) at: Timestamp,
 }
 
@@ -69,6 +72,9 @@ pub(super) enum Step {
     Written(Written),
     /// It waits for the next round.
     Later,
+    /// It would be answered without a write, on a state that was kept in memory and may be old: only an answer on the
+    /// state that the store holds is final.
+    Afresh,
 }
 
 /// An answer without anything written but the access record.
@@ -85,105 +91,35 @@ pub(super) enum Written {
     Registry { stream: StreamId, first: usize, recorded: Recorded },
 }
 
-/// What was read for a round.
-pub(super) struct Known {
-    held: BTreeMap<StreamId, Result<Option<Held>, EngineError>>,
-    requests: Vec<Option<KnownRequest>>,
-    definitions: BTreeMap<DefinitionHash, Result<Arc<Definition>, EngineError>>,
-    active: BTreeMap<Name, Result<Arc<Definition>, EngineError>>,
-}
-
-impl Known {
-    pub(super) fn held(&self, stream: StreamId) -> Result<Option<Held>, EngineError> {
-        self.held.get(&stream).cloned().unwrap_or(Ok(None))
-    }
-}
-
 impl Committer {
     /// One round: read, decide, write, answer.
     pub(super) async fn round(&mut self, slots: Vec<Slot>) -> Next {
         let known = match self.read(&slots).await {
             Ok(known) => known,
-            Err(error) => {
-                for slot in slots {
-                    slot.work.fail(error.clone());
-                }
-                return Next::Again(Vec::new());
-            }
+            Err(error) => return failed(slots, &error),
         };
-        let mut round = Round::default();
-        for (position, slot) in slots.iter().enumerate() {
-            let step = self.decide(&mut round, &known, position, slot);
-            if let (Step::Later, Some(stream)) = (&step, slot.work.stream()) {
-                round.deferred.insert(stream);
-            }
-            round.steps.push(step);
-        }
-        self.write(slots, round).await
-    }
-
-    /// Reads the streams that are not in the cache, the keys, and the definitions.
-    async fn read(&mut self, slots: &[Slot]) -> Result<Known, StoreError> {
-        let store = Arc::clone(&self.shared.store);
-        let wanted: BTreeSet<StreamId> = slots.iter().filter_map(|slot| slot.work.stream()).collect();
-        let mut held = BTreeMap::new();
-        let mut missing = Vec::new();
-        for stream in wanted {
-            match self.cache.get(stream) {
-                Some(found) => drop(held.insert(stream, Ok(Some(found)))),
-                None => missing.push(stream),
-            }
-        }
-        if !missing.is_empty() {
-            let rows = store.load_many(&missing).await?;
-            for (stream, row) in missing.into_iter().zip(rows) {
-                let found = unfold(stream, row);
-                if let Ok(Some(found)) = &found {
-                    self.cache.put(stream, found.clone());
+        // A rule that panics must not take the committer with it, nor those who share the batch.
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            let mut round = Round::default();
+            for (position, slot) in slots.iter().enumerate() {
+                let step = self.decide(&mut round, &known, position, slot);
+                if let (Step::Later | Step::Afresh, Some(stream)) = (&step, slot.work.stream()) {
+                    round.deferred.insert(stream);
                 }
-                held.insert(stream, found);
+                round.steps.push(step);
             }
-        }
-        let mut asked = Vec::new();
-        for (position, slot) in slots.iter().enumerate() {
-            // A stream that does not exist has no keys: they are bound in the transaction that opens it.
-            if let Work::Command(command) = &slot.work
-                && let Some(key) = &command.submission.key
-                && !matches!(held.get(&command.stream), Some(Ok(None)))
-            {
-                let reference =
-                    RequestRef { stream: command.stream, principal: scope(command), key: key.clone() };
-                asked.push((position, reference));
-            }
-        }
-        let mut requests = vec![None; slots.len()];
-        if !asked.is_empty() {
-            let references: Vec<RequestRef> = asked.iter().map(|(_, reference)| reference.clone()).collect();
-            for ((position, _), found) in asked.iter().zip(store.requests(&references).await?) {
-                if let Some(place) = requests.get_mut(*position) {
-                    *place = found;
+            round
+        }));
+        match decided {
+            Ok(round) => self.write(slots, round).await,
+            Err(_) if slots.len() > 1 => Next::Split(slots),
+            Err(_) => {
+                for slot in slots {
+                    slot.work.damaged(EngineError::Broken("deciding broke off".to_owned()));
                 }
+                Next::Again(Vec::new())
             }
         }
-        let mut definitions = BTreeMap::new();
-        let mut active = BTreeMap::new();
-        for found in held.values() {
-            if let Ok(Some(Held::Case(case))) = found
-                && let Some(opened) = &case.opened
-                && !definitions.contains_key(&opened.definition)
-            {
-                definitions.insert(opened.definition, self.shared.library.get(opened.definition).await);
-            }
-        }
-        for slot in slots {
-            if let Work::Command(command) = &slot.work
-                && let Target::New { workflow, .. } = &command.submission.target
-                && !active.contains_key(workflow)
-            {
-                active.insert(workflow.clone(), self.shared.library.active(workflow).await);
-            }
-        }
-        Ok(Known { held, requests, definitions, active })
     }
 
     fn decide(&self, round: &mut Round, known: &Known, position: usize, slot: &Slot) -> Step {
@@ -192,7 +128,8 @@ impl Committer {
         {
             return Step::Later;
         }
-        match &slot.work {
+        let told = round.access.len();
+        let step = match &slot.work {
             Work::Access(access) => {
                 round.access.push(access.record.clone());
                 Step::Answer(Reply::Access)
@@ -202,7 +139,12 @@ impl Committer {
                 let bound = known.requests.get(position).and_then(Option::as_ref);
                 self.decide_command(round, known, command, slot.number, bound)
             }
+        };
+        if is_open_to_doubt(&step, round, known, &slot.work) {
+            round.access.truncate(told);
+            return Step::Afresh;
         }
+        step
     }
 
     fn decide_command(
@@ -215,9 +157,10 @@ impl Committer {
     ) -> Step {
         let submission = &command.submission;
         let stream = command.stream;
-        // A request key and a lease belong to the first events of their append, so such a command opens one.
-        let busy = round.streams.contains_key(&stream);
-        if busy && (submission.key.is_some() || submission.settles.is_some()) {
+        // An append settles one lease, so such a command opens one; and the second command under a key waits for what
+        // becomes of the first.
+        let busy = round.streams.get(&stream);
+        if busy.is_some_and(|working| submission.settles.is_some() || working.binds(command)) {
             return Step::Later;
         }
         let now = qadiya_domain::moment::micros(submission.at.unwrap_or_else(|| self.shared.clock.now()));
@@ -315,20 +258,26 @@ impl Committer {
             receipt: None,
             replayed: false,
         };
+        let first = match round.streams.get(&stream) {
+            Some(Working::Case(work)) => work.sealed.len(),
+            Some(Working::Entity(_)) | None => 0,
+        };
         let request = submission.key.as_ref().map(|key| NewRequest {
             principal: scope(command),
             key: key.clone(),
             asked: command.asked,
             answer,
+            first,
         });
+        let acted = (before.version.saturating_add(1), actor.official());
         let opens_under = opening.is_some().then(|| (definition.workflow.clone(), definition.hash));
-        let first = match round.streams.get_mut(&stream) {
+        match round.streams.get_mut(&stream) {
             Some(Working::Case(work)) => {
-                let first = work.sealed.len();
                 work.sealed.extend(sealed);
                 work.after = after;
+                work.requests.extend(request);
+                work.principals.extend([acted]);
                 work.at = now;
-                first
             }
             Some(Working::Entity(_)) => {
                 let detail = "it is a case and another record at once".to_owned();
@@ -340,18 +289,52 @@ impl Committer {
                     after,
                     definition,
                     sealed,
-                    request,
+                    requests: request.into_iter().collect(),
                     settles: submission.settles.clone(),
                     opens_under,
-                    principal: actor.official(),
+                    principals: BTreeMap::from([acted]),
                     at: now,
                 };
                 round.streams.insert(stream, Working::Case(Box::new(work)));
-                0
             }
-        };
+        }
         round.access.extend(audit.record(AccessOutcome::Acted, Vec::new()));
         Step::Written(Written::Command { stream, first, accepted })
+    }
+}
+
+/// The store failed for a whole batch: for all of them, or for a reason that one of them brought in.
+pub(super) fn failed(slots: Vec<Slot>, error: &StoreError) -> Next {
+    let poisoned = matches!(error, StoreError::Other { .. } | StoreError::Corrupt { .. });
+    if poisoned && slots.len() > 1 {
+        return Next::Split(slots);
+    }
+    for slot in slots {
+        slot.work.fail(error.clone());
+    }
+    Next::Again(Vec::new())
+}
+
+/// Whether an answer without a write rests on what was kept in memory. A stream of which this batch writes something is
+/// not in doubt: the version check of that write holds for the answer too, since both are given or neither.
+fn is_open_to_doubt(step: &Step, round: &Round, known: &Known, work: &Work) -> bool {
+    let negative = match step {
+        Step::Answer(Reply::Command(answer)) => answer.is_err(),
+        Step::Answer(Reply::Registry(_) | Reply::Damaged(_)) => true,
+        Step::Answer(Reply::Access) | Step::Written(_) | Step::Later | Step::Afresh => false,
+    };
+    let written = |stream: &StreamId| round.streams.contains_key(stream);
+    let old_state = work.stream().is_some_and(|stream| known.kept.contains(&stream) && !written(&stream));
+    let old_law = work.opens().is_some_and(|workflow| known.kept_active.contains(workflow));
+    negative && (old_state || old_law)
+}
+
+impl Working {
+    /// Whether the key of a command is bound by something decided before it.
+    fn binds(&self, command: &Command) -> bool {
+        let Self::Case(work) = self else { return false };
+        let key = command.submission.key.as_deref();
+        work.requests.iter().any(|held| Some(held.key.as_str()) == key && held.principal == scope(command))
     }
 }
 
@@ -439,41 +422,10 @@ impl Audit<'_> {
 }
 
 /// Under whom the key of a command is kept.
-fn scope(command: &Command) -> OfficialId {
+pub(super) fn scope(command: &Command) -> OfficialId {
     match &command.submission.actor {
         ActorChoice::ByPrincipal { principal, .. } => principal.scope(),
         ActorChoice::System => SYSTEM_SCOPE,
-    }
-}
-
-/// Reads a stored row.
-fn unfold(stream: StreamId, row: Loaded) -> Result<Option<Held>, EngineError> {
-    let damaged = |detail: String| EngineError::Integrity { stream, detail };
-    match row {
-        Loaded::Absent => Ok(None),
-        Loaded::Case(row) => {
-            let case: Case = qadiya_ledger::canonical::decode(&row.state)
-                .map_err(|error| damaged(format!("its state: {error}")))?;
-            if (case.id, case.version, case.head) != (stream, row.version, row.head) {
-                return Err(damaged(format!(
-                    "its row is at version {} and its state at version {}",
-                    row.version, case.version
-                )));
-            }
-            Ok(Some(Held::Case(Arc::new(case))))
-        }
-        Loaded::Entity(row) => {
-            let entity = qadiya_domain::registry::Entity::from_bytes(row.kind, &row.state)
-                .map_err(|error| damaged(error.to_string()))?;
-            let held = HeldEntity {
-                kind: row.kind,
-                parent: row.parent,
-                version: row.version,
-                head: row.head,
-                entity,
-            };
-            Ok(Some(Held::Entity(Arc::new(held))))
-        }
     }
 }
 

@@ -8,7 +8,8 @@ use qadiya_store::append::{EntityRow, Lookup, StoredEvent};
 
 use super::Committer;
 use super::cache::{Held, HeldEntity};
-use super::decide::{Known, Reply, Round, Step, Working, Written};
+use super::decide::{Reply, Round, Step, Working, Written};
+use super::read::Known;
 use crate::error::EngineError;
 use crate::law;
 use crate::registry_write::{Recorded, RegistryError, RegistryWrite};

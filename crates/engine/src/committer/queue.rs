@@ -1,6 +1,7 @@
 //! What waits for a committer, and how each piece of work is answered.
 
 use qadiya_domain::ids::StreamId;
+use qadiya_domain::name::Name;
 use qadiya_ledger::Hash;
 use qadiya_store::StoreError;
 use qadiya_store::access::AccessRecord;
@@ -8,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::error::EngineError;
 use crate::registry_write::{Recorded, RegistryError, RegistryWrite};
-use crate::submit::{Accepted, Submission, SubmitError};
+use crate::submit::{Accepted, Submission, SubmitError, Target};
 
 /// Work for a committer.
 #[derive(Debug)]
@@ -53,11 +54,13 @@ pub(crate) struct Slot {
     pub(crate) tries: u32,
     /// How many case numbers were taken already.
     pub(crate) number: u32,
+    /// It is decided on what the store holds now, not on what was kept in memory.
+    pub(crate) afresh: bool,
 }
 
 impl Slot {
     pub(crate) fn new(work: Work) -> Self {
-        Self { work, tries: 0, number: 0 }
+        Self { work, tries: 0, number: 0, afresh: false }
     }
 }
 
@@ -68,6 +71,17 @@ impl Work {
             Self::Command(command) => Some(command.stream),
             Self::Registry(registry) => Some(registry.write.stream),
             Self::Access(_) => None,
+        }
+    }
+
+    /// The workflow under which it opens a case, if it does.
+    pub(crate) fn opens(&self) -> Option<&Name> {
+        match self {
+            Self::Command(command) => match &command.submission.target {
+                Target::New { workflow, .. } => Some(workflow),
+                Target::Case(_) | Target::Named(_) => None,
+            },
+            Self::Registry(_) | Self::Access(_) => None,
         }
     }
 
@@ -104,6 +118,7 @@ impl From<EngineError> for RegistryError {
             | EngineError::Broken(_)
             | EngineError::Origin { .. }
             | EngineError::OtherLog { .. }
+            | EngineError::OtherKey { .. }
             | EngineError::Definition { .. }
             | EngineError::NotActive(_)
             | EngineError::Integrity { .. }

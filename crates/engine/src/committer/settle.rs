@@ -110,8 +110,10 @@ impl Committer {
         }
         let mut later = Vec::new();
         for (slot, step) in slots.into_iter().zip(round.steps) {
-            match (slot.work, step) {
-                (work, Step::Later) => later.push(Slot { work, tries: slot.tries, number: slot.number }),
+            let Slot { work, tries, number, afresh } = slot;
+            match (work, step) {
+                (work, Step::Later) => later.push(Slot { work, tries, number, afresh }),
+                (work, Step::Afresh) => later.push(Slot { work, tries, number, afresh: true }),
                 (Work::Command(command), Step::Written(Written::Command { stream, first, mut accepted })) => {
                     accepted.receipt = receipt(&stream, first);
                     drop(command.reply.send(Ok(accepted)));

@@ -8,11 +8,11 @@ use qadiya_ledger::canonical;
 use qadiya_ledger::receipt::SealedBatch;
 use qadiya_store::StoreError;
 use qadiya_store::append::{
-    Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, Loser, Row, StageMove, StoredEvent,
+    Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, Loser, Row, StageMove,
 };
 use qadiya_store::read::CaseRow;
 
-use super::decide::{CaseWork, Round, Step, Working};
+use super::decide::{CaseWork, Round, Step, Working, failed};
 use super::queue::{Slot, Work};
 use super::{Committer, Next, TRIES};
 use crate::error::EngineError;
@@ -70,6 +70,7 @@ impl CaseWork {
             key: key.to_string(),
             row: clock.as_ref().map(deadline_row),
         });
+        let by = |seq| self.principals.range(..=seq).next_back().and_then(|(_, principal)| *principal);
         let stages = effects.stages.iter().map(|(workflow, stage, office, net)| StageMove {
             workflow: workflow.clone(),
             stage: stage.clone(),
@@ -86,8 +87,8 @@ impl CaseWork {
                 .collect::<Result<_, _>>()?,
             row: Row::Case(Box::new(case_row(after, self.at)?)),
             deadlines: clocks.collect(),
-            jobs: law::jobs(&self.definition, after, &events, &effects.jobs, self.principal, self.at)?,
-            request: self.request.clone(),
+            jobs: law::jobs(&self.definition, after, &events, &effects.jobs, &by, self.at)?,
+            requests: self.requests.clone(),
             settles: self.settles.clone(),
             stages: stages.collect(),
             lookups: Vec::new(),
@@ -108,7 +109,7 @@ impl Working {
                 row: Row::Entity(work.row()?),
                 deadlines: Vec::new(),
                 jobs: Vec::new(),
-                request: None,
+                requests: Vec::new(),
                 settles: None,
                 stages: Vec::new(),
                 lookups: work.lookups.clone(),
@@ -188,14 +189,7 @@ impl Committer {
             }
             Ended::Failed(error) => {
                 self.forget(&batch);
-                let poisoned = matches!(error, StoreError::Other { .. } | StoreError::Corrupt { .. });
-                if poisoned && slots.len() > 1 {
-                    return Next::Split(slots);
-                }
-                for slot in slots {
-                    slot.work.fail(error.clone());
-                }
-                Next::Again(Vec::new())
+                failed(slots, &error)
             }
         }
     }
@@ -230,13 +224,11 @@ impl Committer {
         }
     }
 
-    /// Whether a batch is in the store: a batch is there whole or not at all, so one of its events tells. `None` when it
-    /// cannot be found out; the clients' keys will tell later.
+    /// Whether a batch is in the store: its seal tells, since a batch is there whole or not at all. Its events would not:
+    /// another server may have written equal ones. `None` when it cannot be found out; the clients' keys will tell later.
     async fn was_committed(&self, batch: &Batch) -> Option<bool> {
-        let append = batch.appends.first()?;
-        let last: &StoredEvent = append.events.last()?;
-        let found = self.shared.store.events(append.stream, last.seq, 1).await.ok()?;
-        Some(found.first().is_some_and(|event| event.seq == last.seq && event.hash == last.hash))
+        let seal = batch.seal.as_ref()?;
+        self.shared.store.is_sealed(seal.id).await.ok()
     }
 
     fn forget(&mut self, batch: &Batch) {
@@ -267,9 +259,10 @@ impl Committer {
     }
 
     /// Answers a loser, or gives it back for another try.
-    async fn answer_loser(&mut self, mut slot: Slot, why: &Loser) -> Option<Slot> {
-        let out = slot.tries > TRIES;
-        match (slot.work, why) {
+    async fn answer_loser(&mut self, slot: Slot, why: &Loser) -> Option<Slot> {
+        let Slot { work, tries, mut number, .. } = slot;
+        let out = tries > TRIES;
+        match (work, why) {
             (Work::Command(command), Loser::Conflict) if command.submission.seen.is_some() || out => {
                 let found = self.version(command.stream).await;
                 drop(command.reply.send(match found {
@@ -306,18 +299,10 @@ impl Committer {
                 None
             }
             (work, why) => {
-                match why {
-                    Loser::KeyTaken(_) => slot.number += 1,
-                    Loser::DefinitionChanged => {
-                        if let Work::Command(command) = &work
-                            && let crate::submit::Target::New { workflow, .. } = &command.submission.target
-                        {
-                            self.shared.library.forget_active(workflow);
-                        }
-                    }
-                    Loser::Conflict | Loser::LeaseLost | Loser::KeyBound => {}
+                if let Loser::KeyTaken(_) = why {
+                    number += 1;
                 }
-                Some(Slot { work, tries: slot.tries, number: slot.number })
+                Some(Slot { work, tries, number, afresh: true })
             }
         }
     }
@@ -327,6 +312,7 @@ impl Committer {
         Ok(match self.shared.store.load_many(&[stream]).await?.first() {
             Some(Loaded::Case(row)) => row.version,
             Some(Loaded::Entity(row)) => row.version,
+            Some(Loaded::Damaged(error)) => return Err(error.clone()),
             Some(Loaded::Absent) | None => 0,
         })
     }

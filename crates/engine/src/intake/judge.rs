@@ -161,7 +161,8 @@ impl Import<'_> {
         let loaded = self.engine.on_store(move |store| async move { store.load_many(&cases).await }).await?;
         let rows = loaded.into_iter().filter_map(|loaded| match loaded {
             Loaded::Case(row) => Some((row.id, row.reference)),
-            Loaded::Absent | Loaded::Entity(_) => None,
+            // Only its number is not told; the case itself is looked at where it is worked on.
+            Loaded::Absent | Loaded::Entity(_) | Loaded::Damaged(_) => None,
         });
         Ok(rows.collect())
     }
@@ -173,7 +174,7 @@ impl Import<'_> {
         let key = IdentityKey::of(row);
         let held = self.holders.get(&serial).or_else(|| stored.holders.get(&serial.to_string()));
         let Some(holder) = held else {
-            let case = Engine::derive_stream(self.scope, &open_key(&record.key), &self.options.workflow);
+            let case = Engine::derive_stream(self.scope, &open_key(&record.key));
             let person = PersonId(derived(&["person", &serial.to_string()]));
             record.plan = Plan::Open { case, person };
             let called = format!("record {}", record.raw.record);
@@ -256,12 +257,17 @@ pub(super) fn agreement(row: &Row, case: StreamId) -> BTreeMap<String, String> {
 
 fn key_of(agreement: &BTreeMap<String, String>) -> IdentityKey {
     let part = |name: &str| agreement.get(name).map(String::as_str);
-    let birth = part(BIRTH).map_or(Birth::Unknown, |text| match text.strip_prefix('~') {
+    let birth = part(BIRTH).map_or(Birth::Unknown, birth_of);
+    IdentityKey::new((part(NAME_AR), part(NAME_LATN)), (part(FATHER_AR), part(FATHER_LATN)), birth)
+}
+
+/// A birth as it is kept: `1987-05-04`, `1987` or `~1987`.
+pub(super) fn birth_of(text: &str) -> Birth {
+    match text.strip_prefix('~') {
         Some(year) => year.parse().map_or(Birth::Unknown, Birth::About),
         None => match text.parse::<Date>() {
             Ok(day) => Birth::Day(day),
             Err(_) => text.parse().map_or(Birth::Unknown, Birth::Year),
         },
-    });
-    IdentityKey::new((part(NAME_AR), part(NAME_LATN)), (part(FATHER_AR), part(FATHER_LATN)), birth)
+    }
 }

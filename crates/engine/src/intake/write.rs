@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use qadiya_domain::ids::StreamId;
-use qadiya_domain::manifest::{RawRecord, Row, Verdict};
+use qadiya_domain::manifest::{Finding, RawRecord, Row, Verdict};
 use qadiya_store::access::{AccessOutcome, AccessRecord};
 use qadiya_store::read::Loaded;
 
 use super::acts::aside_key;
+use super::held::not_taken;
 use super::judge::{Judged, Plan};
 use super::report::{FindingLine, RecordLine};
 use super::{Import, ImportError};
@@ -17,16 +18,21 @@ use crate::submit::{Accepted, Submission, SubmitError};
 
 /// What became of the records of a chunk, by their place in it.
 #[derive(Debug, Default)]
-struct Done {
+pub(super) struct Done {
     /// The case a record stands in.
     cases: HashMap<usize, StreamId>,
     /// The numbers of cases.
     references: HashMap<StreamId, String>,
     /// Records that were there already.
     known: HashMap<usize, bool>,
+    /// Records that became one more claim in a case that was about to be opened.
+    attached: BTreeSet<usize>,
     /// Cases that a list found under their serial, instead of those it was about to open.
     instead: HashMap<StreamId, StreamId>,
 }
+
+/// Records to be put aside, by their place: why, and the case that holds their serial if that is the reason.
+type Asides = BTreeMap<usize, (Finding, Option<StreamId>)>;
 
 /// An act for one record, by its place in the chunk.
 struct Step {
@@ -39,9 +45,9 @@ struct Step {
 impl Import<'_> {
     /// Takes one chunk from cells to durable events, or, in a dry run, to its verdicts.
     pub(super) async fn chunk(&mut self, raws: Vec<RawRecord>) -> Result<(), ImportError> {
-        let judged = self.judge(raws).await?;
+        let mut judged = self.judge(raws).await?;
         let done =
-            if self.options.dry_run { self.foresee(&judged).await? } else { self.write(&judged).await? };
+            if self.options.dry_run { self.foresee(&judged).await? } else { self.write(&mut judged).await? };
         self.note_access(&judged, &done).await?;
         for (place, record) in judged.iter().enumerate() {
             let line = line(place, record, &done);
@@ -51,12 +57,13 @@ impl Import<'_> {
     }
 
     /// Records which cases the report of this chunk shows, before it does.
-    async fn note_access(&mut self, judged: &[Judged], done: &Done) -> Result<(), ImportError> {
+    pub(super) async fn note_access(&mut self, judged: &[Judged], done: &Done) -> Result<(), ImportError> {
         let holders = judged.iter().filter_map(|record| match record.plan {
             Plan::Aside { dispute } => dispute,
             Plan::Open { .. } | Plan::Attach { .. } | Plan::Known { .. } => None,
         });
-        let streams: BTreeSet<StreamId> = done.cases.values().copied().chain(holders).collect();
+        let streams: BTreeSet<StreamId> =
+            done.cases.values().copied().chain(holders).chain([self.manifest]).collect();
         let id = if self.chunks == 0 {
             self.request
         } else {
@@ -109,7 +116,7 @@ impl Import<'_> {
         Ok(done)
     }
 
-    async fn write(&self, judged: &[Judged]) -> Result<Done, ImportError> {
+    async fn write(&self, judged: &mut [Judged]) -> Result<Done, ImportError> {
         let mut done = Done::default();
         self.write_openings(judged, &mut done).await?;
         let mut persons = Vec::new();
@@ -122,7 +129,7 @@ impl Import<'_> {
         self.record("a person", persons).await?;
         self.write_claims(judged, &mut done).await?;
         let mut claims = Vec::new();
-        for record in judged {
+        for record in judged.iter() {
             if let Plan::Attach { person, .. } = record.plan {
                 claims.push(self.claiming_of(record, person)?);
             }
@@ -147,52 +154,86 @@ impl Import<'_> {
     }
 
     /// Opens the cases of persons and of records that are put aside.
-    async fn write_openings(&self, judged: &[Judged], done: &mut Done) -> Result<(), ImportError> {
+    async fn write_openings(&self, judged: &mut [Judged], done: &mut Done) -> Result<(), ImportError> {
         let mut steps = Vec::new();
         for (place, record) in judged.iter().enumerate() {
             let step = match (record.plan, &record.checked.row) {
                 (Plan::Open { case, person }, Some(row)) => {
                     Step { place, case, submission: self.opening(record, row, person)? }
                 }
-                (Plan::Aside { dispute }, _) => {
-                    let case = self.aside_stream(record);
-                    Step { place, case, submission: self.setting_aside(record, dispute.is_some())? }
-                }
+                (Plan::Aside { dispute }, _) => self.aside_step(place, record, dispute)?,
                 (Plan::Open { .. } | Plan::Attach { .. } | Plan::Known { .. }, _) => continue,
             };
             steps.push(step);
         }
         let answers = self.submit(&steps).await;
-        let mut late = Vec::new();
+        let (mut late, mut asides) = (Vec::new(), Asides::new());
         for (step, answer) in steps.into_iter().zip(answers) {
-            let taken = match answer {
-                Err(SubmitError::AliasTaken(alias)) => alias,
-                answer => {
-                    settle(judged, &step, answer, done)?;
-                    continue;
+            let serial = judged.get(step.place).and_then(opens).map(|row| row.isn.to_string());
+            match (answer, serial) {
+                // Somebody else has opened it: another clerk before a breakdown, or a hand.
+                (Err(SubmitError::AliasTaken(taken)), Some(serial)) if taken == serial => {
+                    let Some(held) = self.held(&serial).await? else {
+                        let source = SubmitError::AliasTaken(taken);
+                        return Err(ImportError::Submit { record: record_at(judged, step.place), source });
+                    };
+                    let case = held.case.id;
+                    // The records of this chunk that were compared with this one are compared with the holder.
+                    for (place, record) in judged.iter().enumerate() {
+                        let Some(row) = record.checked.row.as_ref().filter(|_| is_about(record, step.case))
+                        else {
+                            continue;
+                        };
+                        if let Some(finding) = held.against(record, row) {
+                            asides.insert(place, (finding, Some(case)));
+                        } else if place == step.place {
+                            done.cases.insert(place, case);
+                            done.attached.insert(place);
+                            late.push(Step { place, case, submission: self.attaching(record, row, case)? });
+                        }
+                    }
+                    done.instead.insert(step.case, case);
+                    done.references.insert(case, held.case.reference);
                 }
-            };
-            // Somebody else has opened it: another clerk before a breakdown, or a hand.
-            let Some(case) = self.case_of(&taken).await? else {
-                let source = SubmitError::AliasTaken(taken);
-                return Err(ImportError::Submit { record: record_at(judged, step.place), source });
-            };
-            done.cases.insert(step.place, case);
-            done.known.insert(step.place, true);
-            done.instead.insert(step.case, case);
-            if let Some((record, row)) = opened(judged, step.place) {
-                late.push(Step { place: step.place, case, submission: self.attaching(record, row, case)? });
+                // Another clerk has put the same record aside.
+                (Err(SubmitError::AliasTaken(taken)), None) => {
+                    let Some(case) = self.case_of(&taken).await? else {
+                        let source = SubmitError::AliasTaken(taken);
+                        return Err(ImportError::Submit { record: record_at(judged, step.place), source });
+                    };
+                    done.cases.insert(step.place, case);
+                    done.known.insert(step.place, true);
+                }
+                (answer, Some(_)) => take(judged, &step, answer, done, &mut asides)?,
+                (answer, None) => settle(judged, &step, answer, done)?,
             }
         }
         let answers = self.submit(&late).await;
         for (step, answer) in late.iter().zip(answers) {
-            settle(judged, step, answer, done)?;
+            take(judged, step, answer, done, &mut asides)?;
         }
-        Ok(())
+        // What was to join a case that was never opened has none to join.
+        let unopened: Vec<(StreamId, Finding, Option<StreamId>)> = asides
+            .iter()
+            .filter_map(|(place, (finding, dispute))| match judged.get(*place)?.plan {
+                Plan::Open { case, .. } if !done.instead.contains_key(&case) => {
+                    Some((case, finding.clone(), *dispute))
+                }
+                Plan::Open { .. } | Plan::Attach { .. } | Plan::Known { .. } | Plan::Aside { .. } => None,
+            })
+            .collect();
+        for (case, finding, dispute) in unopened {
+            for (place, record) in judged.iter().enumerate().filter(|(_, record)| is_about(record, case)) {
+                let (record, line) = (record.raw.record, record.raw.line);
+                let finding = Finding { record, line, ..finding.clone() };
+                asides.entry(place).or_insert((finding, dispute));
+            }
+        }
+        self.put_aside(judged, asides, done).await
     }
 
     /// Attaches claims to the cases of known persons.
-    async fn write_claims(&self, judged: &[Judged], done: &mut Done) -> Result<(), ImportError> {
+    async fn write_claims(&self, judged: &mut [Judged], done: &mut Done) -> Result<(), ImportError> {
         let mut steps = Vec::new();
         for (place, record) in judged.iter().enumerate() {
             if let (Plan::Attach { case, .. }, Some(row)) = (record.plan, &record.checked.row) {
@@ -201,10 +242,52 @@ impl Import<'_> {
             }
         }
         let answers = self.submit(&steps).await;
+        let mut asides = Asides::new();
         for (step, answer) in steps.iter().zip(answers) {
+            take(judged, step, answer, done, &mut asides)?;
+        }
+        self.put_aside(judged, asides, done).await
+    }
+
+    /// Puts records aside that no case took.
+    async fn put_aside(
+        &self,
+        judged: &mut [Judged],
+        asides: Asides,
+        done: &mut Done,
+    ) -> Result<(), ImportError> {
+        let mut steps = Vec::new();
+        for (place, (finding, dispute)) in asides {
+            let Some(record) = judged.get_mut(place) else { continue };
+            record.checked.findings.push(finding);
+            record.plan = Plan::Aside { dispute };
+            done.cases.remove(&place);
+            done.known.remove(&place);
+            done.attached.remove(&place);
+            steps.push(self.aside_step(place, record, dispute)?);
+        }
+        let answers = self.submit(&steps).await;
+        for (step, answer) in steps.iter().zip(answers) {
+            if let Err(SubmitError::AliasTaken(taken)) = &answer
+                && let Some(case) = self.case_of(taken).await?
+            {
+                done.cases.insert(step.place, case);
+                done.known.insert(step.place, true);
+                continue;
+            }
             settle(judged, step, answer, done)?;
         }
         Ok(())
+    }
+
+    fn aside_step(
+        &self,
+        place: usize,
+        record: &Judged,
+        dispute: Option<StreamId>,
+    ) -> Result<Step, ImportError> {
+        let submission = self.setting_aside(record, dispute.is_some())?;
+        Ok(Step { place, case: self.aside_stream(record), submission })
     }
 
     async fn submit(&self, steps: &[Step]) -> Vec<Result<Accepted, SubmitError>> {
@@ -212,15 +295,41 @@ impl Import<'_> {
     }
 
     fn aside_stream(&self, record: &Judged) -> StreamId {
-        Engine::derive_stream(self.scope, &aside_key(record), &self.intake_record)
+        Engine::derive_stream(self.scope, &aside_key(record))
     }
 }
 
-/// A record that was about to open a case, with its row.
-fn opened(judged: &[Judged], place: usize) -> Option<(&Judged, &Row)> {
-    let record = judged.get(place)?;
-    let row = record.checked.row.as_ref()?;
-    matches!(record.plan, Plan::Open { .. }).then_some((record, row))
+/// The row of a record that was about to open a case.
+fn opens(record: &Judged) -> Option<&Row> {
+    record.checked.row.as_ref().filter(|_| matches!(record.plan, Plan::Open { .. }))
+}
+
+/// Whether a record opens this case or was to join it.
+fn is_about(record: &Judged, stream: StreamId) -> bool {
+    match record.plan {
+        Plan::Open { case, .. } | Plan::Attach { case, .. } | Plan::Known { case } => case == stream,
+        Plan::Aside { .. } => false,
+    }
+}
+
+/// Notes what came of an act; what a case does not take is put aside.
+fn take(
+    judged: &[Judged],
+    step: &Step,
+    answer: Result<Accepted, SubmitError>,
+    done: &mut Done,
+    asides: &mut Asides,
+) -> Result<(), ImportError> {
+    let (Err(source), Some(record)) = (&answer, judged.get(step.place)) else {
+        return settle(judged, step, answer, done);
+    };
+    match not_taken(record, source.clone()) {
+        Ok(finding) => {
+            asides.insert(step.place, (finding, None));
+            Ok(())
+        }
+        Err(_) => settle(judged, step, answer, done),
+    }
 }
 
 fn record_at(judged: &[Judged], place: usize) -> u64 {
@@ -259,7 +368,8 @@ fn line(place: usize, record: &Judged, done: &Done) -> RecordLine {
         line: record.raw.line,
         isn: record.checked.serial.map(|serial| serial.to_string()),
         verdict,
-        attached: verdict < Verdict::SetAside && matches!(record.plan, Plan::Attach { .. }),
+        attached: verdict < Verdict::SetAside
+            && (done.attached.contains(&place) || matches!(record.plan, Plan::Attach { .. })),
         known,
         case: case.and_then(|case| done.references.get(case).cloned()),
         marks: record.checked.row.as_ref().map(Row::marks).unwrap_or_default(),

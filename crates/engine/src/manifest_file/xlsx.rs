@@ -1,7 +1,10 @@
 //! XLSX: the first sheet of a workbook, every cell as the text a clerk would have written into a CSV file.
 //!
 //! Cells are read one after the other, never as a rectangle: one cell in the last corner of a sheet would otherwise
-//! reserve the memory of a billion empty ones.
+//! reserve the memory of a billion empty ones. What the file promises of itself is held to bounds before it is believed
+//! ([`bounds`]).
+
+mod bounds;
 
 use std::{
     collections::BTreeMap,
@@ -16,12 +19,17 @@ use super::FileRefusal;
 /// The most cells and the most bytes of text a workbook may hold.
 const MOST_CELLS: usize = 5_000_000;
 const MOST_TEXT: usize = 256 * 1024 * 1024;
+/// The most columns a header may span: each record holds as many cells.
+const MOST_WIDTH: u32 = 256;
 
 /// The records of the first sheet of a workbook.
 #[derive(Debug)]
 pub struct XlsxRecords {
     header: Header,
-    records: std::vec::IntoIter<RawRecord>,
+    width: u32,
+    rows: std::collections::btree_map::IntoIter<u32, SheetRow>,
+    /// The number of the last record.
+    record: u64,
 }
 
 /// The cells of one row by their column.
@@ -29,26 +37,25 @@ type SheetRow = BTreeMap<u32, String>;
 
 impl XlsxRecords {
     /// Reads the sheet. The header is its first row that holds anything; rows that hold nothing are passed by.
-    pub fn open<R: Read + Seek>(file: R) -> Result<Self, FileRefusal> {
+    pub fn open<R: Read + Seek>(mut file: R) -> Result<Self, FileRefusal> {
+        bounds::hold(&mut file)?;
+        file.rewind().map_err(FileRefusal::Read)?;
         let mut book: Xlsx<R> = Xlsx::new(file).map_err(workbook)?;
         let sheet = book.sheet_names().into_iter().next().ok_or(FileRefusal::Empty)?;
-        let rows = sheet_rows(&mut book, &sheet)?;
-        let mut filled = rows.into_iter().filter(|(_, row)| row.values().any(|cell| !cell.trim().is_empty()));
-        let (_, names) = filled.next().ok_or(FileRefusal::Empty)?;
-        let width =
-            names.iter().filter(|(_, name)| !name.trim().is_empty()).map(|(place, _)| place + 1).max();
-        let names = cells(&names, width.unwrap_or(0));
+        let mut rows = sheet_rows(&mut book, &sheet)?.into_iter();
+        let names = rows.find(|(_, row)| holds(row)).map(|(_, row)| row).ok_or(FileRefusal::Empty)?;
+        let named = names.iter().filter(|(_, name)| !name.trim().is_empty()).map(|(place, _)| *place);
+        let width = named.max().map_or(0, |last| last.saturating_add(1));
+        if width > MOST_WIDTH {
+            return Err(FileRefusal::TooLarge { limit: format!("{MOST_WIDTH} columns") });
+        }
+        let names = cells(&names, width);
         if Header::known_names(&names) == 0 {
             let line: Vec<_> = names.iter().map(|name| String::from_utf8_lossy(name)).collect();
             return Err(FileRefusal::NoHeader { line: shown(&line.join(", ")) });
         }
         let header = Header::parse(&names).map_err(FileRefusal::Header)?;
-        let mut records = Vec::new();
-        for ((line, row), record) in filled.zip(1_u64..) {
-            let cells = cells(&row, width.unwrap_or(0));
-            records.push(RawRecord { record, line: u64::from(line) + 1, cells, swallowed: 0 });
-        }
-        Ok(Self { header, records: records.into_iter() })
+        Ok(Self { header, width, rows, record: 0 })
     }
 
     /// The columns of the sheet.
@@ -61,8 +68,16 @@ impl Iterator for XlsxRecords {
     type Item = RawRecord;
 
     fn next(&mut self) -> Option<RawRecord> {
-        self.records.next()
+        let (line, row) = self.rows.find(|(_, row)| holds(row))?;
+        self.record = self.record.saturating_add(1);
+        let line = u64::from(line).saturating_add(1);
+        Some(RawRecord { record: self.record, line, cells: cells(&row, self.width), swallowed: 0 })
     }
+}
+
+/// Whether a row holds anything.
+fn holds(row: &SheetRow) -> bool {
+    row.values().any(|cell| !cell.trim().is_empty())
 }
 
 fn sheet_rows<R: Read + Seek>(
@@ -87,7 +102,11 @@ fn sheet_rows<R: Read + Seek>(
             return Err(FileRefusal::TooLarge { limit: format!("{MOST_TEXT} bytes of text") });
         }
         let (row, column) = cell.pos;
-        rows.entry(row).or_default().insert(column, written);
+        // a row or a cell that does not say where it stands is counted on from the one before
+        bounds::within(column, row)?;
+        if !written.is_empty() {
+            rows.entry(row).or_default().insert(column, written);
+        }
     }
     Ok(rows)
 }

@@ -1,9 +1,11 @@
 //! The access record of a question, and the looking up of one case.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use qadiya_domain::case::Case;
+use qadiya_domain::case::refusal::Refusals;
 use qadiya_domain::ids::StreamId;
 use qadiya_domain::workflow::Definition;
 use qadiya_store::access::{AccessOutcome, AccessRecord};
@@ -25,11 +27,34 @@ pub(super) struct Seen {
 
 impl Engine {
     /// Records what came of a question. Without the record there is no answer.
-    pub(super) async fn note_access(
+    pub(crate) async fn note_access(
         &self,
         who: &Viewer,
         streams: Vec<StreamId>,
         outcome: AccessOutcome,
+        now: Timestamp,
+    ) -> Result<(), QueryError> {
+        self.note(who, streams, outcome, Vec::new(), now).await
+    }
+
+    /// The same for an act that is refused before it is tried, with the codes of the refusals.
+    pub(crate) async fn note_refused(
+        &self,
+        who: &Viewer,
+        streams: Vec<StreamId>,
+        refusals: &Refusals,
+        now: Timestamp,
+    ) -> Result<(), QueryError> {
+        let codes: BTreeSet<String> = refusals.iter().map(|refusal| refusal.code.to_string()).collect();
+        self.note(who, streams, AccessOutcome::Refused, codes.into_iter().collect(), now).await
+    }
+
+    async fn note(
+        &self,
+        who: &Viewer,
+        streams: Vec<StreamId>,
+        outcome: AccessOutcome,
+        refusals: Vec<String>,
         now: Timestamp,
     ) -> Result<(), QueryError> {
         let capacity = who.role.as_ref().map(ToString::to_string).or_else(|| {
@@ -47,14 +72,14 @@ impl Engine {
             query: who.route.clone(),
             streams,
             outcome,
-            refusals: Vec::new(),
+            refusals,
         };
         Ok(self.record_access(record).await?)
     }
 
     /// Whether the viewer holds any capacity now; asked before anything is looked up, so that the answer says nothing
     /// about any case.
-    pub(super) async fn admit(&self, who: &Viewer, now: Timestamp) -> Result<(), QueryError> {
+    pub(crate) async fn admit(&self, who: &Viewer, now: Timestamp) -> Result<(), QueryError> {
         if who.principal.holds_any(now) {
             return Ok(());
         }

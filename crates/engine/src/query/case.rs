@@ -116,13 +116,18 @@ impl Engine {
             } else {
                 BTreeSet::new()
             };
-            let secret = secret(seen.row.id, stored)?;
-            let clear = secret
-                .into_iter()
-                .filter(|(_, (commitment, _))| !hidden.contains(commitment))
-                .map(|(path, (_, value))| (path, value))
-                .collect();
-            events.push(LogEvent { event, hash: stored.hash, bytes: stored.bytes.clone(), clear });
+            let carried = commitments(seen.row.id, stored)?;
+            let (mut clear, mut altered) = (BTreeMap::new(), Vec::new());
+            for (path, (commitment, value)) in secret(seen.row.id, stored)? {
+                // A value that the event does not vouch for is not what was recorded.
+                if !carried.contains(&commitment.to_string()) {
+                    altered.push(path);
+                } else if !hidden.contains(&commitment) {
+                    clear.insert(path, value);
+                }
+            }
+            let bytes = stored.bytes.clone();
+            events.push(LogEvent { event, hash: stored.hash, bytes, clear, altered });
         }
         let last = stored.last().map_or(0, |stored| stored.seq);
         let next = (last > 0 && last < seen.row.version).then(|| last.saturating_add(1));
@@ -163,6 +168,24 @@ fn secret(stream: StreamId, stored: &StoredEvent) -> Result<BTreeMap<String, (Ha
         let detail = format!("the secret row of event {}: {error}", stored.seq);
         QueryError::Integrity(EngineError::Integrity { stream, detail })
     })
+}
+
+/// Every text of an event: its commitments are among them.
+fn commitments(stream: StreamId, stored: &StoredEvent) -> Result<BTreeSet<String>, QueryError> {
+    let tree: qadiya_ledger::Value = canonical::decode(&stored.bytes).map_err(|error| {
+        let detail = format!("event {}: {error}", stored.seq);
+        QueryError::Integrity(EngineError::Integrity { stream, detail })
+    })?;
+    let (mut texts, mut open) = (BTreeSet::new(), vec![tree]);
+    while let Some(part) = open.pop() {
+        match part {
+            qadiya_ledger::Value::Text(text) => drop(texts.insert(text)),
+            qadiya_ledger::Value::List(parts) => open.extend(parts),
+            qadiya_ledger::Value::Map(parts) => open.extend(parts.into_values()),
+            qadiya_ledger::Value::Bool(_) | qadiya_ledger::Value::Int(_) => {}
+        }
+    }
+    Ok(texts)
 }
 
 fn event(stream: StreamId, stored: &StoredEvent) -> Result<Event, QueryError> {

@@ -19,6 +19,10 @@ use crate::error::EngineError;
 
 /// The longest page.
 const PAGE: u32 = 1000;
+/// Rows read at once, however short the page: what is not shown must not cost a query each.
+const FETCH: u32 = 200;
+/// Rows looked at for one page. A page that is not full by then ends early and says where to go on.
+const LOOKED_AT: usize = 10_000;
 /// How many cases oversight names.
 const NAMED: usize = 100;
 /// A worker silent for longer is taken for dead (DESIGN D18).
@@ -109,6 +113,8 @@ impl Engine {
         }
         let limit = limit.clamp(1, PAGE);
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let fetch = limit.max(FETCH);
+        let fetched = usize::try_from(fetch).unwrap_or(usize::MAX);
         let mut after = match after {
             Some(text) => Some(text.parse().map(StreamId).map_err(|_| bad_position(&text))?),
             None => None,
@@ -124,12 +130,14 @@ impl Engine {
             open: filter.open,
         };
         let (mut sights, mut items) = (Sights::default(), Vec::new());
-        let mut denied = false;
+        let (mut denied, mut looked) = (false, 0_usize);
         let next = loop {
-            let rows = self.store().list(&filter, after, limit).await?;
-            let whole = rows.len() >= wanted;
+            let rows = self.store().list(&filter, after, fetch).await?;
+            let mut more = rows.len() >= fetched;
+            looked = looked.saturating_add(rows.len());
             for row in rows {
                 if items.len() >= wanted {
+                    more = true;
                     break;
                 }
                 after = Some(row.id);
@@ -139,14 +147,14 @@ impl Engine {
                     denied = true;
                 }
             }
-            if !whole {
+            if !more {
                 break None;
             }
-            if items.len() >= wanted {
+            if items.len() >= wanted || looked >= LOOKED_AT {
                 break after.map(|stream| stream.to_string());
             }
         };
-        self.answer_page(who, &items, denied, now).await?;
+        self.answer_page(who, &items, denied && next.is_none(), now).await?;
         Ok(ListPage { items, next })
     }
 
@@ -256,6 +264,8 @@ impl Engine {
         }
         let limit = limit.clamp(1, PAGE);
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let fetch = limit.max(FETCH);
+        let fetched = usize::try_from(fetch).unwrap_or(usize::MAX);
         let mut position = match after {
             Some(text) => Some(work_position(&text)?),
             None => None,
@@ -266,10 +276,11 @@ impl Engine {
             .filter(|held| held.is_valid(now) && who.role.as_ref().is_none_or(|role| *role == held.role))
             .map(|held| held.role.clone())
             .collect();
-        let (mut sights, mut items) = (Sights::default(), Vec::new());
+        let (mut sights, mut items, mut looked) = (Sights::default(), Vec::new(), 0_usize);
         let next = loop {
-            let clocks = self.store().deadlines_before(Timestamp::MAX, position.clone(), limit).await?;
-            let whole = clocks.len() >= wanted;
+            let clocks = self.store().deadlines_before(Timestamp::MAX, position.clone(), fetch).await?;
+            let mut more = clocks.len() >= fetched;
+            looked = looked.saturating_add(clocks.len());
             let streams: BTreeSet<StreamId> = clocks.iter().map(|clock| clock.stream).collect();
             let streams: Vec<StreamId> = streams.into_iter().collect();
             let mut rows = BTreeMap::new();
@@ -280,6 +291,7 @@ impl Engine {
             }
             for clock in clocks {
                 if items.len() >= wanted {
+                    more = true;
                     break;
                 }
                 let Some(due) = clock.row.due else { continue };
@@ -290,10 +302,10 @@ impl Engine {
                     items.push(WorkItem { case: head(row, now), clock: clock.key, due, passed: due <= now });
                 }
             }
-            if !whole {
+            if !more {
                 break None;
             }
-            if items.len() >= wanted {
+            if items.len() >= wanted || looked >= LOOKED_AT {
                 break position.map(|(due, stream, key)| format!("{} {stream} {key}", due.as_microsecond()));
             }
         };
@@ -353,6 +365,7 @@ impl Engine {
         Ok(HealthView {
             database: health.database,
             now,
+            clock: health.clock,
             last_heartbeat: health.last_heartbeat,
             workers_silent: is_silent(health.last_heartbeat, health.clock),
             overdue: health.overdue,

@@ -11,12 +11,48 @@ use super::{QueryError, Viewer};
 use crate::Engine;
 use crate::authorize::{Sight, sight};
 use crate::error::EngineError;
+use crate::ids::derived;
 use crate::intake::{INTAKE_RECORD, ImportError, ImportOptions, ImportReport, ManifestView};
-use crate::submit::ActorChoice;
+use crate::submit::{AccessContext, ActorChoice};
+
+/// Without the record there is no answer.
+fn unrecorded(error: QueryError) -> ImportError {
+    match error {
+        QueryError::Unavailable(error) => EngineError::Store(error).into(),
+        QueryError::Integrity(error) => error.into(),
+        QueryError::NotFound
+        | QueryError::Forbidden(_)
+        | QueryError::Malformed(_)
+        | QueryError::Busy
+        | QueryError::Refused(_) => EngineError::Busy.into(),
+    }
+}
 
 impl Engine {
+    /// Whether the viewer may import, to be asked before a file is read. A refusal is recorded.
+    ///
+    /// # Errors
+    /// Those of [`Engine::may_import`].
+    pub async fn admit_import(&self, who: &Viewer, options: &ImportOptions) -> Result<(), ImportError> {
+        let (engine, who, options) = (self.clone(), who.clone(), options.clone());
+        let work = async move {
+            let by = ActorChoice::ByPrincipal { principal: who.principal.clone(), role: who.role.clone() };
+            match engine.may_import(&by, &options).await {
+                Err(ImportError::Forbidden(why)) => {
+                    let noted =
+                        engine.note_access(&who, Vec::new(), AccessOutcome::Denied, engine.clock().now());
+                    noted.await.map_err(unrecorded)?;
+                    Err(ImportError::Forbidden(why))
+                }
+                other => other,
+            }
+        };
+        self.apart(work).await?
+    }
+
     /// Imports a list for somebody, in a task of its own: an import goes on when nobody waits for it any more. What the
-    /// report shows is recorded before it is given; a refusal is recorded too.
+    /// report shows is recorded part by part before it is given, the first part under the id of the request; an import
+    /// that breaks off is recorded too.
     ///
     /// # Errors
     /// Those of [`Engine::import_manifest`].
@@ -25,25 +61,24 @@ impl Engine {
         who: &Viewer,
         title: &str,
         bytes: Vec<u8>,
-        options: ImportOptions,
+        mut options: ImportOptions,
     ) -> Result<ImportReport, ImportError> {
         let (engine, who, title) = (self.clone(), who.clone(), title.to_owned());
         let work = async move {
             let by = ActorChoice::ByPrincipal { principal: who.principal.clone(), role: who.role.clone() };
+            let route = who.route.clone();
+            options.access =
+                Some(AccessContext { request: who.request, route, purpose: who.purpose.clone() });
             let report = engine.import_manifest(&by, &title, Cursor::new(bytes), &options, &|_, _| ()).await;
-            let (streams, outcome) = match &report {
-                Ok(report) if report.dry_run => (vec![report.manifest], AccessOutcome::Shown),
-                Ok(report) => (vec![report.manifest], AccessOutcome::Acted),
-                Err(ImportError::Forbidden(_)) => (Vec::new(), AccessOutcome::Denied),
-                Err(_) => (Vec::new(), AccessOutcome::Refused),
-            };
-            let noted = engine.note_access(&who, streams, outcome, engine.clock().now()).await;
-            match (report, noted) {
-                (Err(error), _) => Err(error),
-                (Ok(_), Err(QueryError::Unavailable(error))) => Err(EngineError::Store(error).into()),
-                (Ok(_), Err(_)) => Err(EngineError::Busy.into()),
-                (Ok(report), Ok(())) => Ok(report),
+            if report.is_err() {
+                // The id of the request may stand with a part that was shown.
+                let request = derived(&["access", &who.request.to_string(), "broken off"]);
+                let who = Viewer { request, ..who };
+                let noted =
+                    engine.note_access(&who, Vec::new(), AccessOutcome::Refused, engine.clock().now());
+                noted.await.map_err(unrecorded)?;
             }
+            report
         };
         self.apart(work).await?
     }

@@ -225,6 +225,8 @@ pub struct LogEvent {
     pub bytes: Vec<u8>,
     /// Protected values by their path in the event, where the viewer may see them and they were not erased.
     pub clear: BTreeMap<String, Value>,
+    /// Paths whose stored value is not the one that was recorded; it is not shown.
+    pub altered: Vec<String>,
 }
 
 /// A page of the log of a case.
@@ -405,6 +407,8 @@ pub struct HealthView {
     pub database: String,
     /// The business clock.
     pub now: Timestamp,
+    /// The database's own clock, read at the same moment.
+    pub clock: Timestamp,
     /// The latest heartbeat of any worker, by the database's clock.
     pub last_heartbeat: Option<Timestamp>,
     /// No worker has been heard of for a minute.

@@ -19,15 +19,21 @@ const NAME: &str = "Replay";
 const INSTRUMENT: &str = "replay of an event log";
 
 impl Engine {
-    /// The official of replays, with an appointment to every role of a workflow. Asked for again, nothing is written.
+    /// Whether replays may run here at all; asked before anything is written for one.
     ///
     /// # Errors
     /// [`ReplayError::NotSynthetic`] where real people may live: nobody may hold every capacity there.
-    pub async fn replayer(&self, definition: &Definition) -> Result<Principal, ReplayError> {
+    pub async fn may_replay(&self) -> Result<(), ReplayError> {
         let synthetic = self.on_store(|store| async move { store.setting(SYNTHETIC).await }).await?;
-        if synthetic.as_deref() != Some("true") {
-            return Err(ReplayError::NotSynthetic);
-        }
+        if synthetic.as_deref() == Some("true") { Ok(()) } else { Err(ReplayError::NotSynthetic) }
+    }
+
+    /// The official of replays, with an appointment to every role of a workflow. Asked for again, nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`Engine::may_replay`].
+    pub async fn replayer(&self, definition: &Definition) -> Result<Principal, ReplayError> {
+        self.may_replay().await?;
         if definition.roles.is_empty() {
             return Err(ReplayError::NoRole(definition.workflow.clone()));
         }

@@ -6,3 +6,4 @@ mod faulty;
 mod fixtures;
 mod log;
 mod rights;
+mod two_servers;

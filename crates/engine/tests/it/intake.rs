@@ -337,6 +337,110 @@ async fn a_known_serial_attaches_a_claim_or_is_a_dispute_that_names_the_holder()
     court.bench.engine.stop().await;
 }
 
+/// The person of the one serial is taken away: so it stands while another clerk is between case and person.
+fn forget_person(court: &Court) {
+    court.bench.store.tamper(|tables| {
+        let before = tables.lookups.len();
+        tables.lookups.retain(|(space, _), _| space == "token");
+        assert!(tables.lookups.len() < before);
+    });
+}
+
+#[tokio::test]
+async fn a_case_that_another_clerk_opened_meanwhile_is_compared_before_a_record_joins_it() {
+    let father = ("father_name_ar", "كريم العباسي");
+    let other_father = ("father_name_ar", "سليم الحسن");
+    let same: &[(&str, &str)] = &[SERIAL, ("name_ar", "خالد العباسى"), ("batch_id", "TB-2")];
+    let stranger: &[(&str, &str)] = &[SERIAL, ("name_ar", "سامي عمر حرب"), ("batch_id", "TB-3")];
+    let son: &[(&str, &str)] = &[SERIAL, KHALID, other_father, ("batch_id", "TB-4")];
+    let younger: &[(&str, &str)] = &[SERIAL, KHALID, ("dob", "1999"), ("batch_id", "TB-5")];
+    for (row, joins) in [(same, true), (stranger, false), (son, false), (younger, false)] {
+        let mut court = Court::open().await;
+        let first = court.import("first", &list(&[&[SERIAL, KHALID, father]])).await;
+        let holder = first.lines[0].case.clone().unwrap();
+        forget_person(&court);
+        court.clerk = court.bench.official("Clerk Two", &["intake-clerk"]).await;
+        // a second record that agrees with the first of its list shares its fate
+        let twin: Vec<(&str, &str)> = row.iter().copied().chain([("batch_seq", "2")]).collect();
+        let rows = list(&[row, &twin]);
+        let report = court.import("second", &rows).await;
+        for line in &report.lines {
+            assert_eq!(line.attached, joins, "{line:?}");
+            assert_eq!(line.case.as_ref() == Some(&holder), joins, "{line:?}");
+            assert_eq!(line.verdict == Verdict::Conflict, !joins, "{line:?}");
+            if !joins {
+                assert!(line.findings[0].mend.contains(&holder), "{line:?}");
+            }
+        }
+        let again = court.import("second", &rows).await;
+        assert_eq!((again.known, again.verdicts), (2, report.verdicts));
+        court.bench.engine.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_serial_that_names_a_case_of_another_workflow_is_a_dispute() {
+    let court = Court::open().await;
+    let aside = court.import("first", &list(&[&[KHALID]])).await;
+    let stream = court.bench.store.tamper(|tables| {
+        let stream = *tables.aliases.values().next().unwrap();
+        tables.aliases.insert(SERIAL.1.to_owned(), stream);
+        stream
+    });
+    let report = court.import("second", &list(&[&[SERIAL, KHALID]])).await;
+    assert_eq!((report.set_aside, report.opened, report.attached), (1, 0, 0));
+    assert_eq!(report.lines[0].verdict, Verdict::Conflict);
+    let holder = aside.lines[0].case.as_ref().unwrap();
+    assert!(report.lines[0].findings[0].mend.contains(holder), "{:?}", report.lines[0]);
+    assert_eq!(court.bench.store.tamper(|tables| tables.cases[&stream].version), 1);
+    court.bench.engine.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_that_its_case_refuses_is_put_aside_and_the_others_go_on() {
+    let mut court = Court::open().await;
+    court.import("first", &list(&[&[SERIAL, KHALID]])).await;
+    court.bench.engine.stop().await;
+    court.bench.store.tamper(|tables| {
+        let case = tables.aliases[SERIAL.1];
+        tables.cases.remove(&case).unwrap();
+    });
+    court.bench = Bench::over(Arc::clone(&court.bench.store), true).await;
+    let refused: &[(&str, &str)] = &[SERIAL, KHALID, ("batch_id", "TB-2")];
+    let bad: &[(&str, &str)] = &[KHALID];
+    let rows = list(&[refused, bad, &[("isn", "SYN-1003494-A")]]);
+    let report = court.import("second", &rows).await;
+    assert_eq!(report.lines.len(), 3);
+    assert_eq!(report.lines[0].verdict, Verdict::SetAside);
+    assert_eq!(report.lines[0].findings[0].rule, "not-taken");
+    assert!(report.lines[0].case.is_some());
+    let again = court.import("second", &rows).await;
+    assert_eq!(again.known, 3);
+    court.bench.engine.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_may_not_put_aside_imports_nothing_either() {
+    let court = Court::open().await;
+    let path = bench::root().join("workflows/intake-record.v1.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let next = text.replacen("version: 1", "version: 2", 1);
+    let (before, after) = next.split_at(next.find("set-aside-record:").unwrap());
+    let changed = after.replacen("intake-clerk", "custody-head", 1);
+    assert!(changed != after && next != text);
+    court.bench.publish(&format!("{before}{changed}")).await;
+    let (by, events) = (court.by(), court.bench.events());
+    let dry = ImportOptions::dry_run(TODAY).unwrap();
+    for options in [dry.clone(), dry.for_real()] {
+        let bytes = Cursor::new(list(&[&[SERIAL, KHALID]]));
+        let import = court.bench.engine.import_manifest(&by, "list", bytes, &options, NOTHING);
+        let error = import.await.unwrap_err();
+        assert!(matches!(error, ImportError::Forbidden(_)), "{error}");
+        assert_eq!(court.bench.events(), events);
+    }
+    court.bench.engine.stop().await;
+}
+
 #[tokio::test]
 async fn a_list_is_not_closed_while_a_record_of_it_is_set_aside() {
     let court = Court::open().await;

@@ -1,6 +1,7 @@
 //! Manifests: every record of every manifest gets the verdict of its truth file; broken files get an answer.
 
 mod bench;
+mod bombs;
 mod files;
 mod generated;
 mod refused;

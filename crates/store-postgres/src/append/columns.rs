@@ -318,13 +318,13 @@ impl Columns {
             self.settled.epoch.push(signed(*epoch));
             self.settled.fault.push(incident.clone());
         }
-        if let Some(request) = &append.request {
+        for request in &append.requests {
             self.requests.stream.push(stream);
             self.requests.principal.push(request.principal.0);
             self.requests.key.push(request.key.clone());
             self.requests.asked.push(request.asked.as_bytes().to_vec());
             self.requests.answer.push(request.answer.clone());
-            self.requests.leaf.push(sealed.then(|| length(leaf)));
+            self.requests.leaf.push(sealed.then(|| length(leaf.saturating_add(request.first))));
         }
         let lookups: BTreeSet<_> = append.lookups.iter().collect();
         for lookup in append.forgets.iter().filter(|forgotten| !lookups.contains(forgotten)) {

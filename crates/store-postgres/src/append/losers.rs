@@ -44,9 +44,8 @@ impl PostgresStore {
         let asked: Vec<RequestRef> = batch
             .appends
             .iter()
-            .filter_map(|append| {
-                let request = append.request.as_ref()?;
-                Some(RequestRef {
+            .flat_map(|append| {
+                append.requests.iter().map(|request| RequestRef {
                     stream: append.stream,
                     principal: request.principal,
                     key: request.key.clone(),

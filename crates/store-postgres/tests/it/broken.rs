@@ -176,7 +176,7 @@ async fn what_the_database_says_becomes_what_the_caller_must_do() {
         ("53100", |error| matches!(error, StoreError::Full { .. })),
         ("53200", |error| matches!(error, StoreError::Unavailable { .. })),
         ("58030", |error| matches!(error, StoreError::Io { .. })),
-        ("XX001", |error| matches!(error, StoreError::Io { .. })),
+        ("XX001", |error| matches!(error, StoreError::Corrupt { .. })),
         ("57P01", |error| matches!(error, StoreError::Unknown { .. })),
         ("57014", |error| matches!(error, StoreError::Unavailable { .. })),
         ("42P01", |error| matches!(error, StoreError::Schema(_))),

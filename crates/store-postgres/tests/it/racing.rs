@@ -36,7 +36,9 @@ async fn committers_of_two_servers_lose_nothing_and_write_nothing_twice() {
                         .zip(&loaded)
                         .map(|(number, loaded)| match loaded {
                             Loaded::Case(row) => case(*number, row.version),
-                            Loaded::Entity(_) | Loaded::Absent => panic!("case {number} is gone"),
+                            Loaded::Entity(_) | Loaded::Absent | Loaded::Damaged(_) => {
+                                panic!("case {number} is gone")
+                            }
                         })
                         .collect();
                     match store.append_many(&batch(appends)).await {

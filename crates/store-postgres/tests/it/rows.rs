@@ -74,7 +74,7 @@ fn append(number: u128, expected: u64, event: StoredEvent, row: Row) -> Append {
         row,
         deadlines: Vec::new(),
         jobs: Vec::new(),
-        request: None,
+        requests: Vec::new(),
         settles: None,
         stages: Vec::new(),
         lookups: Vec::new(),

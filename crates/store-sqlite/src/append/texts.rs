@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use qadiya_store::append::{Append, Batch, Lookup, Row, Settles};
+use qadiya_store::append::{Append, Batch, Lookup, NewRequest, Row, Settles};
 use qadiya_store::error::StoreError;
 use qadiya_store::read::CaseRow;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::rows::{json, micros, word};
-use crate::work::JobText;
+use crate::work::queue::JobText;
 
 fn hexed(id: Uuid) -> String {
     hex::encode(id.as_bytes())
@@ -19,8 +19,6 @@ fn hexed(id: Uuid) -> String {
 #[derive(Serialize)]
 struct Question<'a> {
     i: String,
-    p: Option<String>,
-    k: Option<&'a str>,
     dk: Option<&'a str>,
     j: Option<String>,
     w: Option<&'a str>,
@@ -40,8 +38,6 @@ impl<'a> Question<'a> {
         };
         Self {
             i: hexed(append.stream.0),
-            p: append.request.as_ref().map(|request| hexed(request.principal.0)),
-            k: append.request.as_ref().map(|request| request.key.as_str()),
             dk: clock,
             j: job,
             w: append.opens_under.as_ref().map(|(workflow, _)| workflow.as_str()),
@@ -196,6 +192,7 @@ struct AccessText<'a> {
 pub(super) struct Texts {
     pub(super) questions: Option<String>,
     pub(super) asked_lookups: Option<String>,
+    pub(super) asked_keys: Option<String>,
     pub(super) opened: Option<String>,
     pub(super) changed: Option<String>,
     pub(super) entities: Option<String>,
@@ -275,6 +272,12 @@ impl Texts {
         Ok(Self {
             questions: text(batch.appends.iter().map(Question::about))?,
             asked_lookups: text(lookups())?,
+            asked_keys: text(batch.appends.iter().enumerate().flat_map(|(position, append)| {
+                let about = move |request: &'_ NewRequest| {
+                    (hexed(append.stream.0), hexed(request.principal.0), request.key.clone(), position)
+                };
+                append.requests.iter().map(about)
+            }))?,
             opened: text(cases().filter(|(expected, _)| *expected == 0).map(|(_, row)| CaseText::of(row)))?,
             changed: text(cases().filter(|(expected, _)| *expected > 0).map(|(_, row)| CaseText::of(row)))?,
             entities: text(sorted().filter_map(|append| match &append.row {
@@ -310,14 +313,14 @@ impl Texts {
             jobs: text(
                 sorted().flat_map(|append| append.jobs.iter().map(|job| JobText::of(append.stream, job))),
             )?,
-            requests: text(placed.iter().filter_map(|(leaf, append)| {
-                append.request.as_ref().map(|request| RequestText {
+            requests: text(placed.iter().flat_map(|(leaf, append)| {
+                append.requests.iter().map(|request| RequestText {
                     i: hexed(append.stream.0),
                     p: hexed(request.principal.0),
                     k: &request.key,
                     asked: request.asked.to_string(),
                     answer: hex::encode(&request.answer),
-                    leaf: sealed.then_some(*leaf),
+                    leaf: sealed.then_some(leaf.saturating_add(request.first)),
                 })
             }))?,
             stages: text(sorted().flat_map(|append| &append.stages).map(|moved| {

@@ -6,9 +6,11 @@ use uuid::Uuid;
 use super::Subject;
 use super::make::{
     access, append, at, batch, case, clock, commit, commit_batch, entity, event, full_case, hash, job,
-    lookup, lose, name, next, open_case, open_entity, request, seal, sets, stream, version,
+    lookup, lose, name, next, official, open_case, open_entity, request, seal, sets, stream, version,
 };
-use crate::append::{Batch, BatchOutcome, EntityRow, Loser, Row, Settles, StageMove, StoredEvent};
+use crate::append::{
+    Batch, BatchOutcome, EntityRow, Loser, NewRequest, Row, Settles, StageMove, StoredEvent,
+};
 use crate::error::StoreError;
 use crate::read::{CaseRef, CaseRow, KnownRequest, Loaded, RequestRef};
 
@@ -39,13 +41,13 @@ pub async fn every_loser_of_a_batch_is_named_and_nothing_is_written(subject: &dy
     let store = subject.store();
     let (one, two) = (case(1), case(2));
     let mut bound = open_case(one.clone());
-    bound.request = Some(request(1, "k"));
+    bound.requests = vec![request(1, "k")];
     let mut queued = open_case(two.clone());
     queued.lookups.push(lookup("serial", "77"));
     commit(&*store, vec![bound, queued]).await;
 
     let mut known = next(&one);
-    known.request = Some(request(1, "k"));
+    known.requests = vec![request(1, "k")];
     let stale = open_case(two.clone());
     let mut lost = open_case(case(3));
     lost.settles = Some(Settles::Job { id: JobId(Uuid::from_u128(99)), epoch: 1, incident: None });
@@ -57,7 +59,7 @@ pub async fn every_loser_of_a_batch_is_named_and_nothing_is_written(subject: &dy
     good.jobs.push(job(1, "q", 0));
     good.deadlines.push(sets("c", clock(1)));
     good.lookups.push(lookup("serial", "79"));
-    good.request = Some(request(2, "good"));
+    good.requests = vec![request(2, "good")];
     good.stages.push(StageMove { workflow: name("detainee"), stage: None, office: None, net: 1 });
     let all = vec![known, good, stale, lost, old, taken];
     let losers = store
@@ -96,7 +98,7 @@ pub async fn every_loser_of_a_batch_is_named_and_nothing_is_written(subject: &dy
 pub async fn a_loser_has_the_first_of_its_reasons(subject: &dyn Subject) {
     let store = subject.store();
     let mut first = open_case(CaseRow { alias: Some("a".to_owned()), ..case(1) });
-    first.request = Some(request(1, "k"));
+    first.requests = vec![request(1, "k")];
     first.lookups.push(lookup("s", "1"));
     commit(&*store, vec![first]).await;
     // This one breaks everything at once; its faults are mended one after another.
@@ -131,7 +133,7 @@ pub async fn a_loser_has_the_first_of_its_reasons(subject: &dyn Subject) {
     row.alias = None;
     commit(&*store, vec![bad]).await;
     let mut again = next(&CaseRow { version: 7, ..case(1) });
-    again.request = Some(request(1, "k"));
+    again.requests = vec![request(1, "k")];
     assert_eq!(lose(&*store, vec![again]).await, [(0, Loser::KeyBound)]);
 }
 
@@ -155,11 +157,11 @@ pub async fn a_request_key_is_bound_by_an_accepted_append_only(subject: &dyn Sub
     let store = subject.store();
     let asked = RequestRef { stream: stream(1), principal: request(1, "k").principal, key: "k".to_owned() };
     let mut loses = next(&case(1));
-    loses.request = Some(request(1, "k"));
+    loses.requests = vec![request(1, "k")];
     assert_eq!(lose(&*store, vec![loses]).await, [(0, Loser::Conflict)]);
     assert_eq!(store.requests(std::slice::from_ref(&asked)).await.unwrap(), [None]);
     let mut wins = open_case(case(1));
-    wins.request = Some(request(1, "k"));
+    wins.requests = vec![request(1, "k")];
     commit(&*store, vec![wins]).await;
     let known = KnownRequest { asked: hash("k"), answer: b"answer to k".to_vec(), seal: None };
     let missing = RequestRef { key: "other".to_owned(), ..asked.clone() };
@@ -172,15 +174,15 @@ pub async fn a_request_key_is_bound_by_an_accepted_append_only(subject: &dyn Sub
 pub async fn a_request_key_holds_for_its_stream_and_principal(subject: &dyn Subject) {
     let store = subject.store();
     let mut one = open_case(case(1));
-    one.request = Some(request(1, "k"));
+    one.requests = vec![request(1, "k")];
     let mut two = open_case(case(2));
-    two.request = Some(request(1, "k"));
+    two.requests = vec![request(1, "k")];
     commit(&*store, vec![one, two]).await;
     let mut other_person = next(&case(1));
-    other_person.request = Some(request(2, "k"));
+    other_person.requests = vec![request(2, "k")];
     commit(&*store, vec![other_person]).await;
     let mut same = next(&CaseRow { version: 2, ..case(1) });
-    same.request = Some(request(2, "k"));
+    same.requests = vec![request(2, "k")];
     assert_eq!(lose(&*store, vec![same]).await, [(0, Loser::KeyBound)]);
 }
 
@@ -191,7 +193,7 @@ pub async fn a_known_request_brings_its_seal_and_place(subject: &dyn Subject) {
     appends[0].events.push(event(stream(9), 2));
     appends[0].row = Row::Case(Box::new(CaseRow { version: 2, ..case(9) }));
     for append in &mut appends {
-        append.request = Some(request(1, "k"));
+        append.requests = vec![request(1, "k")];
     }
     let seal = seal(1, &appends);
     commit_batch(&*store, &Batch { seal: Some(seal.clone()), ..batch(appends) }).await;
@@ -201,6 +203,33 @@ pub async fn a_known_request_brings_its_seal_and_place(subject: &dyn Subject) {
         let known = store.requests(&[asked]).await.unwrap().remove(0).unwrap();
         assert_eq!(known.seal, Some((seal.clone(), place)), "stream {number}");
     }
+}
+
+pub async fn requests_of_one_append_are_bound_each_with_its_place(subject: &dyn Subject) {
+    let store = subject.store();
+    let mut many = open_case(case(1));
+    many.events.extend([event(stream(1), 2), event(stream(1), 3)]);
+    many.row = Row::Case(Box::new(CaseRow { version: 3, ..case(1) }));
+    many.requests = vec![request(1, "a"), NewRequest { first: 2, ..request(1, "b") }, request(2, "a")];
+    let appends = vec![open_case(case(2)), many];
+    let seal = seal(1, &appends);
+    commit_batch(&*store, &Batch { seal: Some(seal.clone()), ..batch(appends) }).await;
+    for (principal, key, place) in [(1, "a", 1), (1, "b", 3), (2, "a", 1)] {
+        let asked = RequestRef { stream: stream(1), principal: official(principal), key: key.to_owned() };
+        let known = store.requests(&[asked]).await.unwrap().remove(0).unwrap();
+        assert_eq!((known.seal, known.answer), (Some((seal.clone(), place)), request(principal, key).answer));
+    }
+    // One bound key among new ones: nothing of the append is written.
+    let mut again = next(&CaseRow { version: 3, ..case(1) });
+    again.requests = vec![request(1, "new"), request(1, "b")];
+    assert_eq!(lose(&*store, vec![again.clone()]).await, [(0, Loser::KeyBound)]);
+    // The contract: a key once, and an event that is there.
+    again.requests = vec![request(1, "new"), request(1, "new")];
+    assert!(store.append_many(&batch(vec![again.clone()])).await.is_err());
+    again.requests = vec![NewRequest { first: 1, ..request(1, "new") }];
+    assert!(store.append_many(&batch(vec![again.clone()])).await.is_err());
+    again.requests = vec![request(1, "new")];
+    commit(&*store, vec![again]).await;
 }
 
 pub async fn a_lookup_belongs_to_one_stream(subject: &dyn Subject) {
@@ -338,7 +367,7 @@ pub async fn huge_and_foreign_values_return(subject: &dyn Subject) {
         payload: every_byte.clone(),
         ..job(1, text, 0)
     });
-    opens.request = Some(crate::append::NewRequest { answer: every_byte, ..request(1, text) });
+    opens.requests = vec![crate::append::NewRequest { answer: every_byte, ..request(1, text) }];
     let written = opens.clone();
     commit(&*store, vec![opens]).await;
     assert_eq!(store.find(&CaseRef::Alias(row.alias.clone().unwrap())).await.unwrap(), Some(row.clone()));
@@ -351,7 +380,7 @@ pub async fn huge_and_foreign_values_return(subject: &dyn Subject) {
     assert_eq!((&jobs[0].name, &jobs[0].payload), (&written.jobs[0].name, &written.jobs[0].payload));
     let asked = RequestRef { stream: stream(1), principal: request(1, text).principal, key: text.to_owned() };
     let known = store.requests(&[asked]).await.unwrap().remove(0).unwrap();
-    assert_eq!(known.answer, written.request.unwrap().answer);
+    assert_eq!(known.answer, written.requests[0].answer);
 }
 
 pub async fn every_field_of_a_row_returns(subject: &dyn Subject) {

@@ -128,7 +128,7 @@ pub fn append(row: Row) -> Append {
         row,
         deadlines: Vec::new(),
         jobs: Vec::new(),
-        request: None,
+        requests: Vec::new(),
         settles: None,
         stages: Vec::new(),
         lookups: Vec::new(),
@@ -194,6 +194,7 @@ pub fn request(principal: u128, key: &str) -> NewRequest {
         key: key.to_owned(),
         asked: hash(key),
         answer: format!("answer to {key}").into_bytes(),
+        first: 0,
     }
 }
 

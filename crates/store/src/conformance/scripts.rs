@@ -184,6 +184,11 @@ impl<'a> Script<'a> {
         if self.same("append_many", got, twin) == BatchOutcome::Committed {
             self.committed += 1;
         }
+        if let Some(seal) = &batch.seal {
+            let (got, twin) =
+                (self.store.is_sealed(seal.id).await, self.twin_store().is_sealed(seal.id).await);
+            self.same("is_sealed", got, twin);
+        }
     }
 
     fn twin_store(&self) -> &'a dyn Store {
@@ -197,6 +202,7 @@ impl<'a> Script<'a> {
             Loaded::Absent => 0,
             Loaded::Case(row) => row.version,
             Loaded::Entity(row) => row.version,
+            Loaded::Damaged(error) => panic!("{error}"),
         };
         let expected = if self.dice.one_in(12) { current + self.dice.below(2) + 1 } else { current };
         let events: Vec<_> = (1..=1 + self.dice.below(3)).map(|more| event(id, expected + more)).collect();
@@ -259,7 +265,7 @@ impl<'a> Script<'a> {
             act.jobs.push(crate::append::NewJob { id, ..job(1, "q", self.dice.seconds()) });
         }
         if self.dice.one_in(3) {
-            act.request = Some(request(1 + u128::from(self.dice.below(2)), &self.dice.below(4).to_string()));
+            act.requests = vec![request(1 + u128::from(self.dice.below(2)), &self.dice.below(4).to_string())];
         }
         if self.dice.one_in(4) {
             let mine = self.clocks.iter().find(|clock| clock.stream == act.stream);
@@ -430,6 +436,7 @@ impl<'a> Script<'a> {
             principal: official(1),
             kind: "export".to_owned(),
             request: self.step.to_string().into_bytes(),
+            asked: hash(&self.dice.below(2).to_string()),
             percent: 0,
             result: None,
             created: at(1),

@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::Subject;
 use super::make::{
-    LONG, append, at, case, clock, commit, full_case, job, lose, next, official, open_case, sets, stream,
-    version,
+    LONG, append, at, case, clock, commit, full_case, hash, job, lose, next, official, open_case, sets,
+    stream, version,
 };
 use crate::Store;
 use crate::append::{Append, DeadlineRow, Loser, NewJob, Row, Settles};
 use crate::read::CaseRow;
-use crate::work::{DueClock, DueJob, JobRow, Operation, Settle};
+use crate::work::{DueClock, DueJob, JobRow, Operation, Settle, Started, clock_incident};
 
 const WORKER: Uuid = Uuid::from_u128(0xa);
 const OTHER: Uuid = Uuid::from_u128(0xb);
@@ -125,6 +125,47 @@ pub async fn a_clock_is_given_back(subject: &dyn Subject) {
     assert!(!store.release_clock(stream(2), "a", 1).await.unwrap());
     assert!(store.release_clock(stream(1), "a", 1).await.unwrap());
     assert_eq!(claim(&*store, 9, LONG).await, [due(1, "a", 1, 2)]);
+}
+
+pub async fn a_clock_is_held_by_its_lease_only(subject: &dyn Subject) {
+    let store = subject.store();
+    commit(&*store, vec![with_clocks(1, &[("a", 1)])]).await;
+    assert_eq!(claim(&*store, 9, LONG).await.len(), 1);
+    assert!(!store.hold_clock(stream(1), "a", 7, LONG).await.unwrap());
+    assert!(store.hold_clock(stream(1), "a", 1, LONG.saturating_mul(2)).await.unwrap());
+    subject.let_pass(AN_HOUR_AND_MORE).await;
+    assert_eq!(claim(&*store, 9, LONG).await, []);
+    subject.let_pass(AN_HOUR_AND_MORE).await;
+    assert_eq!(claim(&*store, 9, LONG).await, [due(1, "a", 1, 2)]);
+}
+
+pub async fn a_postponed_job_has_not_been_tried(subject: &dyn Subject) {
+    let store = subject.store();
+    store.queue_jobs(stream(1), &[job(1, "q", 1)]).await.unwrap();
+    let held = claim_one(&*store, LONG).await.unwrap();
+    let later = Settle::Postponed { run_at: at(5), fault: "no-channel".to_owned() };
+    assert!(store.settle_job(held.id, held.epoch, &later).await.unwrap());
+    let row = store.jobs(false, None, 9).await.unwrap().remove(0);
+    assert_eq!((row.attempt, row.run_at, row.fault.as_deref()), (0, at(5), Some("no-channel")));
+    assert!(!store.settle_job(held.id, held.epoch + 1, &later).await.unwrap());
+}
+
+pub async fn an_incident_is_raised_once(subject: &dyn Subject) {
+    let store = subject.store();
+    let shown = clock_incident(stream(1), "a", at(3));
+    for fault in ["first", "second"] {
+        store.raise_incident(stream(1), &shown, fault).await.unwrap();
+    }
+    let other = clock_incident(stream(1), "b", at(3));
+    assert_ne!(shown.id, other.id);
+    let rows = store.jobs(true, None, 9).await.unwrap();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!((rows[0].id, rows[0].fault.as_deref(), rows[0].run_at), (shown.id, Some("second"), at(3)));
+    // Seen, and raised again before it was carried out: an incident still.
+    assert!(store.retry_job(shown.id, at(4)).await.unwrap());
+    assert_eq!(store.jobs(true, None, 9).await.unwrap(), []);
+    store.raise_incident(stream(1), &shown, "third").await.unwrap();
+    assert_eq!(store.jobs(true, None, 9).await.unwrap().len(), 1);
 }
 
 pub async fn a_lease_of_no_time_is_over_at_once(subject: &dyn Subject) {
@@ -326,25 +367,38 @@ pub async fn operations_are_kept_with_their_job(subject: &dyn Subject) {
         principal: official(1),
         kind: "export".to_owned(),
         request: "{\"سبب\":1}".as_bytes().to_vec(),
+        asked: hash("asked"),
         percent: 0,
         result: None,
         created: at(1),
         updated: at(1),
     };
-    store.start_operation(&asked, &job(1, "q", 1)).await.unwrap();
-    let changed = Operation { kind: "other".to_owned(), ..asked.clone() };
-    store.start_operation(&changed, &job(2, "q", 1)).await.unwrap();
+    assert_eq!(store.start_operation(&asked, &job(1, "q", 1)).await.unwrap(), Started::Now);
+    let again = Operation { created: at(2), ..asked.clone() };
+    assert_eq!(store.start_operation(&again, &job(2, "q", 1)).await.unwrap(), Started::Before);
+    let other = Operation { asked: hash("another"), ..asked.clone() };
+    assert_eq!(store.start_operation(&other, &job(3, "q", 1)).await.unwrap(), Started::OtherRequest);
     assert_eq!(store.operation(asked.id).await.unwrap(), Some(asked.clone()));
     assert_eq!(store.operation(Uuid::from_u128(6)).await.unwrap(), None);
     let jobs = store.jobs(false, None, 9).await.unwrap();
-    assert_eq!(jobs.iter().map(|job| job.stream).collect::<Vec<_>>(), [stream(5), stream(5)]);
+    assert_eq!(jobs.iter().map(|job| job.stream).collect::<Vec<_>>(), [stream(5)]);
     store.update_operation(asked.id, 40, None, at(2)).await.unwrap();
     let half = Operation { percent: 40, updated: at(2), ..asked.clone() };
     assert_eq!(store.operation(asked.id).await.unwrap(), Some(half));
     store.update_operation(asked.id, 100, Some(b"done"), at(3)).await.unwrap();
     store.update_operation(asked.id, 100, None, at(4)).await.unwrap();
     store.update_operation(Uuid::from_u128(6), 1, None, at(4)).await.unwrap();
-    let done = Operation { percent: 100, result: Some(b"done".to_vec()), updated: at(4), ..asked };
+    let done = Operation {
+        percent: 100,
+        result: Some(b"done".to_vec()),
+        request: Vec::new(),
+        updated: at(4),
+        ..asked
+    };
+    assert_eq!(store.operation(done.id).await.unwrap(), Some(done.clone()));
+    // What was asked is gone; that it was asked is still known.
+    assert_eq!(store.start_operation(&again, &job(2, "q", 1)).await.unwrap(), Started::Before);
+    assert_eq!(store.start_operation(&other, &job(3, "q", 1)).await.unwrap(), Started::OtherRequest);
     assert_eq!(store.operation(done.id).await.unwrap(), Some(done));
 }
 

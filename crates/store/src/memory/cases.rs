@@ -32,14 +32,11 @@ fn found(tables: &Tables, batch: &Batch) -> Found {
     let mut found = Found::default();
     for append in &batch.appends {
         found.versions.extend(version(tables, append.stream).map(|version| (append.stream, version)));
-        if let Some(request) = &append.request
-            && tables.requests.contains_key(&(append.stream, request.principal, request.key.clone()))
-        {
-            found.bound.insert(RequestRef {
-                stream: append.stream,
-                principal: request.principal,
-                key: request.key.clone(),
-            });
+        for request in &append.requests {
+            let (stream, principal, key) = (append.stream, request.principal, request.key.clone());
+            if tables.requests.contains_key(&(stream, principal, key.clone())) {
+                found.bound.insert(RequestRef { stream, principal, key });
+            }
         }
         match &append.settles {
             Some(Settles::Deadline { key, .. }) => {
@@ -131,7 +128,8 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
     for job in &append.jobs {
         queue(tables, append.stream, job);
     }
-    if let Some(request) = &append.request {
+    for request in &append.requests {
+        let batch = batch.map(|(id, leaf)| (id, leaf.saturating_add(request.first)));
         let entry = RequestEntry { asked: request.asked, answer: request.answer.clone(), batch };
         tables.requests.insert((append.stream, request.principal, request.key.clone()), entry);
     }
@@ -289,6 +287,10 @@ impl CaseStore for MemoryStore {
         let tables = self.lock();
         let count = tables.cases.values().filter(|row| shows(filter, row)).count();
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+
+    async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {
+        Ok(self.lock().batches.contains_key(&seal))
     }
 
     async fn fold_stages(&self) -> Result<u64, StoreError> {

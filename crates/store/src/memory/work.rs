@@ -12,7 +12,7 @@ use super::cases::queue;
 use super::tables::Lease;
 use crate::append::NewJob;
 use crate::error::StoreError;
-use crate::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, WorkStore};
+use crate::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started, WorkStore};
 
 fn at_most(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
@@ -64,6 +64,24 @@ impl WorkStore for MemoryStore {
         Ok(match tables.deadlines.get_mut(&(stream, key.to_owned())) {
             Some(held) if held.lease.epoch == epoch => {
                 held.lease = Lease { epoch, ..Lease::free() };
+                true
+            }
+            Some(_) | None => false,
+        })
+    }
+
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.lock();
+        let until = tables.after(lease);
+        Ok(match tables.deadlines.get_mut(&(stream, key.to_owned())) {
+            Some(held) if held.lease.epoch == epoch => {
+                held.lease.until = until;
                 true
             }
             Some(_) | None => false,
@@ -137,6 +155,11 @@ impl WorkStore for MemoryStore {
                 held.run_at = *run_at;
                 held.fault = Some(fault.clone());
             }
+            Settle::Postponed { run_at, fault } => {
+                held.attempt = held.attempt.saturating_sub(1);
+                held.run_at = *run_at;
+                held.fault = Some(fault.clone());
+            }
             Settle::HandBack => held.attempt = held.attempt.saturating_sub(1),
             Settle::Incident { fault } => {
                 held.incident = true;
@@ -155,6 +178,16 @@ impl WorkStore for MemoryStore {
         }
         drop(tables);
         self.wake();
+        Ok(())
+    }
+
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        queue(&mut tables, stream, job);
+        if let Some(held) = tables.jobs.get_mut(&job.id) {
+            held.incident = true;
+            held.fault = Some(fault.to_owned());
+        }
         Ok(())
     }
 
@@ -235,13 +268,17 @@ impl WorkStore for MemoryStore {
         drop(tokio::time::timeout(at_most, self.wake.notified()).await);
     }
 
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         let mut tables = self.lock();
-        tables.operations.entry(operation.id).or_insert_with(|| operation.clone());
+        if let Some(held) = tables.operations.get(&operation.id) {
+            let same = held.asked == operation.asked;
+            return Ok(if same { Started::Before } else { Started::OtherRequest });
+        }
+        tables.operations.insert(operation.id, operation.clone());
         queue(&mut tables, StreamId(operation.id), job);
         drop(tables);
         self.wake();
-        Ok(())
+        Ok(Started::Now)
     }
 
     async fn update_operation(
@@ -256,6 +293,7 @@ impl WorkStore for MemoryStore {
             operation.updated = at;
             if let Some(result) = result {
                 operation.result = Some(result.to_vec());
+                operation.request.clear();
             }
         }
         Ok(())

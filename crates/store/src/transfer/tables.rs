@@ -242,6 +242,7 @@ pub const TABLES: &[Table] = &[
             ("principal", Kind::Id),
             ("kind", Kind::Text),
             ("request", Kind::Bytes),
+            ("asked", Kind::Bytes),
             ("percent", Kind::Small),
             ("result", Kind::Bytes),
             ("created", Kind::Number),

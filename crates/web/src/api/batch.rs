@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use qadiya_engine::operations::{BatchItem, Work};
+use qadiya_engine::operations::BatchItem;
 use qadiya_engine::submit::{AccessContext, ActInput, ActorChoice, Submission, Target};
 use qadiya_ledger::Value;
 use serde::{Deserialize, Serialize};
@@ -100,14 +100,12 @@ pub async fn submit(
     let key = headers.contains_key("idempotency-key").then(|| idempotency_key(&headers)).transpose()?;
     if prefers_async(&headers) {
         let key = key.map_or_else(|| idempotency_key(&headers), Ok)?;
-        let work = Work::Batch { token: asker.principal().token.0, role: asker.0.role.clone(), items };
-        let id = app.engine.start_operation(asker.principal(), &work, &key).await?;
+        let id = app.engine.queue_batch(&asker.0, items, &key).await?;
         return Ok(answer::begun(&format!("/api/v1/operations/{id}"), Begun { operation: id.to_string() }));
     }
     let mut ids = Vec::with_capacity(items.len());
     let mut submissions = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
-        let (act, happened) = read_act(item.act, &format!("/items/{index}/act"))?;
+    for item in items {
         let request = app.new_id()?;
         ids.push(request);
         let actor =
@@ -117,14 +115,14 @@ pub async fn submit(
         submissions.push(Submission {
             key: Some(item.key),
             seen: item.seen,
-            happened,
+            happened: item.happened,
             batch: true,
             access: Some(access),
-            ..Submission::new(actor, Target::Named(item.case), ActInput::Raw(act))
+            ..Submission::new(actor, Target::Named(item.case), ActInput::Raw(item.act))
         });
     }
     let mut answers = Vec::with_capacity(submissions.len());
-    for (answer, request) in app.engine.submit_many(submissions).await.into_iter().zip(ids) {
+    for (answer, request) in app.engine.submit_apart(submissions).await.into_iter().zip(ids) {
         let answer = answer.map_err(Problem::from).and_then(|accepted| {
             let body = answer::accepted_body(&accepted)?;
             Ok((accepted.replayed, body))
@@ -169,8 +167,9 @@ fn read(body: Value) -> Result<Vec<BatchItem>, Problem> {
         let seen = fields.natural("seen");
         let act = fields.raw("act");
         let act = fields.need("act", act);
-        let made = case.zip(key).zip(act).map(|((case, key), act)| BatchItem { case, act, key, seen });
-        read.push(fields.end(made)?);
+        let ((case, key), act) = fields.end(case.zip(key).zip(act))?;
+        let (act, happened) = read_act(act, &format!("/items/{index}/act"))?;
+        read.push(BatchItem { case, act, happened, key, seen });
     }
     if read.iter().any(|item| item.case.len() > 200) {
         return Err(Problem::field(Code::Field, "/items", "a case is named in at most 200 bytes"));

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
-use qadiya_engine::operations::{BatchItem, Work};
+use qadiya_engine::operations::BatchItem;
 use qadiya_engine::query::OpenCommandView;
 use qadiya_engine::submit::{AccessContext, ActInput, ActorChoice, Submission, Target};
 use qadiya_ledger::Value;
@@ -215,15 +215,12 @@ pub async fn perform(
     let case = path.text("ref")?.to_owned();
     let key = idempotency_key(&headers)?;
     let seen = if_match(&headers)?;
+    let (act, happened) = read_act(body, "")?;
     if prefers_async(&headers) {
-        // The act is read again when it is done; the time of the deed stays in it.
-        let item = BatchItem { case, act: body, key: key.clone(), seen };
-        let work =
-            Work::Batch { token: asker.principal().token.0, role: asker.0.role.clone(), items: vec![item] };
-        let id = app.engine.start_operation(asker.principal(), &work, &key).await?;
+        let item = BatchItem { case, act, happened, key, seen };
+        let id = app.engine.queue_act(&asker.0, item).await?;
         return Ok(answer::begun(&format!("/api/v1/operations/{id}"), Begun { operation: id.to_string() }));
     }
-    let (act, happened) = read_act(body, "")?;
     let actor = ActorChoice::ByPrincipal { principal: asker.0.principal.clone(), role: asker.0.role.clone() };
     let submission = Submission {
         key: Some(key),

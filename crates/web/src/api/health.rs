@@ -59,11 +59,13 @@ pub async fn ready(State(app): State<App>) -> Result<Response, Problem> {
         tracing::warn!(error = %error, "not ready");
         Problem::field(Code::NotReady, "store", "cannot be read")
     })?;
-    let mut faults: Vec<FieldFault> = health
-        .faults
-        .iter()
-        .map(|fault| FieldFault { field: "store".to_owned(), message: fault.clone(), nearest: None })
-        .collect();
+    let mut faults = Vec::new();
+    // Anybody may ask this: where the store lies and how full its disk is stands in the log only.
+    if !health.faults.is_empty() {
+        tracing::warn!(faults = health.faults.join("; "), "not ready");
+        let message = "is not as it must be; the log of the server says what and how to mend it".to_owned();
+        faults.push(FieldFault { field: "store".to_owned(), message, nearest: None });
+    }
     if health.pending > MANY_PENDING {
         let message = format!("{} events wait for their number", health.pending);
         faults.push(FieldFault { field: "sequencer".to_owned(), message, nearest: None });

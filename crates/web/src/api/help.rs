@@ -1,9 +1,11 @@
 //! Documentation that the server carries with it: no network is needed to read it.
 
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use crate::answer;
 use crate::extract::PathParts;
 use crate::problem::{Code, OpenProblems, Problem};
 
@@ -13,7 +15,16 @@ use crate::problem::{Code, OpenProblems, Problem};
     responses((status = 200, description = "OpenAPI 3.1.", body = Object), OpenProblems),
 )]
 pub async fn openapi() -> Response {
-    answer::ok(crate::openapi())
+    // It is long and never changes while the program runs.
+    static DOCUMENT: LazyLock<serde_json::Result<Bytes>> =
+        LazyLock::new(|| serde_json::to_vec(&crate::openapi()).map(Bytes::from));
+    match &*DOCUMENT {
+        Ok(bytes) => ([(header::CONTENT_TYPE, "application/json")], bytes.clone()).into_response(),
+        Err(error) => {
+            tracing::error!(error = %error, "the document of the API cannot be written");
+            Problem::new(Code::Internal).into_response()
+        }
+    }
 }
 
 /// Says what a problem means and what to do.

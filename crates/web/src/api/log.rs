@@ -54,6 +54,10 @@ pub struct CaseEvent {
     /// Protected values by their path in the event, where the caller may see them and they were not erased.
     #[schema(value_type = BTreeMap<String, Value>)]
     pub clear: BTreeMap<String, serde_json::Value>,
+    /// Paths whose stored value is not the one that was recorded: somebody changed it in the store. It is not shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub altered: Vec<String>,
 }
 
 /// An event from the canonical bytes of the log.
@@ -73,6 +77,7 @@ fn event(event: &LogEvent) -> Result<CaseEvent, Problem> {
         hash: text(event.hash),
         event: event_json(&event.bytes)?,
         clear: event.clear.iter().map(|(path, value)| (path.clone(), plain(value))).collect(),
+        altered: event.altered.clone(),
     })
 }
 

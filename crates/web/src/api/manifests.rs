@@ -228,12 +228,16 @@ pub async fn import(
     let dry_run = params.flag("dry-run").unwrap_or(true);
     params.end()?;
     media_type(request.headers(), &TYPES)?;
-    let file = bytes(request, &app, app.settings.upload_limit).await?;
     let today = app.engine.clock().now().to_zoned(app.settings.zone.clone()).date();
     let options = ImportOptions::dry_run(today).map_err(|_| Problem::new(Code::Internal))?;
     let options = if dry_run { options } else { options.for_real() };
+    // Before the file is read: it is held in memory as a whole.
+    app.engine.admit_import(&asker.0, &options).await?;
+    let place = app.uploads.clone().try_acquire_owned().map_err(|_| Problem::new(Code::Busy))?;
+    let file = bytes(request, &app, app.settings.upload_limit).await?;
     let title = title.unwrap_or_default();
     let report = app.engine.import_list(&asker.0, &title, file.to_vec(), options).await?;
+    drop(place);
     Ok(answer::ok(ImportAnswer::from(report)))
 }
 

@@ -57,7 +57,7 @@ pub async fn show(
     params: Params,
 ) -> Result<Response, Problem> {
     params.end()?;
-    let view = app.engine.operation(asker.principal().official, path.id("id")?).await?;
+    let view = app.engine.operation(&asker.0, path.id("id")?).await?;
     let result = view.result.as_deref().map(event_json).transpose()?;
     Ok(answer::ok(OperationWire {
         id: view.id.to_string(),

@@ -53,6 +53,8 @@ pub enum Code {
     Definition,
     /// The file cannot be taken as a transfer list.
     ManifestFile,
+    /// Something stored is damaged: trying again does not help.
+    Damaged,
     /// A fault of the program.
     Internal,
     /// Too much at once.
@@ -82,7 +84,7 @@ impl Code {
             Self::Refused | Self::KeyReused | Self::Definition | Self::ManifestFile => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Damaged | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Busy | Self::Unavailable | Self::StorageFull | Self::NotReady => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -109,6 +111,7 @@ impl Code {
             Self::KeyReused => "The idempotency key belongs to another request",
             Self::Definition => "The workflow file has faults",
             Self::ManifestFile => "The file cannot be taken as a transfer list",
+            Self::Damaged => "What is stored is damaged",
             Self::Internal => "The program made a mistake",
             Self::Busy => "The server is busy",
             Self::Unavailable => "The store cannot be used",
@@ -163,6 +166,10 @@ impl Code {
             Self::Definition => "Each member of `findings` has its place in the file. Nothing was stored.",
             Self::ManifestFile => {
                 "Nothing was taken. The member `detail` says what is wrong with the file as a whole."
+            }
+            Self::Damaged => {
+                "A record cannot be read as what it must be, or does not fit its log. It is stopped; everything else runs \
+                 on. Trying again does not help: tell the operator the value of `instance`, who runs `qadiya verify`."
             }
             Self::Internal => {
                 "Nothing is known to have been done. Tell the operator the value of `instance`."

@@ -204,3 +204,12 @@ async fn a_program_is_refused_every_decision() {
     let case = server.fine("open-1").await;
     server.act("police-clerk-service", &case, "k", json!({"command": "send-fine"})).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_key_opens_one_case_whatever_workflow_is_named_with_it() {
+    let server = Server::start().await;
+    server.fine("k").await;
+    let other = json!({"workflow": "another", "act": {"command": "create-fine"}});
+    let answer = server.post("police-clerk", "/api/v1/cases", "k", other).await.expect(422);
+    assert_eq!(answer.code(), "key-reused");
+}

@@ -1,5 +1,7 @@
 //! Without the access record there is no answer; with a full disk nothing is acknowledged.
 
+use qadiya_store::CaseStore as _;
+use qadiya_store::read::CaseRef;
 use serde_json::json;
 
 use crate::faulty::Fault;
@@ -69,4 +71,17 @@ async fn a_connection_that_broke_after_the_commit_does_nothing_twice() {
     let file = server.get("judge", &format!("/api/v1/cases/{case}")).await.expect(200).json();
     assert_eq!(file["state"], "sent");
     assert_eq!(file["version"], second.json()["version"]);
+}
+
+#[tokio::test]
+async fn what_is_damaged_is_not_answered_with_try_again() {
+    let server = Server::start().await;
+    let (case, other) = (server.fine("open-1").await, server.fine("open-2").await);
+    let find = CaseRef::Reference(case.clone());
+    let stream = server.store.inner.find(&find).await.unwrap().unwrap().id;
+    server.store.inner.tamper(|tables| tables.events.get_mut(&(stream, 1)).unwrap().bytes = b"{".to_vec());
+    let answer = server.get("judge", &format!("/api/v1/cases/{case}/log")).await.expect(500);
+    assert_eq!(answer.code(), "damaged");
+    assert_eq!(answer.header("retry-after"), None);
+    server.get("judge", &format!("/api/v1/cases/{other}/log")).await.expect(200);
 }

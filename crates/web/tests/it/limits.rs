@@ -85,6 +85,29 @@ async fn one_request_too_many_is_answered_503_with_a_time_to_come_back() {
     let answer = server.get("judge", "/api/v1/cases").await.expect(503);
     assert_eq!(answer.code(), "busy");
     assert!(answer.header("retry-after").is_some());
+    // Whoever watches over the server still learns that it lives.
+    server.get("judge", "/live").await.expect(200);
+    server.get("judge", "/ready").await.expect(200);
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_503_and_nothing_begun_is_cancelled() {
+    let server = Server::start().await;
+    let hurried = qadiya_web::router(
+        server.engine.clone(),
+        WebSettings { answer_time: Duration::ZERO, ..WebSettings::default() },
+    );
+    let case = server.fine("open-1").await;
+    let request = server
+        .request("POST", "police-clerk", &format!("/api/v1/cases/{case}/commands"))
+        .header("content-type", "application/json")
+        .header("idempotency-key", "k");
+    let request = request.body(Body::from(json!({"command": "send-fine"}).to_string())).unwrap();
+    let answer = send(&hurried, request).await.expect(503);
+    assert!(answer.header("retry-after").is_some());
+    server.act("police-clerk", &case, "k", json!({"command": "send-fine"})).await.expect(200);
+    let read = server.get("judge", &format!("/api/v1/cases/{case}")).await.expect(200).json();
+    assert_eq!((&read["state"], &read["version"]), (&json!("sent"), &json!(2)));
 }
 
 #[tokio::test]
@@ -124,6 +147,23 @@ async fn a_client_that_never_ends_its_head_is_cut() {
 }
 
 #[tokio::test]
+async fn a_client_that_never_reads_is_cut_and_its_place_goes_to_the_next() {
+    let write_time = Duration::from_millis(50);
+    let settings = WebSettings { connections: 1, write_time, ..WebSettings::default() };
+    let (address, _server, _tasks) = listen(settings).await;
+    let mut deaf = tokio::net::TcpStream::connect(address).await.unwrap();
+    // Far more answers than any buffer of the system takes.
+    deaf.write_all("GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500).as_bytes()).await.unwrap();
+    let mut next = tokio::net::TcpStream::connect(address).await.unwrap();
+    next.write_all(b"GET /live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    // Without the limit the only place would never be free.
+    next.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"));
+    drop(deaf);
+}
+
+#[tokio::test]
 async fn a_client_that_never_ends_its_body_is_answered_408() {
     let settings = WebSettings { body_time: Duration::from_millis(50), ..WebSettings::default() };
     let (address, server, _tasks) = listen(settings).await;
@@ -143,7 +183,9 @@ async fn a_client_that_never_ends_its_body_is_answered_408() {
 
 #[tokio::test]
 async fn a_stopped_server_ends_what_runs_and_takes_nothing_new() {
-    let settings = WebSettings::default();
+    // Every place is taken by a client that stays: the word to stop is heard all the same.
+    let head_time = Duration::from_hours(1);
+    let settings = WebSettings { connections: 1, head_time, ..WebSettings::default() };
     let server = Server::with(settings.clone()).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

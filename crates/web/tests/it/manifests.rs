@@ -139,3 +139,52 @@ async fn an_import_needs_the_capacity_and_leaves_its_record() {
     let shown = seen.iter().find(|record| record.query == "POST /api/v1/manifests").unwrap();
     assert_eq!(shown.outcome, AccessOutcome::Shown);
 }
+
+/// A body that never comes.
+struct Never;
+
+impl axum::body::HttpBody for Never {
+    type Data = axum::body::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_not_import_is_refused_before_the_file_is_read() {
+    let server = court().await;
+    let request = server
+        .request("POST", "judge", "/api/v1/manifests?title=list-1")
+        .header("content-type", "text/csv")
+        .body(Body::new(Never))
+        .unwrap();
+    send(&server.router, request).await.expect(403);
+}
+
+#[tokio::test]
+async fn an_import_says_in_the_access_log_who_asked_why_and_which_cases_it_showed() {
+    let server = court().await;
+    let file = format!("{HEADER}\n{GOOD}\n{BAD}\n");
+    let request = server
+        .request("POST", "intake-clerk", "/api/v1/manifests?title=list-1&dry-run=false")
+        .header("content-type", "text/csv")
+        .header("qadiya-purpose", "intake of the day")
+        .body(Body::from(file))
+        .unwrap();
+    let answer = send(&server.router, request).await.expect(200);
+    let id: uuid::Uuid = answer.header("x-request-id").unwrap().parse().unwrap();
+    let by = server.officials["intake-clerk"];
+    let records = server.store.accesses(None, Some(by), None, 1_000).await.unwrap();
+    let record = records.iter().find(|record| record.id == id).expect("a record under the id of the request");
+    assert_eq!(record.purpose.as_deref(), Some("intake of the day"));
+    assert_eq!(record.query, "POST /api/v1/manifests");
+    assert_eq!(record.outcome, AccessOutcome::Acted);
+    assert_eq!(record.streams.len(), 3, "two cases and the list: {record:?}");
+    let imports = records.iter().filter(|record| record.query == "POST /api/v1/manifests");
+    assert_eq!(imports.count(), 1, "one record for one request");
+}

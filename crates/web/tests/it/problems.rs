@@ -58,6 +58,7 @@ async fn every_code_has_a_help_page_and_nothing_else_has() {
         "key-reused",
         "definition",
         "manifest-file",
+        "damaged",
         "internal",
         "busy",
         "unavailable",

@@ -23,8 +23,12 @@ use crate::run::WorkerSettings;
 pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> Ended {
     let prepared = match prepare(engine, settings, job).await {
         Ok(prepared) => prepared,
-        Err(fault) => return later(engine, job, PREPARE, fault),
+        Err(fault) => return postponed(engine, fault),
     };
+    // Each try was counted when it was claimed. More of them than the file grants means that the last ones broke off.
+    if job.attempt > prepared.retry.times.saturating_add(1) {
+        return give_up(engine, job, &prepared, "broke-off".to_owned()).await;
+    }
     match prepared.channel.deliver(&job.id.to_string(), &prepared.message(job), prepared.within).await {
         Delivery::Done(reply) => {
             let report = JobReport::Done { code: reply.code, fields: reply.fields };
@@ -32,24 +36,21 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
         }
         Delivery::Failed(fault) => match prepared.retry.next(job.attempt, job.id.0, engine.clock().now()) {
             Some(run_at) => Ended::Alone(Settle::Again { run_at, fault }),
-            None => {
-                let report = JobReport::Failed { attempts: job.attempt, fault: fault.clone() };
-                report_to_case(engine, job, &prepared, report, Some(fault)).await
-            }
+            None => give_up(engine, job, &prepared, fault).await,
         },
     }
 }
 
-/// What could not even be prepared (the store is away, a channel is not configured) is tried again without end, since
-/// nothing was sent and nobody outside is to blame; health shows how long the queue is.
-const PREPARE: Retry =
-    Retry { times: u32::MAX, first_wait: FIRST_WAIT, doubles_to: FIRST_WAIT.saturating_mul(20) };
+async fn give_up(engine: &Engine, job: &DueJob, prepared: &Prepared<'_>, fault: String) -> Ended {
+    let report = JobReport::Failed { attempts: job.attempt, fault: fault.clone() };
+    report_to_case(engine, job, prepared, report, Some(fault)).await
+}
 
-fn later(engine: &Engine, job: &DueJob, retry: Retry, fault: String) -> Ended {
-    Ended::Alone(match retry.next(job.attempt, job.id.0, engine.clock().now()) {
-        Some(run_at) => Settle::Again { run_at, fault },
-        None => Settle::Incident { fault },
-    })
+/// What could not even be prepared (the store is away, a channel is not configured) was not tried: nothing was sent and
+/// nobody outside is to blame. It waits without end; health shows how long the queue is.
+fn postponed(engine: &Engine, fault: String) -> Ended {
+    let now = engine.clock().now();
+    Ended::Alone(Settle::Postponed { run_at: now.checked_add(FIRST_WAIT).unwrap_or(now), fault })
 }
 
 struct Prepared<'a> {
@@ -154,7 +155,7 @@ async fn report_to_case(
 ) -> Ended {
     let act = ActInput::Typed(Act::ReportJob { queued: job.seq, job: prepared.name.clone(), report });
     let submission = Submission {
-        key: Some(format!("job/{}", job.id)),
+        // No request key: the epoch of the lease is the fence, and a job that is let run again must be heard again.
         settles: Some(Settles::Job { id: job.id, epoch: job.epoch, incident: incident.clone() }),
         ..Submission::new(ActorChoice::System, Target::Case(job.stream), act)
     };
@@ -168,9 +169,30 @@ async fn report_to_case(
                 None => Settle::Done,
             })
         }
-        Err(fault) => {
+        // Trying again calls outside again: only where the store or the queue may take the answer next time.
+        Err(
+            fault @ (SubmitError::Store(_)
+            | SubmitError::Busy
+            | SubmitError::Stopped
+            | SubmitError::Conflict { .. }),
+        ) => {
             tracing::warn!(case.id = %job.stream, job.name, %fault, "the answer of a job could not be written");
-            later(engine, job, PREPARE, "answer-not-written".to_owned())
+            let fault = "answer-not-written".to_owned();
+            Ended::Alone(match prepared.retry.next(job.attempt, job.id.0, engine.clock().now()) {
+                Some(run_at) => Settle::Again { run_at, fault },
+                None => Settle::Incident { fault },
+            })
+        }
+        Err(
+            fault @ (SubmitError::KeyReused
+            | SubmitError::NotFound
+            | SubmitError::Forbidden(_)
+            | SubmitError::Malformed(_)
+            | SubmitError::AliasTaken(_)
+            | SubmitError::Integrity(_)),
+        ) => {
+            tracing::error!(case.id = %job.stream, job.name, %fault, "the answer of a job cannot be written");
+            Ended::Alone(Settle::Incident { fault: "answer-cannot-be-written".to_owned() })
         }
     }
 }

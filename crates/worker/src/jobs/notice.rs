@@ -36,6 +36,10 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
     let Ok(notice) = serde_json::from_slice::<Notice>(&job.payload) else {
         return Ended::Alone(Settle::Incident { fault: "unreadable-notice".to_owned() });
     };
+    // More tries than are granted: the last ones broke off.
+    if job.attempt > RETRY.times.saturating_add(1) {
+        return Ended::Alone(Settle::Incident { fault: "broke-off".to_owned() });
+    }
     let Some(channel) = settings.channels.get(CHANNEL) else {
         return again(engine, job, "channel-not-configured".to_owned());
     };

@@ -10,6 +10,10 @@ use crate::retry::{FIRST_WAIT, Retry};
 const RETRY: Retry = Retry { times: 20, first_wait: FIRST_WAIT, doubles_to: FIRST_WAIT.saturating_mul(20) };
 
 pub(super) async fn perform(engine: &Engine, job: &DueJob) -> Ended {
+    // More tries than are granted: the last ones broke off.
+    if job.attempt > RETRY.times.saturating_add(1) {
+        return Ended::Alone(Settle::Incident { fault: "broke-off".to_owned() });
+    }
     match engine.run_operation(job.stream.0).await {
         Ok(()) => Ended::Alone(Settle::Done),
         Err(fault) => {

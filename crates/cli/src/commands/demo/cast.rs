@@ -11,6 +11,7 @@ use qadiya_engine::Engine;
 use qadiya_engine::authorize::Principal;
 use qadiya_store::CaseStore;
 
+use crate::commands::init::ADMINISTRATOR;
 use crate::exit::Failure;
 
 /// Capacity and names of those who hold it. Panels have as many as must sign.
@@ -21,6 +22,7 @@ const CAST: &[(&str, &[&str])] = &[
     ("custody-head", &["ليلى مديرة الموقف (وهمية)"]),
     ("doctor", &["فارس الطبيب (وهمي)"]),
     ("investigating-judge", &["إيهاب قاضي التحقيق (وهمي)"]),
+    ("court-president", &["سعاد رئيسة محكمة التحقيق (وهمية)"]),
     ("juvenile-judge", &["مها قاضية الأحداث (وهمية)"]),
     (
         "felony-court",
@@ -38,6 +40,7 @@ const CAST: &[(&str, &[&str])] = &[
     ("moj-delegate", &["عمر ممثل العدل (وهمي)"]),
     ("mfa-delegate", &["بشرى ممثلة الخارجية (وهمية)"]),
     ("oversight", &["نور المفتشة (وهمية)"]),
+    (ADMINISTRATOR, &["منال مديرة النظام (وهمية)"]),
 ];
 
 /// The officials at work.
@@ -57,8 +60,9 @@ impl Cast {
             let mut principals = Vec::new();
             for name in *names {
                 let official = one(engine, role, name).await?;
+                let expires = Some(in_a_day(engine));
                 let issued = engine
-                    .issue_token(&Actor::System, official, false, Vec::new(), None, "demo script")
+                    .issue_token(&Actor::System, official, false, Vec::new(), expires, "demo script")
                     .await;
                 let (_, secret) = issued.map_err(|error| failed(&error))?;
                 principals.push(engine.authenticate(secret.expose()).await.map_err(|error| failed(&error))?);
@@ -73,6 +77,11 @@ impl Cast {
         let found = self.people.get(role).and_then(|people| people.get(number)).cloned();
         found.ok_or_else(|| Failure::new(format!("the demo has no {role} number {number}")))
     }
+}
+
+/// When a token of the demo ends.
+fn in_a_day(engine: &Engine) -> Timestamp {
+    engine.clock().now().checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX)
 }
 
 fn failed(error: &dyn std::error::Error) -> Failure {
@@ -94,8 +103,7 @@ async fn one(engine: &Engine, role: &str, name: &str) -> Result<OfficialId, Fail
 /// What the store and the engine say.
 pub(super) async fn tokens(engine: &Engine) -> Result<BTreeMap<String, String>, Failure> {
     let mut tokens = BTreeMap::new();
-    let now = engine.clock().now();
-    let expires = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
+    let expires = in_a_day(engine);
     let mut after: Option<StreamId> = None;
     let mut officials: Vec<(OfficialId, Official)> = Vec::new();
     loop {

@@ -42,7 +42,7 @@ pub(super) fn open(
             passed: false,
             extended: 0,
             paused: None,
-            calendar: calendar.map(|calendar| Hash::from_bytes(calendar.hash())),
+            calendar: clock::hash_of(calendar),
         };
         changes.push(Change::Clock(ClockChange { clock: ClockKey::Proposal(draft.next()), now }));
     }
@@ -58,7 +58,7 @@ pub(super) fn close(draft: &Draft<'_>, proposal: Seq, how: ProposalEnd, changes:
 }
 
 /// The approval a proposal waits for.
-fn asked<'a>(def: &'a Definition, case: &Case, act: &Act) -> Option<&'a Approval> {
+pub(super) fn asked<'a>(def: &'a Definition, case: &Case, act: &Act) -> Option<&'a Approval> {
     match act {
         Act::Perform(perform) => def.commands.get(perform.command.as_ref()?)?.approval.as_ref(),
         Act::CorrectFacts { .. } => def.corrections.facts_approval.as_ref(),
@@ -151,8 +151,8 @@ pub(super) fn sign(
     entry.changes.push(Change::ProposalSigned(ProposalSigned { proposal: number, step, agree }));
     if !agree {
         let against = count(proposal, step, false).saturating_add(1);
-        // The step fails as soon as consent can no longer be reached.
-        if against > wanted.people.saturating_sub(wanted.agree) {
+        // The step fails as soon as consent can no longer be reached; what has happened waits for another signature.
+        if !proposal.afterwards && against > wanted.people.saturating_sub(wanted.agree) {
             close(draft, number, ProposalEnd::Rejected, &mut entry.changes);
         }
         draft.push(entry);
@@ -192,7 +192,7 @@ fn behind(draft: &Draft<'_>, proposal: &Proposal) -> (Actor, Vec<OfficialId>) {
     };
     let mut approvers: Vec<_> =
         proposal.signatures.iter().filter(|held| held.agree).map(|held| held.official).collect();
-    approvers.extend(draft.moment.actor.official());
+    approvers.extend(draft.moment.actor.person());
     (actor, approvers)
 }
 
@@ -216,7 +216,7 @@ fn take_effect(
             draft.push(entry);
             // The signature changed no fact and moved nothing, so the way found before it is the way now.
             if let Some(ready) = perform::test(draft, command, perform, &doers, reasons) {
-                perform::enact(draft, number, &ready, perform, proposal.happened, &doers);
+                perform::enact(draft, number, &ready, perform, &doers);
             }
         }
         Act::CorrectFacts { facts, .. } => {
@@ -305,7 +305,7 @@ pub(super) fn withdraw(draft: &mut Draft<'_>, act: &Act, number: Seq, reasons: &
         let text = "what has happened cannot be taken back";
         reasons.push(Refusal::new(RefusalCode::Proposal, &about, text));
     }
-    if proposal.proposer.is_none() || draft.moment.actor.official() != proposal.proposer {
+    if proposal.proposer.is_none() || draft.moment.actor.person() != proposal.proposer {
         let text = "only the person who made a proposal takes it back";
         reasons.push(Refusal::new(RefusalCode::Proposal, &about, text));
     }

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Draft, Entry, approval, form};
+use super::{Draft, Entry, approval, form, perform};
 use crate::actor::Actor;
 use crate::case::act::{Act, Paper};
-use crate::case::event::{Change, EventKind, FactChange, Incident, JobQueued, ProposalEnd, TrackChange};
+use crate::case::event::{
+    Change, ClockChange, EventKind, FactChange, Incident, JobQueued, ProposalEnd, TrackChange,
+};
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::{Case, Doing};
 use crate::ids::Seq;
@@ -39,6 +41,12 @@ fn decides(draft: &Draft<'_>, about: &str, reasons: &mut Vec<Refusal>) {
     }
 }
 
+/// While a case is in some states, only some may act on it, whatever they do.
+fn may_act(draft: &Draft<'_>, reasons: &mut Vec<Refusal>) {
+    let actor = &draft.moment.actor;
+    perform::acts_by(draft.def, &draft.case, actor, &actor.role(), reasons);
+}
+
 /// A paper is filed alone.
 pub(super) fn file_paper(draft: &mut Draft<'_>, act: &Act, paper: &Paper, reasons: &mut Vec<Refusal>) {
     opened(&draft.case, reasons);
@@ -46,6 +54,7 @@ pub(super) fn file_paper(draft: &mut Draft<'_>, act: &Act, paper: &Paper, reason
     if let Some(document) = draft.def.documents.get(&paper.document) {
         role_in(draft, &document.from, &document.name, &format!("filing {}", document.name), reasons);
     }
+    may_act(draft, reasons);
     if reasons.is_empty() {
         let mut entry = draft.entry(EventKind::PaperFiled, act);
         entry.changes.push(Change::PaperFiled(0));
@@ -68,6 +77,9 @@ pub(super) fn edit_fact(
     }
     let Some(fact) = known(draft.def, name, reasons) else { return };
     let editable_by = fact.editable_by.clone();
+    // Guards read facts: who edits one answers for what becomes possible by it.
+    decides(draft, name, reasons);
+    may_act(draft, reasons);
     role_in(draft, &editable_by, name, &format!("editing {name}"), reasons);
     form::value(&fact.value, fact.is_protected(), &[], value, name, reasons);
     if reasons.is_empty() {
@@ -101,6 +113,7 @@ pub(super) fn correct_facts(
     decides(draft, "facts", reasons);
     let by = draft.def.corrections.facts_by.clone();
     role_in(draft, &by, "facts", "correcting facts", reasons);
+    may_act(draft, reasons);
     for (name, value) in facts {
         let Some(fact) = known(draft.def, name, reasons) else { continue };
         if let Some(value) = value {
@@ -177,6 +190,19 @@ pub(super) fn may_annul<'a>(draft: &Draft<'a>, event: Seq, reasons: &mut Vec<Ref
         .filter(|doing| doing.seq > event && relies(draft.def, doing))
         .map(|doing| format!("{} (event {})", doing.did.command, doing.seq))
         .collect();
+    let changed: Vec<&str> = doing(case, event)
+        .into_iter()
+        .flat_map(|doing| doing.facts_before.keys())
+        .filter(|fact| case.written.get(*fact).is_some_and(|by| *by != event))
+        .map(Name::as_str)
+        .collect();
+    if !changed.is_empty() {
+        let text = format!(
+            "{} was changed after the act of event {event}: it would be lost by an annulment",
+            changed.join(", ")
+        );
+        reasons.push(Refusal::new(RefusalCode::Correction, &about, text));
+    }
     if !later.is_empty() {
         let text = format!("later acts relied on it: {}; they have to be annulled first", later.join(", "));
         reasons.push(Refusal::new(RefusalCode::Correction, about, text));
@@ -192,6 +218,7 @@ fn relies(def: &Definition, doing: &Doing) -> bool {
 /// An act is annulled, at once or after signatures.
 pub(super) fn annul(draft: &mut Draft<'_>, act: &Act, event: Seq, reasons: &mut Vec<Refusal>) {
     decides(draft, "annul", reasons);
+    may_act(draft, reasons);
     let Some(found) = may_annul(draft, event, reasons) else { return };
     role_in(draft, &found.by, &found.command, &format!("annulling {}", found.command), reasons);
     if !reasons.is_empty() {
@@ -234,6 +261,13 @@ fn annulled(draft: &Draft<'_>, event: Seq, rule: &Annul) -> Vec<Change> {
                 None => Change::FactUnset(fact.clone()),
             });
         }
+        // Its clocks go on where the act had stopped them, with what they had been given.
+        changes.extend(
+            doing
+                .stopped
+                .iter()
+                .map(|(clock, now)| Change::Clock(ClockChange { clock: clock.clone(), now: now.clone() })),
+        );
     }
     // The jobs it queued itself, and those of the states it entered.
     let def = draft.def;
@@ -258,7 +292,9 @@ fn annulled(draft: &Draft<'_>, event: Seq, rule: &Annul) -> Vec<Change> {
     }
     // Tracks of the annulled act close, also those that should have been finished.
     for (name, state) in &case.tracks {
-        let stays = def.tracks.get(name).is_some_and(|track| track.open_in.contains(def, &rule.returns_to));
+        let before = case.before.as_ref().filter(|_| suspended);
+        let stays =
+            def.tracks.get(name).is_some_and(|track| track.open_in.run_in(def, &rule.returns_to, before));
         if !stays {
             let closed = TrackChange { track: name.clone(), instance: None, state: state.clone() };
             changes.push(Change::TrackClosed(closed));

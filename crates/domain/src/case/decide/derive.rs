@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 
 use crate::case::clock;
+use crate::case::cover;
 use crate::case::event::{
-    Change, ClockChange, Event, EventKind, JobQueued, Missing, ProposalEnd, TrackChange,
+    Change, ClockChange, Event, EventKind, JobQueued, Missing, ProposalEnd, StillLacks, TrackChange,
 };
 use crate::case::refusal::RefusalCode;
 use crate::case::state::Case;
@@ -43,7 +44,11 @@ pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: 
             (Some(_), Some(_)) | (None, None) => {}
         }
     }
-    let until = clock::authority_until(def, case, now);
+    // What is made good gives its effect from here on.
+    let regularised = regularised(def, before, case, event);
+    case.apply(event, &regularised);
+    changes.extend(regularised);
+    let until = cover::authority_until(def, case, now);
     // A lapse is computed, never set: the last end of the cover stays until an act gives another one.
     if let Some(until) = until
         && case.authority_until != Some(until)
@@ -52,8 +57,6 @@ pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: 
     } else if until.is_none() && case.authority_until.is_some_and(|old| old > now) {
         changes.push(Change::AuthorityNone);
     }
-
-    changes.extend(regularised(def, before, case, event));
     case.apply(event, changes.get(first..).unwrap_or_default());
 
     let first = changes.len();
@@ -103,8 +106,8 @@ fn queue_jobs(def: &Definition, event: &Event, changes: &mut Vec<Change>) {
     }
 }
 
-/// Irregular facts whose missing papers and records are there now; what else was missing is made good by the
-/// countersignature.
+/// Irregular facts whose missing papers and records are there now, all or some; what else was missing is made good by
+/// the countersignature.
 fn regularised(def: &Definition, before: &Case, case: &Case, event: &Event) -> Vec<Change> {
     let countersigned = |seq: Seq| {
         before.proposals.get(&seq).is_some_and(|proposal| proposal.afterwards)
@@ -121,6 +124,12 @@ fn regularised(def: &Definition, before: &Case, case: &Case, event: &Event) -> V
         } else if missing.code == RefusalCode::Records {
             let mut filed = case.records.values().filter(|held| held.seq > seq && !held.annulled);
             filed.any(|held| *held.record == *missing.what)
+        } else if missing.code == RefusalCode::Ceiling {
+            // No signature lifts a ceiling: only the record that the file names for it does.
+            let beyond = def.records.get(missing.what.as_str()).and_then(|record| record.limit.as_ref());
+            let mut filed = case.records.values().filter(|held| held.seq > seq && !held.annulled);
+            let beyond = beyond.and_then(|limit| limit.beyond_needs.as_ref());
+            beyond.is_some_and(|beyond| filed.any(|held| held.record == *beyond))
         } else {
             countersigned(seq)
         }
@@ -128,8 +137,17 @@ fn regularised(def: &Definition, before: &Case, case: &Case, event: &Event) -> V
     case.irregular
         .iter()
         .filter(|(seq, _)| **seq != event.seq)
-        .filter(|(seq, missing)| missing.iter().all(|missing| supplied(**seq, missing)))
-        .map(|(seq, _)| Change::Regularised(*seq))
+        .filter_map(|(seq, missing)| {
+            let still: Vec<Missing> =
+                missing.iter().filter(|missing| !supplied(*seq, missing)).cloned().collect();
+            if still.is_empty() {
+                Some(Change::Regularised(*seq))
+            } else if still.len() < missing.len() {
+                Some(Change::StillLacks(StillLacks { event: *seq, missing: still }))
+            } else {
+                None
+            }
+        })
         .collect()
 }
 
@@ -146,9 +164,10 @@ fn tracks(def: &Definition, case: &Case, event: &Event) -> Vec<Change> {
     let moved = event.changes.iter().any(|change| matches!(change, Change::Moved(_)));
     let view = CaseView::plain(def, case, event.at);
     for track in &def.tracks {
-        let open = track.open_in.contains(def, main) && track.open_if.holds(&def.rules, &view);
+        let inside = track.open_in.run_in(def, main, case.before.as_ref());
+        let open = inside && track.open_if.holds(&def.rules, &view);
         if let Some(record) = &track.per {
-            instances(case, track, record, (open, moved), &mut changes);
+            instances(case, track, record, (open, moved && !inside), &mut changes);
             continue;
         }
         match (case.tracks.get(&track.name), open) {
@@ -166,7 +185,7 @@ fn instances(
     case: &Case,
     track: &Track,
     record: &Name,
-    (open, moved): (bool, bool),
+    (open, left): (bool, bool),
     changes: &mut Vec<Change>,
 ) {
     let running = case.instances.get(&track.name);
@@ -179,7 +198,7 @@ fn instances(
     for (no, instance) in running.into_iter().flatten() {
         let annulled = case.records.get(no).is_some_and(|held| held.annulled);
         // A move was tested before: what it closes may close. A fact alone closes nothing that must be finished.
-        let may_close = moved || track.on_leave == OnLeave::Stop || is_final(track, &instance.state);
+        let may_close = left || track.on_leave == OnLeave::Stop || is_final(track, &instance.state);
         if annulled || !open && may_close {
             changes.push(change(track, Some(*no), &instance.state, true));
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::perform::run_as_system;
 use super::{Draft, approval};
 use crate::actor::Actor;
-use crate::case::act::{Act, JobReport, Perform};
+use crate::case::act::{Act, JobReport, Perform, RecordNo};
 use crate::case::clock::{self, Step};
 use crate::case::event::{Change, ClockChange, EventKind, Incident, JobQueued, ProposalEnd, Told};
 use crate::case::refusal::{Refusal, RefusalCode};
@@ -14,7 +14,11 @@ use crate::case::state::{Clock, ClockKey};
 use crate::ids::Seq;
 use crate::name::Name;
 use crate::value::{Given, Protected, Value};
-use crate::workflow::model::{Deadline, Fact, Job, JobAnswer, ValueType};
+use crate::workflow::Definition;
+use crate::workflow::model::{Deadline, Fact, From, Job, JobAnswer, Machine, ValueType};
+
+/// The longest code of an answer or fault that is kept, in bytes.
+const LONGEST_CODE: usize = 64;
 
 fn engine_only(draft: &Draft<'_>, about: &str, reasons: &mut Vec<Refusal>) {
     if draft.moment.actor != Actor::System {
@@ -46,9 +50,9 @@ pub(super) fn step_clock(
     }
     match key {
         ClockKey::Proposal(number) => proposal(draft, act, key, *number, running),
-        ClockKey::Deadline { name, .. } => {
+        ClockKey::Deadline { name, subject } => {
             if let Some(deadline) = draft.def.deadlines.get(name) {
-                ladder(draft, act, key, deadline, running);
+                ladder(draft, act, (key, *subject), deadline, running);
             }
         }
     }
@@ -59,7 +63,14 @@ fn proposal(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, number: Seq, runni
     let afterwards = draft.case.proposals.get(&number).is_some_and(|proposal| proposal.afterwards);
     if afterwards {
         let mut entry = draft.entry(EventKind::DeadlinePassed, act);
-        let now = Clock { passed: true, next: None, step: running.step.saturating_add(1), ..running.clone() };
+        // The signature is called for again and again, each time after the span that it was given.
+        let proposal = draft.case.proposals.get(&number);
+        let asked = proposal.and_then(|proposal| approval::asked(draft.def, &draft.case, &proposal.act));
+        let next = asked.and_then(|asked| {
+            let calendar = clock::calendar_of(draft.def, &draft.case, asked.calendar.as_ref());
+            clock::first_after(calendar, running.next?, asked.within?, draft.moment.now)
+        });
+        let now = Clock { passed: true, next, step: running.step.saturating_add(1), ..running.clone() };
         entry.changes.push(Change::Clock(ClockChange { clock: key.clone(), now }));
         entry.changes.extend(draft.case.office.clone().map(|office| tell(vec![office], key)));
         draft.push(entry);
@@ -74,11 +85,24 @@ fn tell(roles: Vec<Name>, key: &ClockKey) -> Change {
     Change::Told(Told { roles, about: key.to_string() })
 }
 
-fn ladder(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, deadline: &Deadline, running: &Clock) {
+fn moves_a_record(def: &Definition, command: &Name) -> bool {
+    matches!(def.commands.get(command).map(|command| &command.from), Some(From::States(Machine::Track(track), _))
+        if def.tracks.get(track).is_some_and(|track| track.per.is_some()))
+}
+
+fn ladder(
+    draft: &mut Draft<'_>,
+    act: &Act,
+    (key, subject): (&ClockKey, Option<RecordNo>),
+    deadline: &Deadline,
+    running: &Clock,
+) {
     let calendar = clock::calendar_of(draft.def, &draft.case, deadline.calendar.as_ref());
-    let after = clock::stepped(deadline, calendar, running);
-    let due = running.due.unwrap_or(draft.moment.now);
-    let step = clock::step_at(deadline, calendar, due, running.step, running.next).map(|(_, step)| step);
+    let now = draft.moment.now;
+    let after = clock::stepped(deadline, calendar, running, now);
+    let due = running.due.unwrap_or(now);
+    let step =
+        clock::step_at(deadline, calendar, due, running.step, (running.next, now)).map(|(_, step)| step);
     let at_once = || deadline.late.iter().filter(|late| late.after.count == 0);
     let (kind, told, runs): (EventKind, Vec<Name>, Vec<Name>) = match step {
         Some(Step::Warn(told)) => (EventKind::DeadlineWarned, told.to_vec(), Vec::new()),
@@ -107,7 +131,9 @@ fn ladder(draft: &mut Draft<'_>, act: &Act, key: &ClockKey, deadline: &Deadline,
     draft.push(entry);
     let mut done = runs.is_empty();
     for command in runs {
-        done |= run_as_system(draft, &Perform::of(command));
+        // On a deadline of each record the command is about that record, if it moves one.
+        let instance = subject.filter(|_| moves_a_record(draft.def, &command));
+        done |= run_as_system(draft, &Perform { instance, ..Perform::of(command) });
     }
     // The command of the ladder was not open: the log says "not needed", and the ladder goes on.
     if !done && let Some(event) = draft.events.get_mut(first) {
@@ -140,7 +166,10 @@ pub(super) fn report_job(
     };
     let act = Act::ReportJob { queued, job: name.clone(), report: report.clone() };
     let mut entry = draft.entry(kind, &act);
-    entry.changes.push(Change::JobClosed(waiting));
+    // A job that gave up may be let run again, and its answer is still waited for.
+    if kind == EventKind::JobDone {
+        entry.changes.push(Change::JobClosed(waiting));
+    }
     let mut next: Option<Perform> = None;
     match report {
         JobReport::Done { code, .. } | JobReport::Answered { code, .. } => {
@@ -191,7 +220,14 @@ fn answer<'a>(job: &'a Job, code: Option<&str>) -> Option<&'a JobAnswer> {
 
 /// A report as the log keeps it: no field that no command asks for, and none of a protected fact in the clear.
 fn kept(draft: &Draft<'_>, job: &Job, report: &JobReport) -> JobReport {
-    let JobReport::Done { code, fields: came } = report else { return report.clone() };
+    let (code, came) = match report {
+        JobReport::Done { code, fields } if answer(job, code.as_deref()).is_some() => (code, fields),
+        JobReport::Done { code, fields } => (&code.as_deref().map(bearable), fields),
+        JobReport::Failed { attempts, fault } => {
+            return JobReport::Failed { attempts: *attempts, fault: bearable(fault) };
+        }
+        JobReport::Answered { .. } => return report.clone(),
+    };
     let (mut fields, mut protected) = (BTreeMap::new(), BTreeMap::new());
     for (fact, field) in answer(job, code.as_deref()).into_iter().flat_map(|answer| &answer.with) {
         let Some(text) = came.get(field) else { continue };
@@ -207,6 +243,16 @@ fn kept(draft: &Draft<'_>, job: &Job, report: &JobReport) -> JobReport {
     } else {
         fields.retain(|field, _| !protected.contains_key(field));
         JobReport::Answered { code: code.clone(), fields, protected }
+    }
+}
+
+/// A code from outside as it may stand clear in the log: a short word, or only that it was none.
+fn bearable(code: &str) -> String {
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    if code.len() <= LONGEST_CODE && code.chars().all(word) {
+        code.to_owned()
+    } else {
+        "unreadable".to_owned()
     }
 }
 
@@ -251,7 +297,7 @@ fn value(fact: &Fact, text: &str) -> Option<Value> {
         ValueType::Choice(values) => {
             Value::Choice(values.get(text).or_else(|| values.get("other"))?.name.clone())
         }
-        ValueType::Number => Value::Number(text.parse().ok()?),
+        ValueType::Number => Value::number(text.parse().ok()?)?,
         ValueType::Date => Value::Date(text.parse().ok()?),
         ValueType::Instant => Value::Instant(text.parse().ok()?),
         ValueType::Text => Value::Text(text.to_owned()),

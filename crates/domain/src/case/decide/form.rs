@@ -6,7 +6,7 @@ use crate::case::act::{Paper, Perform, RecordGiven};
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::Case;
 use crate::name::Name;
-use crate::value::{Given, Protected, Value};
+use crate::value::{Given, Protected, Value, is_bearable};
 use crate::workflow::Definition;
 use crate::workflow::model::{Ask, Branch, Command, Lack, ValueType};
 
@@ -152,12 +152,12 @@ fn typed(kind: &ValueType, found: &Value, at: &str, reasons: &mut Vec<Refusal>) 
             }
             true
         }
+        (ValueType::Number, Value::Number(number)) => is_bearable(*number),
+        (ValueType::Money, Value::Money(money)) => is_bearable(money.minor),
         (ValueType::Flag, Value::Flag(_))
-        | (ValueType::Number, Value::Number(_))
         | (ValueType::Date, Value::Date(_))
         | (ValueType::Instant, Value::Instant(_))
-        | (ValueType::Official, Value::Official(_))
-        | (ValueType::Money, Value::Money(_)) => true,
+        | (ValueType::Official, Value::Official(_)) => true,
         (ValueType::Text, Value::Text(text))
         | (ValueType::Person, Value::Person(text))
         | (ValueType::Place, Value::Place(text))
@@ -179,7 +179,8 @@ fn typed(kind: &ValueType, found: &Value, at: &str, reasons: &mut Vec<Refusal>) 
         ) => false,
     };
     if !fits {
-        reasons.push(form(at, format!("{at} is {}, which does not fit or is empty", word(found))));
+        reasons
+            .push(form(at, format!("{at} is {}, which does not fit, is too large or is empty", word(found))));
     }
 }
 

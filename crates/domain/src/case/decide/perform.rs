@@ -7,20 +7,23 @@ use jiff::Timestamp;
 use super::{Draft, Entry, MOST_AUTOMATIC, approval, form};
 use crate::actor::Actor;
 use crate::case::act::{Act, Perform, RecordNo};
-use crate::case::clock;
+use crate::case::clock::{self, DayEdge};
+use crate::case::cover;
 use crate::case::event::{
     Change, ClockChange, Did, EventKind, FactChange, JobQueued, Missing, ProposalOpened, RecordFiled,
     SubcasePending, TrackChange,
 };
 use crate::case::refusal::{Refusal, RefusalCode};
-use crate::case::state::{Case, ClockKey};
+use crate::case::state::{Case, Clock, ClockKey};
 use crate::case::view::CaseView;
 use crate::ids::{OfficialId, Seq};
 use crate::name::Name;
 use crate::value::{Given, Protected, Value};
 use crate::workflow::configuration::{self, Configuration, Hold, Step, Surroundings};
 use crate::workflow::guard::Guard;
-use crate::workflow::model::{ActRef, Ask, Branch, Command, From, Machine, Separation, Set, Track, Ways};
+use crate::workflow::model::{
+    ActRef, Ask, Branch, Command, Deadline, ExtendBy, From, Machine, Separation, Set, Track, Ways,
+};
 use crate::workflow::{Definition, guard};
 
 /// Who performs: the one who asks, or the people behind a proposal that has all its signatures.
@@ -33,7 +36,7 @@ pub(super) struct Doers<'a> {
 
 impl<'a> Doers<'a> {
     fn of(actor: &'a Actor) -> Self {
-        Self { actor, role: actor.role(), proposer: actor.official(), approvers: Vec::new() }
+        Self { actor, role: actor.role(), proposer: actor.person(), approvers: Vec::new() }
     }
 }
 
@@ -73,6 +76,9 @@ pub(super) fn propose_or_do(draft: &mut Draft<'_>, perform: &Perform, reasons: &
     }
     let mut missing: Vec<Missing> =
         soft.iter().map(|reason| Missing { code: reason.code, what: reason.about.clone() }).collect();
+    if command.approval.is_some() {
+        missing.push(Missing { code: RefusalCode::Proposal, what: "countersignature".to_owned() });
+    }
     if draft.case.opened_at.is_some_and(|opened| draft.moment.happened() < opened) {
         missing.push(Missing { code: RefusalCode::Happened, what: "before-the-case".to_owned() });
     }
@@ -143,7 +149,8 @@ pub(super) fn test<'a>(
     doers: &Doers<'_>,
     reasons: &mut Vec<Refusal>,
 ) -> Option<Ready<'a>> {
-    let (def, case, now) = (draft.def, &draft.case, draft.moment.now);
+    let (def, now) = (draft.def, draft.moment.now);
+    let case = &*begun(draft, command);
     who(def, case, command, doers, draft.moment.batch, reasons);
     state(def, case, command, perform, reasons);
     let view = CaseView::with(def, case, perform, now);
@@ -152,31 +159,47 @@ pub(super) fn test<'a>(
     not_before(def, case, command, perform, draft.moment.happened(), reasons);
     papers(def, case, command, branch, perform, &doers.role, reasons);
     records(case, command, branch, perform, reasons);
+    single_records(def, case, command, perform, reasons);
     condition(def, command, &command.guard, &view, reasons);
     if let (Some(branch), Ways::Outcomes(_)) = (branch, &command.ways) {
         condition(def, command, &branch.guard, &view, reasons);
     }
     ceilings(def, case, perform, now, command, reasons);
     separation(def, case, command, perform, doers, reasons);
-    extension(def, case, command, reasons);
+    extension(def, case, command, perform, reasons);
     let branch = branch?;
     let configuration =
         Configuration { main: case.main.clone(), before: case.before.clone(), tracks: case.tracks.clone() };
     let after = with_facts(def, case, command, branch, perform);
-    let around = Around { def, case, after: &after, perform, now, holds: true };
+    let around = Around { def, case, after: &after, perform, now, happened: false };
     let stops = command.stops_tracks || branch.stops_tracks;
     let step = match configuration::step(def, &configuration, branch, stops, &around) {
         Ok(step) => step,
         Err(holds) => {
-            reasons.extend(holds.iter().map(|hold| held(def, command, hold)));
-            // A fact that has happened moves on over tracks that should have been finished first.
-            let around = Around { holds: false, ..around };
-            configuration::step(def, &configuration, branch, true, &around)
-                .ok()
-                .filter(|_| command.irregular)?
+            // A fact that has happened moves on over tracks that should have been finished first, and past those that
+            // are not open.
+            let around = Around { happened: true, ..around };
+            let forced = command
+                .irregular
+                .then(|| configuration::step(def, &configuration, branch, stops, &around).ok())
+                .flatten();
+            let told = |hold: &&Hold| forced.is_none() || !matches!(hold, Hold::NotOpen { .. });
+            reasons.extend(holds.iter().filter(told).map(|hold| held(def, command, hold)));
+            forced?
         }
     };
     Some(Ready { command, branch, step })
+}
+
+/// The case as a command finds it: one that opens it finds the facts as they start.
+fn begun<'a>(draft: &'a Draft<'_>, command: &Command) -> Cow<'a, Case> {
+    if draft.case.opened.is_some() || !matches!(command.from, From::New) {
+        return Cow::Borrowed(&draft.case);
+    }
+    let mut case = draft.case.clone();
+    let starts = draft.def.facts.iter().filter_map(|fact| Some((&fact.name, fact.starts.as_ref()?)));
+    case.facts.extend(starts.map(|(fact, starts)| (fact.clone(), constant(draft.def, fact, starts))));
+    Cow::Owned(case)
 }
 
 fn who(
@@ -206,11 +229,16 @@ fn who(
         let reason = Refusal::new(RefusalCode::Decision, command.name.as_str(), text);
         reasons.push(Refusal { who: command.by.clone(), ..reason });
     }
+    acts_by(def, case, doers.actor, &doers.role, reasons);
+}
+
+/// Who may act at all while a case is in its state.
+pub(super) fn acts_by(def: &Definition, case: &Case, actor: &Actor, role: &Name, reasons: &mut Vec<Refusal>) {
     let state = case.main.as_ref().and_then(|main| def.states.get(main));
     if let Some(state) = state
         && let Some(acts_by) = &state.acts_by
-        && *doers.actor != Actor::System
-        && !acts_by.contains(&doers.role)
+        && *actor != Actor::System
+        && !acts_by.contains(role)
     {
         let text = format!("while a case is {}, only {} may act on it", state.name, list(acts_by));
         reasons.push(Refusal {
@@ -348,7 +376,7 @@ fn not_before(
         return;
     }
     let calendar = clock::calendar_of(def, case, wait.calendar.as_ref());
-    let after = clock::moment(case, calendar, &wait.rule, &wait.after, None);
+    let after = clock::moment(case, calendar, DayEdge::Begin, &wait.after, None);
     let opens = after.and_then(|after| clock::ends(calendar, after, &wait.wait, &wait.rule));
     let text = match opens {
         Some(opens) if opens <= happened => return,
@@ -380,7 +408,9 @@ fn papers(
             && *role != *"system"
         {
             let text = format!("{} is filed by {}, not by {role}", document.name, list(&document.from));
-            let reason = Refusal::new(RefusalCode::Papers, document.name.as_str(), text);
+            // Whoever records a fact may not bring in what only others can: papers are not among what it may lack there.
+            let code = if command.irregular { RefusalCode::Role } else { RefusalCode::Papers };
+            let reason = Refusal::new(code, document.name.as_str(), text);
             reasons.push(Refusal { who: document.from.clone(), ..reason });
         }
     }
@@ -436,6 +466,31 @@ fn records(
     }
 }
 
+/// A record that is not `many` is there once (for each record that it is about): a second one waits until the first is
+/// annulled.
+fn single_records(
+    def: &Definition,
+    case: &Case,
+    command: &Command,
+    perform: &Perform,
+    reasons: &mut Vec<Refusal>,
+) {
+    let filed = case.records.values().filter(|held| !held.annulled).map(|held| (&held.record, held.about));
+    let filed: Vec<(&Name, Option<RecordNo>)> = filed.collect();
+    for (position, given) in perform.records.iter().enumerate() {
+        let Some(kind) = def.records.get(&given.record).filter(|kind| !kind.many) else { continue };
+        let same =
+            |(record, about): (&Name, Option<RecordNo>)| *record == given.record && about == given.about;
+        let earlier = perform.records.iter().take(position).map(|other| (&other.record, other.about));
+        if filed.iter().copied().chain(earlier).any(same) {
+            let text = format!("there may be one {} only, and there is one already", kind.name);
+            // What has happened is recorded all the same.
+            let code = if command.irregular { RefusalCode::Records } else { RefusalCode::Form };
+            reasons.push(Refusal::new(code, kind.name.as_str(), text));
+        }
+    }
+}
+
 fn condition(
     def: &Definition,
     command: &Command,
@@ -480,20 +535,20 @@ fn ceilings(
         };
         if let Some(each) = &limit.each {
             for (from, until) in &given {
-                let length = clock::limit_length(case, zone, each, *from);
+                let length = cover::limit_length(case, zone, each, *from);
                 if length.is_some_and(|length| until.duration_since(*from) > length) {
                     refuse(format!("one {} may not cover so long", record.name), Vec::new());
                 }
             }
         }
         let Some(total) = &limit.total else { continue };
-        let mut all = clock::ranges_of(case, record);
+        let mut all = cover::ranges_of(case, record);
         let start = all.first().map_or(*first_given, |(from, _)| (*from).min(*first_given));
         all.extend(&given);
-        let used = clock::union(all).iter().fold(jiff::SignedDuration::ZERO, |sum, (from, until)| {
+        let used = cover::union(all).iter().fold(jiff::SignedDuration::ZERO, |sum, (from, until)| {
             sum.saturating_add(until.duration_since(*from))
         });
-        let Some(length) = clock::limit_length(case, zone, total, start) else { continue };
+        let Some(length) = cover::limit_length(case, zone, total, start) else { continue };
         if used <= length {
             continue;
         }
@@ -524,7 +579,8 @@ fn permits(
         .map(|held| &held.fields);
     let now = perform.records.iter().filter(|held| held.record == *beyond).map(|held| &held.fields);
     filed.chain(now).any(|fields| {
-        let until = fields.values().filter_map(Given::value).find_map(|value| match value {
+        // Of several dates the last is the one until which it is given.
+        let dates = fields.values().filter_map(Given::value).filter_map(|value| match value {
             Value::Date(date) => {
                 date.tomorrow().ok()?.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
             }
@@ -540,6 +596,7 @@ fn permits(
             | Value::Money(_)
             | Value::Reference(_) => None,
         });
+        let until = dates.max();
         until.is_none_or(|until| last.is_none_or(|last| last <= until))
     })
 }
@@ -629,13 +686,35 @@ pub(super) fn separation(
     }
 }
 
-fn extension(def: &Definition, case: &Case, command: &Command, reasons: &mut Vec<Refusal>) {
-    for deadline in &def.deadlines {
-        let Some(extend) = deadline.extend_by.as_ref().filter(|extend| extend.command == command.name) else {
-            continue;
-        };
-        let key = ClockKey::Deadline { name: deadline.name.clone(), subject: None };
-        if case.clocks.get(&key).is_some_and(|clock| clock.extended >= extend.times) {
+/// The clocks that a command lengthens: that of the record it names, or, when it names none, every one of the deadline.
+fn lengthened<'a>(
+    def: &'a Definition,
+    case: &'a Case,
+    command: &'a Command,
+    perform: &'a Perform,
+) -> impl Iterator<Item = (&'a Deadline, &'a ExtendBy, &'a ClockKey, &'a Clock)> {
+    let extended = def.deadlines.iter().filter_map(|deadline| {
+        let extend = deadline.extend_by.as_ref().filter(|extend| extend.command == command.name)?;
+        Some((deadline, extend))
+    });
+    extended.flat_map(move |(deadline, extend)| {
+        let own = case.clocks.iter().filter(move |(key, _)| {
+            matches!(key, ClockKey::Deadline { name, subject }
+                if *name == deadline.name && (subject.is_none() || perform.instance.is_none() || *subject == perform.instance))
+        });
+        own.map(move |(key, clock)| (deadline, extend, key, clock))
+    })
+}
+
+fn extension(
+    def: &Definition,
+    case: &Case,
+    command: &Command,
+    perform: &Perform,
+    reasons: &mut Vec<Refusal>,
+) {
+    for (deadline, extend, _, clock) in lengthened(def, case, command, perform) {
+        if clock.extended >= extend.times {
             let text = format!(
                 "{} has been lengthened {} times already, and no more is allowed",
                 deadline.name, extend.times
@@ -715,8 +794,8 @@ struct Around<'a> {
     after: &'a Case,
     perform: &'a Perform,
     now: Timestamp,
-    /// Whether tracks per record that are not finished hold the move.
-    holds: bool,
+    /// It has happened: nothing holds it.
+    happened: bool,
 }
 
 impl Surroundings for Around<'_> {
@@ -724,11 +803,17 @@ impl Surroundings for Around<'_> {
         track.open_if.holds(&self.def.rules, &CaseView::with(self.def, self.after, self.perform, self.now))
     }
 
-    fn has_unfinished_instance(&self, track: &Track) -> bool {
+    fn has_unfinished_instance(&self, track: &Track, moved_to: Option<&Name>) -> bool {
         let mut instances = self.case.instances.get(&track.name).into_iter().flatten();
-        self.holds
-            && instances
-                .any(|(_, instance)| !track.states.get(&instance.state).is_some_and(|state| state.is_final))
+        instances.any(|(no, instance)| {
+            let moved = moved_to.filter(|_| self.perform.instance == Some(*no));
+            let state = moved.unwrap_or(&instance.state);
+            !track.states.get(state).is_some_and(|state| state.is_final)
+        })
+    }
+
+    fn has_happened(&self) -> bool {
+        self.happened
     }
 }
 
@@ -798,16 +883,10 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
         let pending = SubcasePending { workflow: opens.workflow.clone(), relation: opens.relation.clone() };
         changes.push(Change::SubcasePending(pending));
     }
-    for deadline in &def.deadlines {
-        let Some(extend) = deadline.extend_by.as_ref().filter(|extend| extend.command == command.name) else {
-            continue;
-        };
-        let key = ClockKey::Deadline { name: deadline.name.clone(), subject: None };
-        if let Some(running) = case.clocks.get(&key) {
-            let calendar = clock::calendar_of(def, case, deadline.calendar.as_ref());
-            let now = clock::extended(deadline, calendar, running, extend.by, draft.moment.now);
-            changes.push(Change::Clock(ClockChange { clock: key, now }));
-        }
+    for (deadline, extend, key, running) in lengthened(def, case, command, perform) {
+        let calendar = clock::calendar_of(def, case, deadline.calendar.as_ref());
+        let now = clock::extended(deadline, calendar, running, extend.by, draft.moment.now);
+        changes.push(Change::Clock(ClockChange { clock: key.clone(), now }));
     }
 }
 
@@ -907,14 +986,14 @@ pub(super) fn enact(
     proposal: Seq,
     ready: &Ready<'_>,
     perform: &Perform,
-    happened: Option<Timestamp>,
     doers: &Doers<'_>,
 ) {
     let mut entry = Entry {
         kind: EventKind::Acted,
         act: Act::Enact { proposal },
         actor: doers.actor.clone(),
-        happened,
+        // It takes effect when it is signed (DESIGN D19); what its proposer said about the time stays with the proposal.
+        happened: None,
         basis: None,
         changes: Vec::new(),
     };

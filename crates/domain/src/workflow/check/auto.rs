@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::name::Name;
 use crate::workflow::finding::{CheckId, Finding};
 use crate::workflow::guard::{Constant, Guard};
-use crate::workflow::model::{Command, Definition, From, Set, Target};
+use crate::workflow::model::{Command, Definition, From, Set, State, Target};
 use crate::workflow::read::finding;
 
 /// The findings of this file.
@@ -32,21 +32,14 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
     for command in &endless {
         for from in open_states(definition, command) {
             for (_, branch) in command.branches() {
-                match &branch.target {
-                    Target::To(states) => edges.entry(from).or_default().extend(states),
-                    Target::Stays | Target::Back => {
-                        edges.entry(from).or_default().insert(from);
-                    }
-                }
+                edges.entry(from).or_default().extend(targets(definition, from, &branch.target));
             }
         }
     }
     for command in &endless {
         let circle = open_states(definition, command).into_iter().find_map(|from| {
-            let targets = command.branches().into_iter().flat_map(|(_, branch)| match &branch.target {
-                Target::To(states) => states.iter().collect::<Vec<_>>(),
-                Target::Stays | Target::Back => vec![from],
-            });
+            let branches = command.branches();
+            let targets = branches.iter().flat_map(|(_, branch)| targets(definition, from, &branch.target));
             targets.into_iter().find_map(|to| path(&edges, to, from))
         });
         if let Some(circle) = circle {
@@ -58,6 +51,20 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Where a way leads from a state. `back` leads from a suspended state to any that can have been left for it.
+fn targets<'d>(definition: &'d Definition, from: &'d Name, target: &'d Target) -> Vec<&'d Name> {
+    let suspended = |name: &Name| definition.states.get(name).is_some_and(|state| state.suspended);
+    match target {
+        Target::To(states) => states.iter().collect(),
+        Target::Stays => vec![from],
+        Target::Back if suspended(from) => {
+            let left = |state: &&State| !state.suspended && state.final_outcome.is_none();
+            definition.states.iter().filter(left).map(|state| &state.name).collect()
+        }
+        Target::Back => Vec::new(),
+    }
 }
 
 fn open_states<'d>(definition: &'d Definition, command: &'d Command) -> Vec<&'d Name> {

@@ -1,15 +1,22 @@
 //! E-deadline, E-exit and E-final: every state has a clock, a way in, and ends are ends.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::name::Name;
+use crate::workflow::check::known;
 use crate::workflow::finding::{CheckId, Finding, Place};
-use crate::workflow::model::{Branch, Command, Deadline, Definition, From, Machine, State, Target};
+use crate::workflow::model::{
+    Ask, Branch, CalendarRef, Command, Deadline, Definition, From, LimitPart, Machine, MomentRef, State,
+    Target, Term,
+};
 use crate::workflow::read::finding;
 
 /// The findings of this file.
 pub fn findings(definition: &Definition) -> Vec<Finding> {
     let mut found = Vec::new();
-    deadlines(definition, &mut found);
-    exits(definition, &mut found);
+    let certain = Certain::of(definition);
+    deadlines(definition, &certain, &mut found);
+    exits(definition, &certain, &mut found);
     finals(definition, &mut found);
     found
 }
@@ -25,30 +32,131 @@ fn covers(definition: &Definition, deadline: &Deadline, machine: &Machine, state
     names && deadline.machine == *machine
 }
 
-fn clock_of(definition: &Definition, machine: &Machine, state: &Name) -> Option<bool> {
-    // A deadline per record on the main line runs only where there is a record.
-    let of_track = |deadline: &Deadline| match machine {
-        Machine::Main => deadline.per.is_none(),
-        Machine::Track(_) => true,
-    };
-    let mut all = definition
-        .deadlines
-        .iter()
-        .filter(|deadline| covers(definition, deadline, machine, state))
-        .peekable();
-    all.peek()?;
-    Some(all.any(|deadline| deadline.guard.is_always() && of_track(deadline)))
+/// What is known of the clocks of a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Clock {
+    /// None names it.
+    Missing,
+    /// Those that name it run only under a condition, or only for a record.
+    Conditional,
+    /// Those that name it may have no date to count to, as the last of them.
+    Dateless(Name),
+    /// One runs in every case that waits there.
+    Runs,
 }
 
-fn deadlines(definition: &Definition, found: &mut Vec<Finding>) {
+/// What certainly stands when a case is in a main state: facts with a value, and what has been filed.
+struct Certain {
+    facts: BTreeMap<Name, BTreeSet<Name>>,
+    filed: BTreeMap<Name, BTreeSet<Filed>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Filed {
+    Record(Name),
+    Document(Name),
+}
+
+impl Certain {
+    fn of(definition: &Definition) -> Self {
+        let filed = known::certain(definition, &BTreeSet::new(), &|command, branch, before| {
+            let mut filed = before.clone();
+            let asked = command.records.iter().chain(&branch.records);
+            filed.extend(
+                asked
+                    .filter(|(_, ask)| *ask == Ask::Required)
+                    .map(|(record, _)| Filed::Record(record.clone())),
+            );
+            // What has happened is recorded without its papers too.
+            if !command.irregular {
+                filed.extend(
+                    command.needs.iter().chain(&branch.needs).map(|paper| Filed::Document(paper.clone())),
+                );
+            }
+            filed
+        });
+        Self { facts: known::flow(definition), filed }
+    }
+
+    /// Whether the deadline has a date from the moment a case enters this state.
+    fn dates(&self, definition: &Definition, deadline: &Deadline, machine: &Machine, state: &Name) -> bool {
+        let mains: Vec<&Name> = match machine {
+            Machine::Main => vec![state],
+            Machine::Track(track) => definition
+                .tracks
+                .get(track)
+                .map(|track| known::states_in(definition, &track.open_in))
+                .unwrap_or_default(),
+        };
+        // A state that is never entered is reported elsewhere.
+        let entered = |filed: &Filed| {
+            mains.iter().filter_map(|main| self.filed.get(*main)).all(|certain| certain.contains(filed))
+        };
+        let calendar = match &deadline.calendar {
+            Some(CalendarRef::ByFact(fact)) => {
+                mains.iter().filter_map(|main| self.facts.get(*main)).all(|known| known.contains(fact))
+            }
+            Some(CalendarRef::Named(_)) | None => true,
+        };
+        calendar
+            && match &deadline.term {
+                Term::Within(_) | Term::UntilAuthority => true,
+                Term::Until(MomentRef::Field { field, record }) => {
+                    let fields = definition.records.get(record).map(|record| &record.fields);
+                    let given = fields
+                        .and_then(|fields| fields.get(field))
+                        .is_some_and(|field| field.may_be.is_empty());
+                    given && entered(&Filed::Record(record.clone()))
+                }
+                Term::Until(MomentRef::Document(paper)) => entered(&Filed::Document(paper.clone())),
+                Term::Until(MomentRef::State(other)) => other == state,
+                Term::UntilLimitOf(record) => {
+                    let total = definition
+                        .records
+                        .get(record)
+                        .and_then(|record| record.limit.as_ref()?.total.as_ref());
+                    // A ceiling made only of numbers that may be missing has no length.
+                    let long = total.is_some_and(|total| {
+                        total.parts.iter().any(|part| matches!(part, LimitPart::Span(_)))
+                    });
+                    long && entered(&Filed::Record(record.clone()))
+                }
+            }
+    }
+}
+
+fn clock_of(definition: &Definition, certain: &Certain, machine: &Machine, state: &Name) -> Clock {
+    let mut best = Clock::Missing;
+    for deadline in
+        definition.deadlines.iter().filter(|deadline| covers(definition, deadline, machine, state))
+    {
+        // A deadline per record on the main line runs only where there is a record.
+        let always = deadline.guard.is_always() && (*machine != Machine::Main || deadline.per.is_none());
+        if !always {
+            if best == Clock::Missing {
+                best = Clock::Conditional;
+            }
+        } else if certain.dates(definition, deadline, machine, state) {
+            return Clock::Runs;
+        } else {
+            best = Clock::Dateless(deadline.name.clone());
+        }
+    }
+    best
+}
+
+fn deadlines(definition: &Definition, certain: &Certain, found: &mut Vec<Finding>) {
     let mut report = |place: Place, machine: &Machine, state: &Name, reason: Option<&String>| {
         if reason.is_some() {
             return;
         }
-        let message = match clock_of(definition, machine, state) {
-            Some(true) => return,
-            Some(false) => format!("the state `{state}` has a deadline only under a condition"),
-            None => format!("the state `{state}` has no deadline"),
+        let message = match clock_of(definition, certain, machine, state) {
+            Clock::Runs => return,
+            Clock::Conditional => format!("the state `{state}` has a deadline only under a condition"),
+            Clock::Dateless(deadline) => format!(
+                "the state `{state}` has the deadline `{deadline}`, which may have no date to count to there"
+            ),
+            Clock::Missing => format!("the state `{state}` has no deadline"),
         };
         let mut one = finding(place, CheckId::Deadline, state, message);
         one.hint = Some(format!("add a deadline `while: {state}`, or give the reason under `no-deadline`"));
@@ -74,7 +182,7 @@ fn open_in(command: &Command, state: &State) -> bool {
     }
 }
 
-fn exits(definition: &Definition, found: &mut Vec<Finding>) {
+fn exits(definition: &Definition, certain: &Certain, found: &mut Vec<Finding>) {
     let entered = |name: &Name| {
         let targets =
             definition.commands.iter().flat_map(Command::branches).map(|(_, branch)| &branch.target);
@@ -115,7 +223,7 @@ fn exits(definition: &Definition, found: &mut Vec<Finding>) {
         }
         let ceiling =
             || definition.records.iter().any(|record| record.covers.is_some() && record.limit.is_some());
-        let clock = || clock_of(definition, &Machine::Main, &state.name) == Some(true);
+        let clock = || clock_of(definition, certain, &Machine::Main, &state.name) == Clock::Runs;
         if state.held && state.final_outcome.is_none() && !clock() && !ceiling() {
             let message = format!(
                 "a person is held in `{}`, and neither a deadline nor a ceiling of authority runs there",

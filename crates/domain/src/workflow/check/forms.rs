@@ -13,6 +13,7 @@ use crate::workflow::read::finding;
 pub fn findings(definition: &Definition) -> Vec<Finding> {
     let mut found = Vec::new();
     irregular(definition, &mut found);
+    openings(definition, &mut found);
     per_record(definition, &mut found);
     jobs(definition, &mut found);
     found
@@ -42,8 +43,31 @@ fn irregular(definition: &Definition, found: &mut Vec<Finding>) {
     }
 }
 
+/// A case cannot wait for signatures before there is one; and where people are held, the arrival of somebody whom no
+/// list announced can be recorded.
+fn openings(definition: &Definition, found: &mut Vec<Finding>) {
+    let openings = || definition.commands.iter().filter(|command| command.from == From::New);
+    for command in openings().filter(|command| command.approval.is_some() && !command.irregular) {
+        let name = &command.name;
+        let message =
+            format!("`{name}` opens the case and waits for signatures (`approval`), so it is always refused");
+        let mut one = finding(command.place, CheckId::Shape, name, message);
+        one.hint = Some("let a second command ask for the signatures".to_owned());
+        found.push(one);
+    }
+    if let Some(held) = definition.states.iter().find(|state| state.held && state.final_outcome.is_none())
+        && !openings().any(|command| command.irregular)
+    {
+        let message = format!(
+            "people are held in `{}`, and no `irregular` command `from: new` can record an arrival that nobody announced",
+            held.name
+        );
+        found.push(finding(held.place, CheckId::Irregular, &held.name, message));
+    }
+}
+
 /// The track per record that a command belongs to.
-fn per_track<'d>(definition: &'d Definition, command: &Command) -> Option<(&'d Track, &'d Name)> {
+pub(super) fn per_track<'d>(definition: &'d Definition, command: &Command) -> Option<(&'d Track, &'d Name)> {
     let From::States(Machine::Track(track), _) = &command.from else { return None };
     let track = definition.tracks.get(track)?;
     Some((track, track.per.as_ref()?))
@@ -87,19 +111,19 @@ fn per_record(definition: &Definition, found: &mut Vec<Finding>) {
             }
         }
         let Some((track, record)) = own else { continue };
-        let mut sets = command
-            .sets
-            .iter()
-            .chain(command.branches().into_iter().flat_map(|(_, branch)| &branch.sets).collect::<Vec<_>>());
-        if let Some((fact, _)) = sets.next() {
+        let asked = command.asks.iter().map(|(fact, _)| (fact, "ask for"));
+        let branches = command.branches();
+        let set = command.sets.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.sets));
+        if let Some((fact, how)) = asked.chain(set.map(|(fact, _)| (fact, "set"))).next() {
             let message = format!(
-                "`{name}` acts on one `{record}` of the track `{}`, so it cannot set the fact `{fact}`",
+                "`{name}` acts on one `{record}` of the track `{}`, so it cannot {how} the fact `{fact}`",
                 track.name
             );
             found.push(finding(command.place, CheckId::Type, name, message));
         }
-        let guards = std::iter::once(&command.guard).chain(command.when.as_ref());
-        if guards.into_iter().any(|guard| reads(guard, record)) {
+        let own_guards = std::iter::once(&command.guard).chain(command.when.as_ref());
+        let guards = own_guards.chain(branches.iter().map(|(_, branch)| &branch.guard));
+        if guards.into_iter().any(|guard| reads(definition, guard, record)) {
             let message =
                 format!("`{name}` acts on one `{record}`, so its guard cannot ask about the others");
             found.push(finding(command.place, CheckId::Type, name, message));
@@ -107,13 +131,15 @@ fn per_record(definition: &Definition, found: &mut Vec<Finding>) {
     }
 }
 
-fn reads(guard: &Guard, record: &Name) -> bool {
+fn reads(definition: &Definition, guard: &Guard, record: &Name) -> bool {
     match guard {
-        Guard::Or(parts) | Guard::And(parts) => parts.iter().any(|part| reads(part, record)),
-        Guard::Not(inner) => reads(inner, record),
+        Guard::Or(parts) | Guard::And(parts) => parts.iter().any(|part| reads(definition, part, record)),
+        Guard::Not(inner) => reads(definition, inner, record),
         Guard::Records(_, other, _) | Guard::Sum { record: other, .. } => other == record,
-        Guard::Holds(_)
-        | Guard::Is(..)
+        Guard::Holds(rule) => {
+            definition.rules.get(rule).is_some_and(|rule| reads(definition, &rule.guard, record))
+        }
+        Guard::Is(..)
         | Guard::IsNot(..)
         | Guard::Either(..)
         | Guard::Known(..)

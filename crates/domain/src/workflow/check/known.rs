@@ -15,7 +15,7 @@ use crate::workflow::guard::Guard;
 use crate::workflow::model::{Ask, Branch, Command, Definition, From, Machine, Set, States, Target};
 use crate::workflow::read::finding;
 
-type Facts = BTreeSet<Name>;
+pub(super) type Facts = BTreeSet<Name>;
 
 /// The findings of this file.
 pub fn findings(definition: &Definition) -> Vec<Finding> {
@@ -29,7 +29,7 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
     let mut test = |guard: &Guard, known: Option<&Facts>, place: Place, name: &Name, what: &str| {
         let Some(known) = known else { return };
         let mut missing = BTreeSet::new();
-        walk(definition, guard, known, 0, &mut missing);
+        walk(definition, guard, known, &mut missing);
         for fact in missing {
             let message = format!("`{fact}` may have no value yet where {what} `{name}` compares it");
             let mut one = finding(place, CheckId::Type, name, message);
@@ -51,7 +51,7 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
         }
         if let Some(known) = &mut known {
             // What the guard of the command found true is still true on its ways.
-            known.extend(walk(definition, &command.guard, &known.clone(), 0, &mut BTreeSet::new()).0);
+            known.extend(walk(definition, &command.guard, &known.clone(), &mut BTreeSet::new()).0);
         }
         for (_, branch) in command.branches() {
             test(&branch.guard, known.as_ref(), branch.place, &command.name, "a way of");
@@ -86,7 +86,7 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
     found
 }
 
-fn states_in<'d>(definition: &'d Definition, states: &States) -> Vec<&'d Name> {
+pub(super) fn states_in<'d>(definition: &'d Definition, states: &States) -> Vec<&'d Name> {
     definition
         .states
         .iter()
@@ -96,7 +96,7 @@ fn states_in<'d>(definition: &'d Definition, states: &States) -> Vec<&'d Name> {
 }
 
 /// The main states in which a command may be given.
-fn main_states<'d>(definition: &'d Definition, from: &From) -> Vec<&'d Name> {
+pub(super) fn main_states<'d>(definition: &'d Definition, from: &From) -> Vec<&'d Name> {
     match from {
         From::New => Vec::new(),
         From::EveryState => states_in(definition, &States::Every),
@@ -130,8 +130,22 @@ fn after(command: &Command, branch: &Branch, before: &Facts) -> Facts {
     known
 }
 
-fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
-    let mut in_state: BTreeMap<Name, Facts> = BTreeMap::new();
+/// The facts that certainly have a value in each main state that can be entered.
+pub(super) fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
+    certain(definition, &beginning(definition), &after)
+}
+
+/// What holds after a way of a command, from what held before.
+type After<'a, T> = dyn Fn(&Command, &Branch, &BTreeSet<T>) -> BTreeSet<T> + 'a;
+
+/// What certainly holds in each main state that can be entered: what holds on every way into it. `after` says what
+/// holds after a way of a command, from what held before.
+pub(super) fn certain<T: Ord + Clone>(
+    definition: &Definition,
+    beginning: &BTreeSet<T>,
+    after: &After<'_, T>,
+) -> BTreeMap<Name, BTreeSet<T>> {
+    let mut in_state: BTreeMap<Name, BTreeSet<T>> = BTreeMap::new();
     let backs: Vec<&Name> = definition
         .states
         .iter()
@@ -140,7 +154,7 @@ fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
         .collect();
     loop {
         let mut changed = false;
-        let mut enter = |in_state: &mut BTreeMap<Name, Facts>, state: &Name, known: Facts| {
+        let mut enter = |in_state: &mut BTreeMap<Name, BTreeSet<T>>, state: &Name, known: BTreeSet<T>| {
             let merged = match in_state.get(state) {
                 Some(old) => old.intersection(&known).cloned().collect(),
                 None => known,
@@ -152,27 +166,22 @@ fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
         };
         for command in &definition.commands {
             for (_, branch) in command.branches() {
-                let mains = |target: &Target| -> Vec<Name> {
-                    match target {
-                        Target::To(states) => states
-                            .iter()
-                            .filter(|state| definition.states.get(state).is_some())
-                            .cloned()
-                            .collect(),
-                        Target::Stays | Target::Back => Vec::new(),
+                let moved: Vec<&Name> = match &branch.target {
+                    Target::To(states) => {
+                        states.iter().filter(|state| definition.states.get(state).is_some()).collect()
                     }
+                    Target::Stays | Target::Back => Vec::new(),
                 };
                 if command.from == From::New {
-                    let known = after(command, branch, &beginning(definition));
-                    for state in mains(&branch.target) {
-                        enter(&mut in_state, &state, known.clone());
+                    let known = after(command, branch, beginning);
+                    for state in moved {
+                        enter(&mut in_state, state, known.clone());
                     }
                     continue;
                 }
                 for from in main_states(definition, &command.from) {
                     let Some(before) = in_state.get(from) else { continue };
                     let known = after(command, branch, before);
-                    let moved = mains(&branch.target);
                     if branch.target == Target::Back {
                         // Only states that have been entered can be remembered.
                         for state in &backs {
@@ -183,8 +192,8 @@ fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
                     } else if moved.is_empty() {
                         enter(&mut in_state, from, known);
                     } else {
-                        for state in moved {
-                            enter(&mut in_state, &state, known.clone());
+                        for state in &moved {
+                            enter(&mut in_state, state, known.clone());
                         }
                     }
                 }
@@ -197,13 +206,7 @@ fn flow(definition: &Definition) -> BTreeMap<Name, Facts> {
 }
 
 /// Finds facts compared without a certain value; returns what is known when the guard is true, and when it is false.
-fn walk(
-    definition: &Definition,
-    guard: &Guard,
-    known: &Facts,
-    depth: u32,
-    missing: &mut Facts,
-) -> (Facts, Facts) {
+fn walk(definition: &Definition, guard: &Guard, known: &Facts, missing: &mut Facts) -> (Facts, Facts) {
     let one = |fact: &Name| Facts::from([fact.clone()]);
     let mut compared = |fact: &Name| {
         if !known.contains(fact) && definition.facts.get(fact).is_some() {
@@ -222,26 +225,27 @@ fn walk(
         Guard::Known(fact, true) => (one(fact), Facts::new()),
         Guard::Known(fact, false) => (Facts::new(), one(fact)),
         Guard::Not(inner) => {
-            let (yes, no) = walk(definition, inner, known, depth, missing);
+            let (yes, no) = walk(definition, inner, known, missing);
             (no, yes)
         }
         Guard::And(parts) => {
             let mut so_far = known.clone();
             for part in parts {
-                so_far.extend(walk(definition, part, &so_far.clone(), depth, missing).0);
+                so_far.extend(walk(definition, part, &so_far.clone(), missing).0);
             }
             (so_far, Facts::new())
         }
         Guard::Or(parts) => {
             let mut so_far = known.clone();
             for part in parts {
-                so_far.extend(walk(definition, part, &so_far.clone(), depth, missing).1);
+                so_far.extend(walk(definition, part, &so_far.clone(), missing).1);
             }
             (Facts::new(), so_far)
         }
+        // The reader has refused circles, and rules that go through too many others.
         Guard::Holds(rule) => match definition.rules.get(rule) {
-            Some(rule) if depth < 16 => walk(definition, &rule.guard, known, depth + 1, missing),
-            Some(_) | None => (Facts::new(), Facts::new()),
+            Some(rule) => walk(definition, &rule.guard, known, missing),
+            None => (Facts::new(), Facts::new()),
         },
         Guard::Records(..)
         | Guard::Sum { .. }

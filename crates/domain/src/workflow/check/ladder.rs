@@ -2,7 +2,7 @@
 
 use crate::calendar::{Span, Unit};
 use crate::workflow::finding::{CheckId, Finding};
-use crate::workflow::model::{Definition, Term};
+use crate::workflow::model::Definition;
 use crate::workflow::read::finding;
 
 /// How two spans that begin together end.
@@ -90,16 +90,13 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
                 found.push(finding(later.place, CheckId::Ladder, name, message));
             }
         }
-        if let Term::Within(within) = deadline.term {
-            for warn in &deadline.warn {
-                if matches!(order(warn.before, within), Order::Same | Order::After) {
-                    let message = format!(
-                        "`{name}` warns {} before a limit of {within}, which is before it begins",
-                        warn.before
-                    );
-                    found.push(finding(deadline.place, CheckId::Ladder, name, message));
-                }
-            }
+        if deadline.repeat.is_some_and(|repeat| repeat.count == 0) {
+            let message = format!("`{name}` repeats its last step without a wait (`repeat`)");
+            found.push(finding(deadline.place, CheckId::Ladder, name, message));
+        }
+        if let Some(extend) = deadline.extend_by.as_ref().filter(|extend| extend.by.count == 0) {
+            let message = format!("`{}` lengthens `{name}` by nothing (`extend-by`)", extend.command);
+            found.push(finding(deadline.place, CheckId::Ladder, name, message));
         }
         for warn in deadline.warn.iter().filter(|warn| warn.tell.is_empty()) {
             let message = format!("the warning of `{name}` {} before the limit tells nobody", warn.before);

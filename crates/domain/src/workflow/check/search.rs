@@ -24,17 +24,22 @@
 //! that lifts the ceiling is there.
 //!
 //! **Slices.** If the whole is too large, each question is asked of its cone: the variables it depends on, see `slices`.
-//! What is too large even so is not proved, and says so.
+//! A cone that is still too large to meet every configuration is searched on decision diagrams, see `symbolic`, which
+//! find the same. What is too large even for these is not proved, and says so.
 
+mod alone;
+mod answers;
 mod atoms;
 mod cut;
 mod graph;
 mod model;
 mod moves;
+mod open;
 mod slices;
 mod space;
 mod step;
 mod story;
+mod symbolic;
 mod verdicts;
 
 #[cfg(test)]
@@ -45,18 +50,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::model::Definition;
 use crate::workflow::read::finding;
+use answers::Answers;
 use graph::{Graph, TooMany};
 use model::{Model, What};
 use slices::{Cones, Item};
 use space::{Packing, Test, Var};
 use verdicts::{Watched, judge, watched};
 
-/// The most configurations that are searched for one question.
-pub const LIMIT: usize = 1_000_000;
+/// The most configurations that are met one by one for one question. What is larger is found sooner on decision diagrams:
+/// thirteen tracks of three states take them 50 ms, a million configurations met one by one take two seconds and more.
+pub const LIMIT: usize = 50_000;
 
-/// What the searches find. At most `limit` configurations are met for one question, and four times as many for all;
-/// what would need more is one finding of I-not-proved, and nothing else is said about it.
+/// What the searches find. At most `limit` configurations are met one by one for one question, and four times as many
+/// for all; what is larger is searched on decision diagrams. What is too large even for these is one finding of
+/// I-not-proved, and nothing else is said about it.
 pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
+    findings_within(def, limit, symbolic::NODES)
+}
+
+/// W-roles: roles that alone can run a case from its beginning to a normal end.
+pub fn alone(def: &Definition) -> Vec<Finding> {
+    alone::findings(def, LIMIT, symbolic::NODES)
+}
+
+/// [`findings`] with at most `nodes` nodes in a decision diagram.
+fn findings_within(def: &Definition, limit: usize, nodes: usize) -> Vec<Finding> {
     let model = Model::of(def);
     if let Some(why) = &model.too_large {
         return vec![not_proved(def, format!("not proved: {why}"))];
@@ -65,7 +83,7 @@ pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
     let tests: Vec<Test> = watched.iter().map(|watched| model.test(watched.guard)).collect();
     let tests: Vec<&Test> = tests.iter().collect();
     let cones = Cones::of(&model, &tests);
-    let search = Search { model: &model, cones: &cones, watched: &watched, tests: &tests };
+    let search = Search { model: &model, cones: &cones, watched: &watched, tests: &tests, nodes };
     let whole: BTreeSet<Var> = (0..model.vars.len()).collect();
     let mut out = Vec::new();
     let all: Vec<Item> = cones.items.iter().map(|(item, _)| *item).collect();
@@ -75,7 +93,7 @@ pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
     } else {
         limit / 2
     };
-    if search.run(&whole, &all, first, &mut out).is_err() {
+    if search.one_by_one(&whole, &all, first, &mut out).is_err() {
         search.by_slices(limit, &mut out);
     }
     out.sort();
@@ -88,11 +106,13 @@ struct Search<'s> {
     cones: &'s Cones,
     watched: &'s [Watched<'s>],
     tests: &'s [&'s Test],
+    nodes: usize,
 }
 
 impl Search<'_> {
-    /// Searches one slice and answers the questions; the number of configurations, or what there is too much of.
-    fn run(
+    /// Searches one slice by meeting every configuration, and answers the questions; the number of configurations, or
+    /// what there is too much of.
+    fn one_by_one(
         &self,
         kept: &BTreeSet<Var>,
         items: &[Item],
@@ -101,10 +121,27 @@ impl Search<'_> {
     ) -> Result<usize, TooMany> {
         let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany::Configurations)?;
         let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit)?;
-        for item in items {
-            judge(&graph, *item, self.watched, out);
-        }
+        self.judge(&graph, &Answers::of(&graph, items), items, out);
         Ok(graph.keys.len())
+    }
+
+    /// Searches one slice on diagrams and answers the questions; whether that was possible.
+    fn on_diagrams(&self, kept: &BTreeSet<Var>, items: &[Item], out: &mut Vec<Finding>) -> bool {
+        let Some(packing) = Packing::of(&self.model.sizes, kept) else { return false };
+        let acts = self.cones.acts(kept);
+        match symbolic::search(self.model, &packing, kept, acts, (items, self.tests), self.nodes) {
+            Ok((graph, answers)) => {
+                self.judge(&graph, &answers, items, out);
+                true
+            }
+            Err(symbolic::TooLarge) => false,
+        }
+    }
+
+    fn judge(&self, graph: &Graph<'_>, answers: &Answers, items: &[Item], out: &mut Vec<Finding>) {
+        for item in items {
+            judge(graph, answers, *item, self.watched, out);
+        }
     }
 
     fn by_slices(&self, limit: usize, out: &mut Vec<Finding>) {
@@ -113,35 +150,38 @@ impl Search<'_> {
             slices.entry((cone.len(), cone)).or_default().push(*item);
         }
         let mut budget = limit.saturating_mul(4);
-        let mut failed: Option<(&BTreeSet<Var>, TooMany)> = None;
-        for ((_, cone), items) in &slices {
+        let mut large: Vec<(&BTreeSet<Var>, Vec<Item>)> = Vec::new();
+        for ((_, cone), items) in slices {
             // Every cone holds the main line, and a cone that holds one that failed fails too.
-            if failed.is_some_and(|(failed, _)| failed.is_subset(cone)) {
+            let hopeless = large.iter().any(|(failed, _)| failed.is_subset(cone));
+            if !hopeless && let Ok(met) = self.one_by_one(cone, &items, limit.min(budget), out) {
+                budget = budget.saturating_sub(met);
                 continue;
             }
-            match self.run(cone, items, limit.min(budget), out) {
-                Ok(met) => budget = budget.saturating_sub(met),
-                Err(why) => {
-                    failed.get_or_insert((cone, why));
-                    budget = budget.saturating_sub(limit);
-                }
+            if !hopeless {
+                budget = budget.saturating_sub(limit);
+            }
+            large.push((cone, items));
+        }
+        // One diagram of a cone answers the questions of all cones in it.
+        let mut widest: Vec<(&BTreeSet<Var>, Vec<Item>)> = Vec::new();
+        for (cone, items) in large.into_iter().rev() {
+            match widest.iter_mut().find(|(wide, _)| cone.is_subset(wide)) {
+                Some((_, more)) => more.extend(items),
+                None => widest.push((cone, items)),
             }
         }
-        if let Some((cone, why)) = failed {
+        let mut failed: Option<&BTreeSet<Var>> = None;
+        for (cone, items) in widest {
+            if !self.on_diagrams(cone, &items, out) {
+                failed.get_or_insert(cone);
+            }
+        }
+        if let Some(cone) = failed {
             let multiplies = self.multiplies(cone);
-            let command = match why {
-                TooMany::Configurations => None,
-                TooMany::Answers(act) => self.model.def.commands.iter().nth(act),
-            };
-            let message = command.map_or_else(
-                || format!("not proved: more than {limit} configurations; {multiplies}"),
-                |command| {
-                    format!(
-                        "not proved: `{}` can be answered in more than {} ways; {multiplies}",
-                        command.name,
-                        Model::most()
-                    )
-                },
+            let message = format!(
+                "not proved: more than {limit} configurations, and more than {} nodes in their decision diagram; {multiplies}",
+                self.nodes
             );
             out.push(not_proved(self.model.def, message));
         }

@@ -43,7 +43,7 @@ impl Lower<'_> {
                 From::States(machine, states)
             }
         };
-        let by = self.refer_all(node.get("by"), Sort::Role);
+        let by = self.givers(node.get("by"));
         let guard = self.guard(node.get("if"), &name);
         let when = node.get("when").map(|when| self.guard(Some(when), &name));
         let ways = self.ways(node, &name, place)?;
@@ -85,6 +85,24 @@ impl Lower<'_> {
             stops_tracks: Self::flag(node.get("stops-tracks")),
             basis: Self::text(node.get("basis")),
         })
+    }
+
+    /// The roles that may give a command; `system` may be among them, and only here.
+    fn givers(&mut self, node: Option<&Node>) -> Vec<Name> {
+        let is_system = |item: &Node| item.text() == Some("system");
+        let Some(Kind::List(items)) = node.map(|node| &node.kind) else { return Vec::new() };
+        let people = items.iter().filter(|item| !is_system(item)).cloned().collect();
+        let mut by = self.refer_all(
+            node.map(|node| Node { place: node.place, kind: Kind::List(people) }).as_ref(),
+            Sort::Role,
+        );
+        if let Some(first) = items.iter().position(is_system) {
+            by.insert(first.min(by.len()), Name::system());
+            if let Some(second) = items.iter().filter(|item| is_system(item)).nth(1) {
+                self.fault(second.place, CheckId::Name, "system", "`system` stands twice in this list");
+            }
+        }
+        by
     }
 
     fn ways(&mut self, node: &Node, at: &Name, place: Place) -> Option<Ways> {
@@ -243,14 +261,6 @@ impl Lower<'_> {
         let mut steps = Vec::new();
         for step in node.get("steps")?.items() {
             let by = self.refer_all(step.get("by"), Sort::Role);
-            if by.iter().any(|role| role == "system") {
-                self.fault(
-                    step.place,
-                    CheckId::System,
-                    at,
-                    "`system` cannot approve: an approval is given by people",
-                );
-            }
             let people = Self::count(step.get("people")).unwrap_or(1);
             let agree = Self::count(step.get("agree")).unwrap_or(people);
             if agree > people {

@@ -37,6 +37,8 @@ pub(super) struct Lower<'a> {
     pub(super) fetch: &'a dyn Fn(&Name) -> Option<Arc<Calendar>>,
     /// Which rules each rule names, to find circles.
     pub(super) rule_uses: BTreeMap<Name, Vec<Name>>,
+    /// How many conditions each rule stands for, and through how many rules it goes.
+    pub(super) rule_sizes: BTreeMap<Name, (u32, u32)>,
     /// Rules with `show`.
     pub(super) shown_rules: BTreeSet<Name>,
 }
@@ -147,6 +149,21 @@ impl Lower<'_> {
             Ok(parsed) => {
                 for mention in &parsed.mentions {
                     typing::mention(self, mention, &place, at);
+                }
+                let written_out = parsed.mentions.iter().fold(0_u32, |all, mention| {
+                    let own = if let parse::Named::Rule(rule) = &mention.what {
+                        self.rule_sizes.get(rule).map_or(0, |(size, _)| *size)
+                    } else {
+                        1
+                    };
+                    all.saturating_add(own)
+                });
+                if written_out > super::sections::MOST_CONDITIONS {
+                    let message = format!(
+                        "this guard stands for more than {} conditions when the rules it names are written out",
+                        super::sections::MOST_CONDITIONS
+                    );
+                    self.fault(node.place, CheckId::Shape, at, message);
                 }
                 Some((parsed.guard, parsed.mentions))
             }

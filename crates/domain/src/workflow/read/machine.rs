@@ -25,6 +25,7 @@ impl Lower<'_> {
                 name,
                 label: Self::label(node),
                 place: entry.place,
+                acts_written: acts.is_some(),
                 acts,
                 acts_by,
                 held: Self::flag(node.get("held")),

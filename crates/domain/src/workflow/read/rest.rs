@@ -4,7 +4,7 @@ use crate::name::Name;
 use crate::workflow::finding::{CheckId, Severity};
 use crate::workflow::model::{
     Accepted, ActRef, Annul, Command, Corrections, DeadlineMigration, KeepFor, Machine, Migration,
-    Separation, Table,
+    Separation, State, Table,
 };
 use crate::workflow::read::finding;
 use crate::workflow::read::lower::Lower;
@@ -34,6 +34,7 @@ impl Lower<'_> {
                 separation.push(Separation::SamePerson { place, acts });
             }
         }
+        self.contradicting(&separation);
         separation
     }
 
@@ -70,20 +71,64 @@ impl Lower<'_> {
             }
             acts.push(act);
         }
+        let first = acts.first().map(|act| &act.command);
+        if let Some(only) = first.filter(|only| acts.iter().all(|act| act.command == **only)).cloned()
+            && acts.len() > 1
+        {
+            let message = format!(
+                "this list names only the command `{only}`, and the people of one act are always different"
+            );
+            self.fault(node.place, CheckId::Shape, &only, message);
+        }
         acts
     }
 
-    pub(super) fn corrections(&mut self, file: &Node) -> Corrections {
+    /// Two acts that one rule gives to the same person and another to different people: nobody could give both.
+    fn contradicting(&mut self, separation: &[Separation]) {
+        let covers = |wide: &ActRef, narrow: &ActRef| {
+            wide.command == narrow.command && (!wide.approval_only || narrow.approval_only)
+        };
+        for rule in separation {
+            let Separation::SamePerson { place, acts } = rule else { continue };
+            for other in separation {
+                let Separation::DifferentPeople { acts: different, unless_short_of: None, .. } = other else {
+                    continue;
+                };
+                let apart: Vec<&ActRef> =
+                    acts.iter().filter(|act| different.iter().any(|wide| covers(wide, act))).collect();
+                if let [one, two, ..] = apart.as_slice()
+                    && one.command != two.command
+                {
+                    let message = format!(
+                        "`{}` and `{}` are given by the same person here and by different people elsewhere",
+                        one.command, two.command
+                    );
+                    self.fault(*place, CheckId::Shape, &one.command, message);
+                }
+            }
+        }
+    }
+
+    pub(super) fn corrections(&mut self, file: &Node, states: &Table<State>) -> Corrections {
         let Some(node) = file.get("corrections") else { return Corrections::default() };
         let facts = node.get("facts");
         let facts_by = self.refer_all(facts.and_then(|facts| facts.get("by")), Sort::Role);
+        if let Some(by) = facts.and_then(|facts| facts.get("by")).filter(|by| by.items().is_empty()) {
+            self.note(by.place, CheckId::Dead, "corrections", "nobody may correct a fact: `by` is empty");
+        }
         let approval_node = facts.and_then(|facts| facts.get("approval"));
         let facts_approval = approval_node.and_then(|approval| self.approval(approval, "corrections"));
         let mut annul = Vec::new();
         for item in node.get("annul").map(Node::items).unwrap_or_default() {
             let command = self.refer(item.get("command"), Sort::Command);
             let at = command.as_ref().map_or("annul", Name::as_str).to_owned();
-            let while_in = item.get("while").and_then(|states| self.states_of_one_machine(states, &at));
+            let while_in = item.get("while").and_then(|node| match node.text() {
+                Some("every-state") => {
+                    let open = states.iter().filter(|state| state.final_outcome.is_none());
+                    Some((Machine::Main, open.map(|state| state.name.clone()).collect()))
+                }
+                _ => self.states_of_one_machine(node, &at),
+            });
             let returns_to = self.refer(item.get("returns-to"), Sort::State);
             if let (Some((machine, _)), Some(state)) = (&while_in, &returns_to)
                 && self.symbols.machine(state) != Some(machine)
@@ -104,6 +149,10 @@ impl Lower<'_> {
                 self.fault(place, CheckId::Name, &at, message);
             }
             let by = self.refer_all(item.get("by"), Sort::Role);
+            if let Some(nobody) = item.get("by").filter(|by| by.items().is_empty()) {
+                let message = format!("nobody may annul `{at}`: `by` is empty");
+                self.note(nobody.place, CheckId::Dead, &at, message);
+            }
             let approval = item.get("approval").and_then(|approval| self.approval(approval, &at));
             let (Some(command), Some((_, while_in)), Some(returns_to)) = (command, while_in, returns_to)
             else {

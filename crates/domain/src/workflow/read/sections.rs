@@ -12,6 +12,15 @@ use crate::workflow::read::lower::Lower;
 use crate::workflow::read::symbols::Sort;
 use crate::workflow::read::tree::{Entry, Kind, Node};
 
+/// The most rules that one rule may go through.
+const MOST_RULES_DEEP: u32 = 16;
+
+/// The most conditions a guard may stand for when the rules it names are written out: every check walks over them.
+pub(super) const MOST_CONDITIONS: u32 = 1_000;
+
+/// Words that stand where a guard or `sets` expects a value and mean something else there.
+const NO_VALUES: &[&str] = &["and", "or", "is", "known", "not", "either", "filed", "unset"];
+
 impl Lower<'_> {
     /// Adds to a table; a foreign identifier that another thing of the table answers to is reported.
     pub(super) fn add<T: Named>(&mut self, table: &mut Table<T>, item: T, place: Place) {
@@ -145,6 +154,10 @@ impl Lower<'_> {
                     "`{value}` is a value of flags only: make `{name}` a flag, or choose another word"
                 );
                 self.fault(place, CheckId::Type, name, message);
+            } else if NO_VALUES.contains(&value.as_str()) {
+                let message =
+                    format!("`{value}` is a word of guards and of `sets`, and cannot be a value of `{name}`");
+                self.fault(place, CheckId::Name, name, message);
             } else if choices.get(&value).is_some_and(|known: &Choice| known.name == value) {
                 self.fault(place, CheckId::Name, name, format!("the value `{value}` stands twice"));
             } else {
@@ -218,12 +231,8 @@ impl Lower<'_> {
             let each = limit.get("each").and_then(|limit| self.limit(limit, &name));
             let total = limit.get("total").and_then(|limit| self.limit(limit, &name));
             let beyond_needs = self.refer(limit.get("beyond-needs"), Sort::Record);
-            if !self
-                .records
-                .get(&name)
-                .is_some_and(|record| record.fields.iter().any(|field| field.value == ValueType::Range))
-            {
-                let message = format!("`{name}` has a limit but no field that is a range of time");
+            if self.records.get(&name).is_some_and(|record| record.covers.is_none()) {
+                let message = format!("`{name}` has a limit, but none of its fields `covers` a time");
                 self.note(limit.place, CheckId::Type, &name, message);
             }
             limits.push((name, RecordLimit { each, total, beyond_needs }));
@@ -317,6 +326,7 @@ impl Lower<'_> {
                 entry.place,
             );
         }
+        let circles = self.faults.len();
         for rule in &rules {
             let mut seen: Vec<Name> = Vec::new();
             let mut open = self.rule_uses.get(&rule.name).cloned().unwrap_or_default();
@@ -336,7 +346,41 @@ impl Lower<'_> {
                 }
             }
         }
+        if self.faults.len() == circles {
+            for rule in &rules {
+                let (size, depth) = self.measure(&rules, rule);
+                if depth > MOST_RULES_DEEP {
+                    let message = format!(
+                        "the rule `{}` goes through more than {MOST_RULES_DEEP} rules, each naming the next",
+                        rule.name
+                    );
+                    self.fault(rule.place, CheckId::Shape, &rule.name, message);
+                } else if size > MOST_CONDITIONS {
+                    let message = format!(
+                        "the rule `{}` stands for more than {MOST_CONDITIONS} conditions, those of the rules it names included",
+                        rule.name
+                    );
+                    self.fault(rule.place, CheckId::Shape, &rule.name, message);
+                }
+            }
+        }
         rules
+    }
+
+    /// How many conditions a rule stands for when the rules it names are written out, and through how many rules it
+    /// goes. Rules that name each other in a circle were reported before.
+    fn measure(&mut self, rules: &Table<NamedRule>, rule: &NamedRule) -> (u32, u32) {
+        if let Some(known) = self.rule_sizes.get(&rule.name) {
+            return *known;
+        }
+        let mut measured = (u32::try_from(rule.guard.leaves()).unwrap_or(u32::MAX), 1);
+        for used in self.rule_uses.get(&rule.name).cloned().unwrap_or_default() {
+            let Some(used) = rules.get(&used) else { continue };
+            let (size, depth) = self.measure(rules, used);
+            measured = (measured.0.saturating_add(size), measured.1.max(depth.saturating_add(1)));
+        }
+        self.rule_sizes.insert(rule.name.clone(), measured);
+        measured
     }
 
     pub(super) fn access(&mut self, file: &Node) -> Access {

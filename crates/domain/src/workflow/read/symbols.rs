@@ -164,7 +164,10 @@ impl Symbols {
     /// Resolves a reference and marks its target as used; an unknown name is reported with the nearest one.
     pub fn resolve(&mut self, sort: Sort, name: &Name, place: Place, faults: &mut Vec<Finding>) -> bool {
         if sort == Sort::Role && name == "system" {
-            return true;
+            // The engine gives the commands whose `by` names it, and is nobody who could be told or sign.
+            let message = "`system` is no office: it stands only under `by` of a command";
+            faults.push(finding(place, CheckId::System, name, message));
+            return false;
         }
         if self.has(sort, name) {
             self.used.insert((sort, name.clone()));

@@ -17,7 +17,14 @@ pub(super) fn mention(lower: &mut Lower<'_>, mention: &Mention, place: &dyn Fn(u
     let here = place(mention.at);
     match &mention.what {
         Named::Rule(name) => {
-            lower.symbols.resolve(Sort::Rule, name, here, &mut lower.faults);
+            if lower.symbols.resolve(Sort::Rule, name, here, &mut lower.faults)
+                && let Some(record) = &mention.inside
+            {
+                let message = format!("the rule `{name}` reads the case, not one `{record}`");
+                let mut found = finding(here, CheckId::Type, at, message);
+                found.hint = Some("inside `has ( … )` write the condition out".to_owned());
+                lower.notes.push(found);
+            }
         }
         Named::State(name) => {
             lower.symbols.resolve(Sort::State, name, here, &mut lower.faults);
@@ -88,7 +95,7 @@ pub(super) fn mention(lower: &mut Lower<'_>, mention: &Mention, place: &dyn Fn(u
         }
         Named::Date(name) => {
             let Some(seen) = subject(lower, mention, name, here) else { return };
-            let dated = matches!(seen.value, ValueType::Date | ValueType::Instant | ValueType::Range);
+            let dated = matches!(seen.value, ValueType::Date | ValueType::Instant);
             if readable(lower, &seen, name, here, at) && !dated {
                 lower.note(
                     here,

@@ -203,12 +203,18 @@ fn a_fact_that_has_happened_takes_effect_at_once_and_is_countersigned_afterwards
     bench.refused("clerk olga", &format!(r#"{{"withdraw": {number}, "reason": "no"}}"#), &[Proposal]);
     let sign = bench.signature();
     bench.refused("judge olga", &sign, &[SamePerson]);
-    // The countersignature is late: that is told, and it stays open.
-    assert_eq!(bench.passes(24 * 9), [DeadlinePassed]);
+    // The countersignature is late: that is told every two days, and it stays open, also after a dissent.
+    assert_eq!(bench.passes(24 * 9), [DeadlinePassed; 4]);
+    assert_eq!(bench.told(), ["judge"]);
+    let (number, hash) = bench.proposal();
+    let dissent = format!(r#"{{"sign": {number}, "hash": "{hash}", "agree": false, "note": "not seen"}}"#);
+    assert_eq!(bench.does("judge mary", &dissent), [Signed]);
+    assert!(bench.case.irregular[&2].iter().any(|missing| missing.what == "countersignature"));
     assert_eq!(bench.signs("judge jane"), [Signed]);
     assert_eq!((bench.case.proposals.len(), bench.case.clocks.len(), bench.main()), (0, 0, "dead"));
-    // The paper is still missing.
-    assert_eq!(bench.case.irregular.len(), 1);
+    // The paper is still missing, and nothing else.
+    let missing: Vec<_> = bench.case.irregular[&2].iter().map(|missing| missing.what.as_str()).collect();
+    assert_eq!(missing, ["scan"]);
     bench.does("clerk olga", r#"{"file-paper": {"document": "scan", "reference": "7"}}"#);
     assert!(bench.case.irregular.is_empty());
 }
@@ -295,4 +301,40 @@ fn a_main_command_is_compared_with_the_latest_doing_for_any_record() {
     bench.refused("judge mary", r#"{"command": "confirm"}"#, &[Separation]);
     bench.does("judge jane", r#"{"command": "confirm"}"#);
     bench.refused("judge jane", r#"{"command": "age", "instance": 1}"#, &[State, Separation]);
+}
+
+#[test]
+fn nobody_signs_what_a_program_of_theirs_has_proposed() {
+    let mut bench = Bench::opened(
+        "
+states: {waiting: {}, decided: {final: decided}}
+commands:
+  open:   {from: new, to: waiting, by: [clerk]}
+  list:   {from: waiting, stays: true, by: [clerk], clerical: a list, approval: {steps: [{by: [judge]}]}}
+  check:  {from: waiting, stays: true, by: [clerk], clerical: a check}
+  decide: {from: waiting, to: decided, by: [judge]}
+deadlines: {}
+separation: [{different-people: [list, decide]}, {different-people: [check, list]}]
+",
+    );
+    bench.does("service clerk", r#"{"command": "list"}"#);
+    bench.refused("judge owner", &bench.signature(), &[SamePerson]);
+    bench.refused("clerk olga", r#"{"withdraw": 2, "reason": "x"}"#, &[Proposal]);
+    assert_eq!(bench.does("clerk owner", r#"{"withdraw": 2, "reason": "x"}"#), [Withdrawn]);
+    bench.does("service clerk", r#"{"command": "list"}"#);
+    bench.signs("judge mary");
+    bench.refused("judge owner", r#"{"command": "decide"}"#, &[Separation]);
+    bench.refused("clerk owner", r#"{"command": "check"}"#, &[Separation]);
+    bench.does("judge jane", r#"{"command": "decide"}"#);
+}
+
+#[test]
+fn a_signed_act_takes_effect_when_it_is_signed_whatever_its_proposer_said() {
+    let mut bench = Bench::opened(PANEL);
+    bench.passes(20);
+    bench.earlier("2026-03-02T10:00:00Z").does("judge jane", r#"{"command": "seal"}"#);
+    bench.passes(5);
+    assert_eq!(bench.signs("judge mary"), [Signed, Acted]);
+    assert_eq!(bench.case.doings.last().unwrap().at, bench.now);
+    assert_eq!(bench.log[1].event.happened, Some(crate::bench::at("2026-03-02T10:00:00Z")), "it stays said");
 }

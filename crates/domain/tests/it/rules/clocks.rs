@@ -1,7 +1,7 @@
 //! Clocks: start, stop, restart, pause, extension, ladders.
 
 use qadiya_domain::case::Act;
-use qadiya_domain::case::RefusalCode::{Extension, NotOpen, Role};
+use qadiya_domain::case::RefusalCode::{Extension, Form, NotBefore, NotOpen, Role};
 use qadiya_domain::case::event::EventKind::{Acted, DeadlineNotNeeded, DeadlinePassed, DeadlineWarned};
 use qadiya_domain::case::state::ClockKey;
 
@@ -207,4 +207,156 @@ fn a_calendar_that_does_not_reach_so_far_leaves_no_clock_without_a_limit() {
     bench.does("clerk olga", r#"{"command": "open"}"#);
     // 9 January 2031 lies outside the calendar: the day itself, unmoved.
     assert_eq!(bench.due("hear-in-time").unwrap(), "2031-01-10T00:00:00Z");
+}
+
+#[test]
+fn repetitions_that_nobody_saw_in_time_are_not_made_up_for() {
+    let mut bench = bench();
+    bench.until("2026-03-15T00:00:00Z");
+    let key = ClockKey::Deadline { name: name("hear-in-time"), subject: None };
+    // Four weekly repetitions come due while no worker runs.
+    bench.now = at("2026-04-13T12:00:00Z");
+    let step = bench.case.clocks[&key].step;
+    bench.submit("system", &Act::StepClock { clock: key.clone(), step }).unwrap();
+    assert_eq!(bench.case.clocks[&key].next, Some(at("2026-04-19T00:00:00Z")));
+    let hourly = CLOCKS.replace("repeat: 7 days", "repeat: 6 hours");
+    let mut bench = Bench::opened(&hourly);
+    bench.until("2026-03-15T00:00:00Z");
+    bench.now = at("2027-03-15T05:00:00Z");
+    let step = bench.case.clocks[&key].step;
+    bench.submit("system", &Act::StepClock { clock: key.clone(), step }).unwrap();
+    assert_eq!(bench.case.clocks[&key].next, Some(at("2027-03-15T06:00:00Z")));
+}
+
+#[test]
+fn a_day_is_counted_from_its_begin_and_lasts_to_its_end() {
+    let mut bench = Bench::opened(
+        "
+records: {notice: {many: true, fields: {day: {type: date}}}}
+states: {waiting: {}, decided: {final: decided}}
+commands:
+  open:   {from: new, to: waiting, by: [clerk]}
+  notify: {from: waiting, stays: true, by: [judge], records: {notice: required}}
+  decide: {from: waiting, to: decided, by: [judge], not-before: {wait: 10 days, after: day of notice}}
+deadlines:
+  answer: {while: waiting, within: 10 days, since: day of notice, late: [{after: 0 days, tell: [clerk]}]}
+  sit:    {while: waiting, until: day of notice, late: [{after: 0 days, tell: [clerk]}]}
+",
+    );
+    bench.does(
+        "judge jane",
+        r#"{"command": "notify", "records": [{"record": "notice", "fields": {"day": "2026-03-03"}}]}"#,
+    );
+    // The tenth day after Tuesday the 3rd is Friday the 13th; the 3rd itself lasts until its end.
+    assert_eq!(bench.due("answer").unwrap(), "2026-03-14T00:00:00Z");
+    assert_eq!(bench.due("sit").unwrap(), "2026-03-04T00:00:00Z");
+    bench.until("2026-03-13T23:59:59Z");
+    bench.refused("judge jane", r#"{"command": "decide"}"#, &[NotBefore]);
+    bench.until("2026-03-14T00:00:00Z");
+    bench.does("judge jane", r#"{"command": "decide"}"#);
+}
+
+#[test]
+fn a_clock_runs_in_days_until_its_calendar_is_known_and_by_the_calendar_from_then_on() {
+    let mut bench = Bench::opened(
+        "
+facts: {where: {type: choice, of: [court], editable-by: [clerk]}}
+states: {waiting: {}, decided: {final: decided}}
+commands:
+  open:   {from: new, to: waiting, by: [clerk]}
+  longer: {from: waiting, stays: true, by: [judge], clerical: lengthens only}
+  decide: {from: waiting, to: decided, by: [judge]}
+deadlines:
+  answer:
+    while: waiting
+    within: 10 working days
+    calendar: by-fact where
+    extend-by: {command: longer, by: 1 days, times: 1}
+    late: [{after: 0 days, tell: [clerk]}]
+",
+    );
+    assert_eq!(bench.due("answer").unwrap(), "2026-03-12T09:00:00Z");
+    bench.does("judge jane", r#"{"command": "longer"}"#);
+    assert_eq!(bench.due("answer").unwrap(), "2026-03-13T09:00:00Z");
+    bench.does("clerk olga", r#"{"edit-fact": "where", "value": "court"}"#);
+    // Ten working days from Monday end with Monday the 16th, and the day that was added stays.
+    assert_eq!(bench.due("answer").unwrap(), "2026-03-18T00:00:00Z");
+    bench.refused("judge jane", r#"{"command": "longer"}"#, &[Extension]);
+}
+
+#[test]
+fn what_stands_still_is_extended_and_changed_without_going_on() {
+    let mut bench = bench();
+    let key = ClockKey::Deadline { name: name("hear-in-time"), subject: None };
+    bench.until("2026-03-05T00:00:00Z");
+    bench.does("clerk olga", r#"{"edit-fact": "ill", "value": "yes"}"#);
+    bench.until("2026-03-07T00:00:00Z");
+    bench.does("judge jane", r#"{"command": "longer"}"#);
+    let clock = &bench.case.clocks[&key];
+    assert_eq!((clock.paused, clock.next), (Some(at("2026-03-05T00:00:00Z")), None));
+    bench.until("2026-03-15T00:00:00Z");
+    bench.does("clerk olga", r#"{"edit-fact": "ill", "value": "no"}"#);
+    // Ten days of pause and five of extension.
+    assert_eq!(bench.due("hear-in-time").unwrap(), "2026-03-28T00:00:00Z");
+
+    // A new hearing while the clock stands still is the new limit, and it stands still from there on.
+    let paused = CLOCKS.replace(
+        "    until: time of hearing\n",
+        "    until: time of hearing\n    pauses-while: ill is yes\n",
+    );
+    let mut bench = Bench::opened(&paused);
+    bench.does("judge jane", &fix("2026-03-20T10:00:00Z"));
+    bench.does("clerk olga", r#"{"edit-fact": "ill", "value": "yes"}"#);
+    bench.until("2026-03-05T09:00:00Z");
+    bench.does("judge jane", &fix("2026-03-27T10:00:00Z"));
+    assert_eq!(bench.due("sit").unwrap(), "2026-03-27T10:00:00Z");
+    bench.until("2026-03-06T09:00:00Z");
+    bench.does("clerk olga", r#"{"edit-fact": "ill", "value": "no"}"#);
+    assert_eq!(bench.due("sit").unwrap(), "2026-03-28T10:00:00Z");
+}
+
+#[test]
+fn a_ladder_for_each_record_moves_that_record_and_an_extension_lengthens_that_clock() {
+    let mut bench = Bench::opened(
+        "
+facts: {level: {type: choice, of: [low, high], starts: low}}
+records: {order: {many: true, fields: {days: {type: number}}}, plea: {fields: {days: {type: number}}}}
+states: {waiting: {}, decided: {final: decided}}
+tracks:
+  running: {open-in: [waiting], on-leave: stop, begins: fresh, per: order, states: {fresh: {}, old: {final: true}}}
+commands:
+  open:   {from: new, to: waiting, by: [clerk], if: level is low}
+  order:  {from: waiting, stays: true, by: [judge], records: {order: required}}
+  plead:  {from: waiting, stays: true, by: [judge], records: {plea: required}}
+  age:    {from: fresh, to: old, by: [system], clerical: time}
+  longer: {from: fresh, stays: true, by: [judge], clerical: lengthens only}
+  check:  {from: waiting, stays: true, by: [judge], clerical: a check, if: ageing has passed}
+  decide: {from: waiting, to: decided, by: [judge]}
+deadlines:
+  ageing:
+    while: fresh
+    within: 48 hours
+    extend-by: {command: longer, by: 24 hours, times: 1}
+    late: [{after: 0 hours, tell: [judge], do: age}]
+",
+    );
+    let order = r#"{"command": "order", "records": [{"record": "order", "fields": {"days": 1}}]}"#;
+    bench.does("judge jane", order);
+    bench.does("judge jane", order);
+    bench.does("judge jane", r#"{"command": "longer", "instance": 2}"#);
+    bench.refused("judge jane", r#"{"command": "longer", "instance": 2}"#, &[Extension]);
+    // The limit is over at this moment, whether or not a worker has been there.
+    bench.now = at("2026-03-04T09:00:00Z");
+    bench.does("judge jane", r#"{"command": "check"}"#);
+    bench.until("2026-03-04T09:00:00Z");
+    let states = |bench: &Bench| -> Vec<String> {
+        bench.case.instances[&name("running")].values().map(|held| held.state.to_string()).collect()
+    };
+    assert_eq!(states(&bench), ["old", "fresh"]);
+    bench.until("2026-03-05T09:00:00Z");
+    assert_eq!(states(&bench), ["old", "old"]);
+    // A record that is not `many` is there once.
+    let plea = order.replace("order", "plea").replace("\"command\": \"plea\"", "\"command\": \"plead\"");
+    bench.does("judge jane", &plea);
+    bench.refused("judge jane", &plea, &[Form]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use qadiya_domain::case::RefusalCode::{Correction, Decision, Form, Role};
+use qadiya_domain::case::RefusalCode::{ActsBy, Correction, Decision, Form, Role};
 use qadiya_domain::case::act::JobReport;
 use qadiya_domain::case::event::EventKind::{
     Acted, Annulled, Corrected, FactEdited, Lapsed, PaperFiled, Proposed, Signed,
@@ -139,10 +139,59 @@ fn an_annulment_waits_for_nothing_once_the_case_has_moved() {
 
 #[test]
 fn an_annulment_may_reopen_an_ended_case() {
-    let mut bench = referred();
+    let mut bench = Bench::opened(&CASE.replace("{command: hear, while", "{command: decide, while: [decided], returns-to: heard, by: [judge], reopens: true}\n    - {command: hear, while"));
+    bench.does("judge jane", REFER);
     bench.does("clerk olga", r#"{"command": "finish"}"#);
     bench.does("judge jane", r#"{"command": "hear"}"#);
     bench.does("judge jane", r#"{"command": "decide"}"#);
+    // What the decision relied on waits for the decision to be annulled first.
     bench.refused("judge jane", r#"{"annul": 4, "reason": "x"}"#, &[Correction]);
     assert_eq!(bench.case.outcome, Some(name("decided")));
+    assert_eq!(bench.does("judge mary", r#"{"annul": 5, "reason": "x"}"#), [Annulled]);
+    assert_eq!((bench.main(), bench.case.outcome.clone()), ("heard", None));
+}
+
+#[test]
+fn an_annulment_gives_clocks_back_as_they_were_and_takes_no_later_value_away() {
+    let case = CASE
+        .replace("within: 30 days,", "within: 30 days, extend-by: {command: longer, by: 5 days, times: 1},")
+        .replace("  finish:", "  longer: {from: waiting, stays: true, by: [judge], clerical: lengthens only}\n  again:  {from: waiting, to: waiting, by: [clerk], clerical: office work}\n  finish:");
+    let mut bench = Bench::opened(&case);
+    bench.does("judge jane", r#"{"command": "longer"}"#);
+    bench.until("2026-03-10T09:00:00Z");
+    bench.does("clerk olga", r#"{"command": "again"}"#);
+    let before = (bench.case.clocks.clone(), bench.case.entered[&name("waiting")].clone());
+    assert_eq!(bench.due("refer-in-time").unwrap(), "2026-04-07T00:00:00Z");
+    bench.until("2026-03-12T09:00:00Z");
+    bench.does("judge jane", REFER);
+    let refer = bench.case.version;
+    bench.until("2026-03-20T09:00:00Z");
+    bench.does("judge jane", &format!(r#"{{"annul": {refer}, "reason": "x"}}"#));
+    bench.signs("prosecutor paul");
+    assert_eq!((bench.case.clocks.clone(), bench.case.entered[&name("waiting")].clone()), before);
+
+    // A fact that was corrected after the act would be lost.
+    let mut bench = referred();
+    bench.does("judge jane", r#"{"correct-facts": {"level": "low"}, "reason": "a slip"}"#);
+    bench.signs("prosecutor paul");
+    let refusals = bench.refused("judge jane", r#"{"annul": 2, "reason": "x"}"#, &[Correction]);
+    assert!(refusals.to_string().contains("level was changed"), "{refusals}");
+}
+
+#[test]
+fn a_program_edits_no_fact_and_where_few_may_act_nobody_else_edits_files_corrects_or_annuls() {
+    let case = CASE.replace(
+        "states: {waiting: {}, referred: {jobs: [tell]}",
+        "states: {waiting: {}, referred: {acts-by: [guard], jobs: [tell]}",
+    );
+    let mut bench = Bench::opened(&case);
+    let edit = r#"{"edit-fact": "place", "value": "block 2"}"#;
+    bench.refused("service clerk", edit, &[Decision]);
+    bench.refused("batch clerk olga", edit, &[Decision]);
+    bench.does("clerk olga", edit);
+    bench.does("judge jane", REFER);
+    bench.refused("clerk olga", edit, &[ActsBy]);
+    bench.refused("clerk olga", r#"{"file-paper": {"document": "report", "reference": "1"}}"#, &[ActsBy]);
+    bench.refused("judge jane", r#"{"correct-facts": {"level": "low"}, "reason": "x"}"#, &[ActsBy]);
+    bench.refused("judge jane", r#"{"annul": 3, "reason": "x"}"#, &[ActsBy]);
 }

@@ -3,7 +3,11 @@
 use qadiya_domain::case::RefusalCode::{Ceiling, Form};
 use qadiya_domain::case::event::EventKind::{DeadlinePassed, DeadlineWarned};
 
-use crate::bench::{Bench, at, name};
+use qadiya_domain::case::Act;
+use qadiya_domain::case::input::read_act;
+use qadiya_domain::value::{Given, Value};
+
+use crate::bench::{Bench, at, json, name};
 
 const HELD: &str = "
 records:
@@ -163,13 +167,61 @@ fn beyond_a_ceiling_leads_the_record_the_file_names_as_far_as_its_date() {
     bench.refused("judge jane", &order("2026-04-20", "2026-04-21"), &[Ceiling]);
 }
 
+fn found(from: &str, until: &str) -> String {
+    order(from, until).replace("\"order\", \"records\"", "\"found\", \"records\"")
+}
+
 #[test]
-fn a_fact_beyond_a_ceiling_is_recorded_with_it() {
+fn a_fact_beyond_a_ceiling_is_recorded_and_gives_no_authority() {
     let mut bench = bench();
-    bench.does(
-        "guard gus",
-        &order("2026-03-03", "2026-03-30").replace("\"order\", \"records\"", "\"found\", \"records\""),
-    );
+    bench.does("guard gus", &found("2026-03-03", "2026-03-30"));
     assert_eq!(bench.case.irregular[&2][0].code, Ceiling);
-    assert_eq!(bench.case.authority_until, Some(at("2026-03-30T00:00:00Z")));
+    assert_eq!(bench.case.authority_until, None);
+    assert!(bench.case.authority_has_lapsed(bench.now));
+    // An order beside it covers what it says.
+    bench.does("judge jane", &order("2026-03-03", "2026-03-10"));
+    assert_eq!(bench.case.authority_until, Some(at("2026-03-10T00:00:00Z")));
+    // The record that the file names lifts the ceiling of all orders together, never that of one.
+    bench.does(
+        "judge jane",
+        r#"{"command": "allow", "records": [{"record": "leave", "fields": {"until": "2026-04-19"}}]}"#,
+    );
+    assert!(bench.case.irregular.is_empty());
+    assert_eq!(bench.case.authority_until, Some(at("2026-03-18T00:00:00Z")));
+}
+
+#[test]
+fn a_fact_without_its_instrument_covers_from_the_filing_of_the_instrument() {
+    let mut bench = Bench::opened(
+        &HELD
+            .replace("irregular: true, records", "irregular: true, needs: [deed], records")
+            .replace("states:", "documents: {deed: {from: [guard]}}\nstates:"),
+    );
+    bench.now = at("2026-03-03T00:00:00Z");
+    bench.does("guard gus", &found("2026-03-03", "2026-03-10"));
+    assert!(bench.case.authority_has_lapsed(bench.now));
+    bench.does("guard gus", r#"{"file-paper": {"document": "deed", "reference": "1"}}"#);
+    assert!(bench.case.irregular.is_empty());
+    assert_eq!(bench.case.authority_until, Some(at("2026-03-10T00:00:00Z")));
+}
+
+#[test]
+fn a_number_that_no_log_can_keep_is_a_matter_of_form_and_a_huge_one_breaks_no_ceiling() {
+    let mut bench = bench();
+    let charge = |days: &str| {
+        format!(
+            r#"{{"command": "charge", "records": [{{"record": "charge", "fields": {{"days": {days}}}}}]}}"#
+        )
+    };
+    for days in [r#""9007199254740992""#, r#""-9007199254740992""#, r#""9223372036854775807""#] {
+        bench.refused("judge jane", &charge(days), &[Form]);
+    }
+    let mut act = read_act(&bench.def, &json(&charge("1"))).unwrap();
+    if let Act::Perform(perform) = &mut act {
+        perform.records[0].fields.insert(name("days"), Given::Is(Value::Number(i64::MAX)));
+    }
+    assert!(bench.submit("judge jane", &act).unwrap_err().has(Form));
+    bench.does("judge jane", &charge("9007199254740991"));
+    bench.does("judge jane", &order("2026-03-03", "2026-03-18"));
+    assert_eq!(bench.due("ceiling").unwrap(), "2026-04-12T00:00:00Z", "the part in days is the least");
 }

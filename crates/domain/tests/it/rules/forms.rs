@@ -1,9 +1,12 @@
 //! What comes in is read once, and every fault is told with its place.
 
+use qadiya_domain::case::Change;
 use qadiya_domain::case::RefusalCode::{Form, Outcome, UnknownCommand};
 use qadiya_domain::case::input::{LONGEST_TEXT, read_act};
+use qadiya_domain::value::{Given, Protected, Value};
+use qadiya_ledger::Hash;
 
-use crate::bench::{Bench, flow, json};
+use crate::bench::{Bench, flow, json, name};
 
 const FORMS: &str = "
 facts: {kind: {type: choice, of: {plain: {id: P}, grave: {id: G}}}, note: {type: text}}
@@ -131,4 +134,35 @@ fn a_record_has_a_value_or_an_allowed_answer_in_every_field() {
         &hear(STATEMENT).replace(r#""hear""#, r#""decide", "outcome": "YW""#),
         &[Form],
     );
+}
+
+#[test]
+fn two_values_of_one_fact_in_one_act_have_two_secrets() {
+    let mut bench = Bench::opened(
+        "
+facts: {level: {type: choice, of: [low, high], class: personal}}
+states: {waiting: {}, decided: {final: decided}}
+commands:
+  open:   {from: new, to: waiting, by: [clerk]}
+  weigh:  {from: waiting, stays: true, by: [judge], asks: {level: required}, sets: {level: high}}
+  decide: {from: waiting, to: decided, by: [judge], asks: {level: required}, approval: {steps: [{by: [judge]}]}}
+deadlines: {}
+",
+    );
+    bench.does("judge jane", r#"{"command": "weigh", "answers": {"level": "low"}}"#);
+    let secrets: Vec<_> =
+        bench.log[1].secrets.iter().map(|(path, secret)| (path.as_str(), secret.value.clone())).collect();
+    let choice = |word: &str| Value::Choice(name(word));
+    assert_eq!(secrets, [("/changes/2/level", choice("high")), ("/facts/level", choice("low"))]);
+    // What is enacted has the commitment of what was proposed: another one was never legal.
+    bench.does("judge jane", r#"{"command": "decide", "answers": {"level": "low"}}"#);
+    bench.signs("judge mary");
+    let mut events = bench.events();
+    let enacted = &mut events.last_mut().unwrap().0;
+    let fact = enacted.changes.iter_mut().find_map(|change| match change {
+        Change::Fact(fact) => Some(fact),
+        _ => None,
+    });
+    fact.unwrap().value = Given::Protected(Protected::Sealed(Hash::of(b"another value")));
+    assert_eq!(bench.replay(&events).unwrap_err().seq, 5);
 }

@@ -73,6 +73,29 @@ fn an_answer_that_the_file_does_not_know_is_an_incident() {
 }
 
 #[test]
+fn what_comes_from_outside_stands_in_the_log_as_a_short_code_or_not_at_all() {
+    for word in ["a private sentence", &"x".repeat(65)] {
+        let mut bench = Bench::opened(JOBS);
+        bench.job("ask", done(word, &[])).unwrap();
+        assert_eq!(bench.incidents(), ["unknown-answer"]);
+        let mut other = Bench::opened(JOBS);
+        other.job("ask", JobReport::Failed { attempts: 3, fault: word.to_owned() }).unwrap();
+        for sealed in bench.log.iter().chain(&other.log) {
+            let text = String::from_utf8(sealed.bytes.clone()).unwrap();
+            assert!(!text.contains(word), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_number_that_no_log_can_keep_is_left_out() {
+    let mut bench =
+        Bench::opened(&JOBS.replace("number: {type: number}", "number: {type: number, class: personal}"));
+    bench.job("ask", done("yes-code", &[("nr", "9007199254740992")])).unwrap();
+    assert!(!bench.case.facts.contains_key(&name("number")));
+}
+
+#[test]
 fn an_answer_that_comes_late_changes_nothing() {
     let mut bench = Bench::opened(JOBS);
     bench.does("judge jane", r#"{"command": "hear"}"#);
@@ -91,6 +114,17 @@ fn a_job_that_gives_up_is_an_incident_told_to_an_office_and_runs_what_the_file_s
     let mut bench = Bench::opened(JOBS);
     bench.does("judge jane", r#"{"command": "hear"}"#);
     assert_eq!(bench.job("ask", report).unwrap(), [JobFailed]);
+}
+
+#[test]
+fn a_job_that_gave_up_and_was_let_run_again_is_still_waited_for() {
+    let mut bench = Bench::opened(&JOBS.replace(", do: missed", ""));
+    let failed = || JobReport::Failed { attempts: 3, fault: "timeout".to_owned() };
+    assert_eq!(bench.job("ask", failed()).unwrap(), [JobFailed]);
+    assert_eq!(bench.job("ask", failed()).unwrap(), [JobFailed]);
+    assert_eq!(bench.job("ask", done("yes-code", &[("nr", "7")])).unwrap(), [JobDone, Acted]);
+    assert_eq!(bench.main(), "found");
+    assert!(bench.job("ask", done("yes-code", &[])).unwrap_err().has(NotOpen), "and once only");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Who may do what, from where, and where it leads.
 
 use qadiya_domain::case::RefusalCode::{
-    ActsBy, Decision, Ended, Guard, Happened, Instance, NoRoute, NotBefore, Outcome, Papers, Records, Role,
-    State, TrackHold, UnknownCommand,
+    ActsBy, Decision, Ended, Form, Guard, Happened, Instance, NoRoute, NotBefore, Outcome, Papers, Records,
+    Role, State, TrackHold, UnknownCommand,
 };
 use qadiya_domain::case::event::EventKind;
 
@@ -368,7 +368,7 @@ fn one_record_for_each_is_exactly_one_for_each() {
     bench.refused("judge jane", r#"{"command": "charge"}"#, &[Records]);
     bench.refused("judge jane", &decide(&[]), &[Records]);
     bench.refused("judge jane", &decide(&[1]), &[Records]);
-    bench.refused("judge jane", &decide(&[1, 2, 2]), &[Records]);
+    bench.refused("judge jane", &decide(&[1, 2, 2]), &[Form, Records]);
     bench.does("judge jane", &decide(&[2, 1]));
     assert_eq!(bench.case.records.values().filter(|held| held.record == name("verdict")).count(), 2);
 }
@@ -395,4 +395,44 @@ deadlines: {}
     assert_eq!(bench.main(), "decided");
     assert_eq!(bench.case.subcases[0].workflow, name("other"));
     bench.refused("clerk olga", r#"{"edit-fact": "a", "value": "no"}"#, &[Ended]);
+}
+
+#[test]
+fn a_late_entry_of_a_decision_needs_the_scan_and_a_second_person() {
+    let mut bench = Bench::opened(
+        "
+documents: {deed: {from: [judge]}}
+states: {waiting: {}, decided: {final: decided}}
+commands:
+  open:   {from: new, to: waiting, by: [clerk]}
+  rule:   {from: waiting, stays: true, by: [judge]}
+  note:   {from: waiting, stays: true, by: [judge], clerical: a note}
+  decide: {from: waiting, to: decided, by: [judge], approval: {steps: [{by: [judge]}]}}
+deadlines: {}
+",
+    );
+    bench.passes(25);
+    let (early, recent) = ("2026-03-02T09:30:00Z", "2026-03-02T10:00:00Z");
+    let deed = |hash: &str| {
+        format!(r#"{{"command": "decide", "papers": [{{"document": "deed", "reference": "1"{hash}}}]}}"#)
+    };
+    let scan = format!(r#", "sha256": "{}""#, "ab".repeat(32));
+    bench.earlier(early).refused("judge jane", r#"{"command": "rule"}"#, &[Happened]);
+    bench.earlier(recent).does("judge jane", r#"{"command": "rule"}"#);
+    bench.earlier(early).does("judge jane", r#"{"command": "note"}"#);
+    bench.earlier(early).refused("judge jane", &deed(""), &[Happened]);
+    // No act of any kind is older than the case.
+    let paper = r#"{"file-paper": {"document": "deed", "reference": "1"}}"#;
+    bench.earlier("2026-03-02T08:59:59Z").refused("judge jane", paper, &[Happened]);
+    assert_eq!(bench.earlier(early).does("judge jane", &deed(&scan)), [EventKind::Proposed]);
+    assert_eq!(bench.signs("judge mary"), [EventKind::Signed, EventKind::Acted]);
+}
+
+#[test]
+fn who_may_not_file_a_paper_may_not_bring_it_in_with_a_fact() {
+    let mut bench = Bench::opened(TRACKS);
+    let died = r#"{"command": "died", "papers": [{"document": "report", "reference": "1"}]}"#;
+    let mut other = Bench::opened(&TRACKS.replace("report: {from: [clerk]}", "report: {from: [judge]}"));
+    other.refused("clerk olga", died, &[Role]);
+    bench.does("clerk olga", died);
 }

@@ -171,3 +171,25 @@ async fn lists_counts_work_and_feed_agree() {
     assert_eq!(Some(explained.due), deadlines[0].due);
     assert!(explained.days.len() > 30);
 }
+
+#[tokio::test]
+async fn a_value_that_its_event_does_not_vouch_for_is_marked_and_not_shown() {
+    let court = Court::new().await;
+    let case = court.open().await;
+    court.note(&case, "as recorded").await.unwrap();
+    let read = async || {
+        let page = court.engine.log(&court.viewer(&court.clerk), &case.reference, 2, 1).await.unwrap();
+        page.events.into_iter().next().unwrap()
+    };
+    let before = read().await;
+    assert!(format!("{:?}", before.clear).contains("as recorded"), "{before:?}");
+    assert_eq!(before.altered, Vec::<String>::new());
+    court.store.inner.tamper(|tables| {
+        let event = tables.events.get_mut(&(case.stream, 2)).unwrap();
+        let secret = String::from_utf8(event.secret.clone().unwrap()).unwrap();
+        event.secret = Some(secret.replace("as recorded", "as invented").into_bytes());
+    });
+    let after = read().await;
+    assert!(!format!("{:?}", after.clear).contains("as invented"), "{after:?}");
+    assert_eq!(after.altered.len(), 1);
+}

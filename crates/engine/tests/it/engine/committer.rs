@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use qadiya_domain::case::refusal::RefusalCode;
 use qadiya_engine::Settings;
-use qadiya_engine::submit::{Answer, SubmitError, Target};
+use qadiya_engine::submit::{Answer, Submission, SubmitError, Target};
 use qadiya_ledger::canonical;
 use qadiya_store::StoreError;
 
@@ -134,6 +134,29 @@ async fn commands_without_keys_for_one_case_are_chained_into_one_append() {
         let done = answer.as_ref().unwrap();
         let told: Answer = canonical::decode(&done.answer).unwrap();
         done.receipt.as_ref().unwrap().verify(&key, &told.events[0].hash).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn commands_with_keys_for_one_case_share_one_flush_and_each_key_is_bound() {
+    let court = Court::new().await;
+    let case = court.open().await;
+    let before = court.store.committed();
+    let asks: Vec<_> = (0..8)
+        .map(|number| court.asking(&court.clerk, Target::Case(case.stream), note(&format!("note {number}"))))
+        .collect();
+    let answers = court.engine.submit_many(asks.clone()).await;
+    assert_eq!(court.events(&case).await, (1..10).collect::<Vec<u64>>());
+    assert_eq!(court.store.committed(), before + 1, "one flush for all");
+    let key = court.engine.public_key();
+    for (ask, answer) in asks.into_iter().zip(answers) {
+        let first = answer.unwrap();
+        let told: Answer = canonical::decode(&first.answer).unwrap();
+        first.receipt.as_ref().unwrap().verify(&key, &told.events[0].hash).unwrap();
+        let again = Submission { access: Some(court.context("POST")), ..ask };
+        let again = court.engine.submit(again).await.unwrap();
+        assert!(again.replayed);
+        assert_eq!((again.answer, again.receipt), (first.answer, first.receipt), "with its own receipt");
     }
 }
 

@@ -16,7 +16,7 @@ use qadiya_store::read::{
     CaseFilter, CaseRef, CaseRow, KnownRequest, Loaded, RequestRef, StageCount, StoredDeadline,
 };
 use qadiya_store::registry::StoredDefinition;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle};
+use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started};
 use qadiya_store::{
     AccessStore, CaseStore, Directory, LedgerStore, MemoryStore, Registry, StoreError, WorkStore,
 };
@@ -118,6 +118,9 @@ impl CaseStore for FaultyStore {
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError> {
         self.inner.count(filter).await
     }
+    async fn is_sealed(&self, seal: Uuid) -> Result<bool, StoreError> {
+        self.inner.is_sealed(seal).await
+    }
     async fn fold_stages(&self) -> Result<u64, StoreError> {
         self.inner.fold_stages().await
     }
@@ -166,6 +169,15 @@ impl WorkStore for FaultyStore {
     async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError> {
         self.inner.release_clock(stream, key, epoch).await
     }
+    async fn hold_clock(
+        &self,
+        stream: StreamId,
+        key: &str,
+        epoch: u64,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        self.inner.hold_clock(stream, key, epoch, lease).await
+    }
     async fn claim_jobs(
         &self,
         now: Timestamp,
@@ -184,6 +196,9 @@ impl WorkStore for FaultyStore {
     }
     async fn queue_jobs(&self, stream: StreamId, jobs: &[NewJob]) -> Result<(), StoreError> {
         self.inner.queue_jobs(stream, jobs).await
+    }
+    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
+        self.inner.raise_incident(stream, job, fault).await
     }
     async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError> {
         self.inner.retry_job(id, run_at).await
@@ -205,7 +220,7 @@ impl WorkStore for FaultyStore {
     async fn wait_for_work(&self, at_most: Duration) {
         self.inner.wait_for_work(at_most).await;
     }
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<(), StoreError> {
+    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
         self.inner.start_operation(operation, job).await
     }
     async fn update_operation(

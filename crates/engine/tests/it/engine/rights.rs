@@ -8,10 +8,12 @@ use qadiya_domain::case::refusal::RefusalCode;
 use qadiya_engine::authorize::Denied;
 use qadiya_engine::library::ActivateError;
 use qadiya_engine::officials::OfficialError;
-use qadiya_engine::operations::{BatchItem, ItemAnswer, OperationError, Work};
-use qadiya_engine::submit::{Answer, SubmitError, Target};
+use qadiya_engine::operations::{BatchItem, ItemAnswer, OperationError};
+use qadiya_engine::query::QueryError;
+use qadiya_engine::submit::{Accepted, Answer, SubmitError, Target};
 use qadiya_ledger::{Value, canonical};
 
+use super::faulty::Fault;
 use super::fixtures::{Court, FLOW, command, italy, name, note, text, token};
 
 async fn refused(court: &Court, ask: qadiya_engine::submit::Submission, code: RefusalCode) {
@@ -21,18 +23,23 @@ async fn refused(court: &Court, ask: qadiya_engine::submit::Submission, code: Re
     }
 }
 
+/// The signature under what was proposed.
+pub(crate) fn signature(proposed: &Accepted) -> Value {
+    let answer: Answer = canonical::decode(&proposed.answer).unwrap();
+    assert_eq!(answer.events[0].kind, "proposed");
+    Value::map([
+        ("sign", Value::Int(i64::try_from(answer.events[0].seq).unwrap())),
+        ("hash", text(&answer.events[0].hash.to_string())),
+    ])
+}
+
 #[tokio::test]
 async fn two_tokens_of_one_person_are_one_pair_of_eyes() {
     let court = Court::new().await;
     let case = court.open().await;
     let target = || Target::Case(case.stream);
     let proposed = court.engine.submit(court.asking(&court.judge, target(), command("rule"))).await.unwrap();
-    let answer: Answer = canonical::decode(&proposed.answer).unwrap();
-    assert_eq!(answer.events[0].kind, "proposed");
-    let sign = Value::map([
-        ("sign", Value::Int(i64::try_from(answer.events[0].seq).unwrap())),
-        ("hash", text(&answer.events[0].hash.to_string())),
-    ]);
+    let sign = signature(&proposed);
     let second_token = token(&court.engine, court.judge.official, false).await;
     assert_ne!(second_token.token, court.judge.token);
     refused(&court, court.asking(&second_token, target(), sign.clone()), RefusalCode::SamePerson).await;
@@ -146,36 +153,91 @@ async fn a_trial_runs_only_where_everybody_is_synthetic() {
     assert!(matches!(found, Err(ActivateError::Trial(_))), "{found:?}");
 }
 
+fn item(case: &Accepted, act: Value, key: &str) -> BatchItem {
+    BatchItem { case: case.reference.clone(), act, happened: None, key: key.to_owned(), seen: None }
+}
+
 #[tokio::test]
 async fn an_operation_is_carried_out_once_with_the_rights_of_the_day() {
     let court = Court::new().await;
     let (one, two) = (court.open().await, court.open().await);
-    let item = |case: &qadiya_engine::submit::Accepted, act, key: &str| BatchItem {
-        case: case.reference.clone(),
-        act,
-        key: key.to_owned(),
-        seen: None,
+    let begin = async |key: &str| {
+        let items = vec![
+            item(&one, note("\u{633}\u{628}\u{628}"), &format!("{key}-a")),
+            BatchItem { seen: Some(9), ..item(&two, note("b"), &format!("{key}-b")) },
+        ];
+        court.engine.queue_batch(&court.viewer(&court.clerk), items, key).await.unwrap()
     };
-    let work = |key: &str| Work::Batch {
-        token: court.clerk.token.0,
-        role: None,
-        items: vec![
-            item(&one, note("a"), &format!("{key}-a")),
-            item(&two, command("rule"), &format!("{key}-b")),
-        ],
-    };
-    let id = court.engine.start_operation(&court.clerk, &work("first"), "op-1").await.unwrap();
-    assert_eq!(court.engine.start_operation(&court.clerk, &work("first"), "op-1").await.unwrap(), id);
+    let id = begin("op-1").await;
+    assert_eq!(begin("op-1").await, id);
+    assert!(stored_requests(&court).contains("\u{633}\u{628}\u{628}"));
     court.engine.run_operation(id).await.unwrap();
     court.engine.run_operation(id).await.unwrap();
     assert_eq!(court.events(&one).await, [1, 2]);
-    let view = court.engine.operation(court.clerk.official, id).await.unwrap();
+    assert_eq!(stored_requests(&court), "", "what was asked is not kept once it is answered");
+    let view = court.engine.operation(&court.viewer(&court.clerk), id).await.unwrap();
     assert_eq!(view.percent, 100);
     let answers: Vec<ItemAnswer> = canonical::decode(&view.result.unwrap()).unwrap();
-    assert!(answers[0].answer.is_some() && !answers[1].refusals.is_empty(), "{answers:?}");
-    assert!(matches!(court.engine.operation(court.judge.official, id).await, Err(OperationError::NotFound)));
-    let id = court.engine.start_operation(&court.clerk, &work("second"), "op-2").await.unwrap();
+    assert!(answers[0].answer.is_some() && answers[1].fault.is_some(), "{answers:?}");
+    assert_eq!(answers[0].stream, Some(one.stream));
+    let others = court.engine.operation(&court.viewer(&court.judge), id).await;
+    assert!(matches!(others, Err(OperationError::NotFound)));
+    let id = begin("op-2").await;
     court.engine.revoke_token(&Actor::System, court.clerk.official, court.clerk.token).await.unwrap();
     assert!(matches!(court.engine.run_operation(id).await, Err(OperationError::RightsEnded)));
     assert_eq!(court.events(&one).await, [1, 2]);
+}
+
+/// The requests of all operations as they are stored.
+fn stored_requests(court: &Court) -> String {
+    court.store.inner.tamper(|tables| {
+        let requests =
+            tables.operations.values().map(|held| String::from_utf8(held.request.clone()).unwrap());
+        requests.collect()
+    })
+}
+
+#[tokio::test]
+async fn what_can_never_be_done_in_a_queue_is_refused_before_it_is_stored() {
+    let court = Court::new().await;
+    let case = court.open().await;
+    for (act, code) in [
+        (command("rule"), RefusalCode::Decision),
+        (Value::map::<String>([]), RefusalCode::Form),
+        (command("no-such-command"), RefusalCode::UnknownCommand),
+    ] {
+        let who = || court.viewer(&court.judge);
+        let alone = court.engine.queue_act(&who(), item(&case, act.clone(), "k")).await;
+        let many = court.engine.queue_batch(&who(), vec![item(&case, act, "k")], "k").await;
+        for found in [alone, many] {
+            let Err(OperationError::Query(QueryError::Refused(refusals))) = found else {
+                panic!("{found:?}")
+            };
+            assert!(refusals.has(code), "{code}: {refusals}");
+        }
+    }
+    assert!(court.store.inner.tamper(|tables| tables.operations.is_empty()));
+}
+
+#[tokio::test]
+async fn a_result_is_shown_to_nobody_without_a_capacity_and_leaves_its_access_record() {
+    let court = Court::new().await;
+    let case = court.open().await;
+    let who = court.viewer(&court.clerk);
+    let id = court.engine.queue_act(&who, item(&case, note("a"), "k")).await.unwrap();
+    court.engine.run_operation(id).await.unwrap();
+    let asking = court.viewer(&court.clerk);
+    court.engine.operation(&asking, id).await.unwrap();
+    let records = court.engine.store().accesses(Some(case.stream), None, None, 10).await.unwrap();
+    assert!(records.iter().any(|record| record.id == asking.request), "{records:?}");
+    court.store.fail(&[Fault::Full]);
+    let unrecorded = court.engine.operation(&court.viewer(&court.clerk), id).await;
+    assert!(matches!(unrecorded, Err(OperationError::Query(QueryError::Unavailable(_)))), "{unrecorded:?}");
+    let held = court.clerk.appointments[0].id;
+    let until = court.engine.clock().now();
+    let by = &Actor::System;
+    court.engine.end_appointment(by, court.clerk.official, held, until, "order 2/2026").await.unwrap();
+    let fresh = token(&court.engine, court.clerk.official, false).await;
+    let found = court.engine.operation(&court.viewer(&fresh), id).await;
+    assert!(matches!(found, Err(OperationError::Query(QueryError::Refused(_)))), "{found:?}");
 }

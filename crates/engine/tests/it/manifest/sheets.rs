@@ -11,7 +11,7 @@ use super::{
     files::{GOOD, names},
 };
 
-fn workbook(fill: impl FnOnce(&mut Worksheet)) -> Cursor<Vec<u8>> {
+pub(super) fn workbook(fill: impl FnOnce(&mut Worksheet)) -> Cursor<Vec<u8>> {
     let mut book = Workbook::new();
     let sheet = book.add_worksheet();
     for (place, name) in names().iter().enumerate() {
@@ -21,7 +21,7 @@ fn workbook(fill: impl FnOnce(&mut Worksheet)) -> Cursor<Vec<u8>> {
     Cursor::new(book.save_to_buffer().unwrap())
 }
 
-fn write(sheet: &mut Worksheet, row: u32, cells: &[&str]) {
+pub(super) fn write(sheet: &mut Worksheet, row: u32, cells: &[&str]) {
     for (place, cell) in cells.iter().enumerate() {
         sheet.write(row, u16::try_from(place).unwrap(), *cell).unwrap();
     }

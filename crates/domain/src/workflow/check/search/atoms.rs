@@ -31,7 +31,7 @@ impl Atoms {
     pub(super) fn of(def: &Definition) -> Self {
         let mut atoms = Self::default();
         for guard in guards(def) {
-            atoms.walk(def, guard, 0);
+            atoms.walk(guard);
         }
         // Tracks per record and records that lift a ceiling are followed even when no guard reads them.
         for record in def.tracks.iter().filter_map(|track| track.per.as_ref()) {
@@ -50,15 +50,11 @@ impl Atoms {
         self.facts.entry(fact.clone()).or_default().insert(atom.clone());
     }
 
-    fn walk(&mut self, def: &Definition, guard: &Guard, depth: u32) {
+    /// Rules are among the guards of the file, so that a rule named here is walked once, by itself.
+    fn walk(&mut self, guard: &Guard) {
         match guard {
-            Guard::Or(parts) | Guard::And(parts) => parts.iter().for_each(|part| self.walk(def, part, depth)),
-            Guard::Not(inner) => self.walk(def, inner, depth),
-            Guard::Holds(rule) => {
-                if let (Some(rule), true) = (def.rules.get(rule), depth < 32) {
-                    self.walk(def, &rule.guard, depth + 1);
-                }
-            }
+            Guard::Or(parts) | Guard::And(parts) => parts.iter().for_each(|part| self.walk(part)),
+            Guard::Not(inner) => self.walk(inner),
             Guard::Is(fact, _)
             | Guard::IsNot(fact, _)
             | Guard::Either(fact, _)
@@ -71,14 +67,14 @@ impl Atoms {
             Guard::Records(_, record, condition) => {
                 let mut leaves = BTreeSet::new();
                 if let Some(condition) = condition {
-                    self.fields(def, condition, &mut leaves, depth);
+                    self.fields(condition, &mut leaves);
                 }
                 self.records.entry(record.clone()).or_default().extend(leaves);
             }
             Guard::Sum { field, record, .. } => {
                 self.sums.entry((field.clone(), record.clone())).or_default().insert(guard.clone());
             }
-            Guard::At(_) => {}
+            Guard::Holds(_) | Guard::At(_) => {}
             Guard::Filed(document) => {
                 self.filed.insert(document.clone());
             }
@@ -90,21 +86,17 @@ impl Atoms {
     }
 
     /// The conditions about fields inside `has ( … )`; papers and the authority are those of the case.
-    fn fields(&mut self, def: &Definition, guard: &Guard, into: &mut BTreeSet<Guard>, depth: u32) {
+    fn fields(&mut self, guard: &Guard, into: &mut BTreeSet<Guard>) {
         match guard {
             Guard::Or(parts) | Guard::And(parts) => {
                 for part in parts {
-                    self.fields(def, part, into, depth);
+                    self.fields(part, into);
                 }
             }
-            Guard::Not(inner) => self.fields(def, inner, into, depth),
-            Guard::Holds(rule) => {
-                if let (Some(rule), true) = (def.rules.get(rule), depth < 32) {
-                    self.fields(def, &rule.guard, into, depth + 1);
-                }
-            }
-            Guard::At(_) => {}
-            Guard::Filed(_) | Guard::AuthorityLapsed => self.walk(def, guard, depth),
+            Guard::Not(inner) => self.fields(inner, into),
+            // A rule inside `has ( … )` refuses the file, and holds for no record.
+            Guard::Holds(_) | Guard::At(_) => {}
+            Guard::Filed(_) | Guard::AuthorityLapsed => self.walk(guard),
             Guard::Is(..)
             | Guard::IsNot(..)
             | Guard::Either(..)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::model::{Model, What};
 use super::moves::Act;
 use super::space::{Key, KeyHash, Packing, Test, Var};
-use super::step::{Edge, Seen, Stepper};
+use super::step::{Edge, Seen, Stepper, bit_of};
 
 /// The number of a configuration in the order it was met.
 pub(super) type Node = usize;
@@ -26,7 +26,8 @@ fn sight<K: Ord>(sights: &mut BTreeMap<K, Sight>, key: K, node: Node) {
 pub(super) struct Grid(Vec<Vec<bool>>);
 
 impl Grid {
-    fn insert(&mut self, row: usize, column: usize) {
+    /// Marks a place.
+    pub(super) fn insert(&mut self, row: usize, column: usize) {
         if self.0.len() <= row {
             self.0.resize(row + 1, Vec::new());
         }
@@ -43,6 +44,36 @@ impl Grid {
     /// Whether the place is marked.
     pub(super) fn contains(&self, row: usize, column: usize) -> bool {
         self.0.get(row).and_then(|row| row.get(column)).copied().unwrap_or_default()
+    }
+}
+
+/// What cannot be recorded of a person who is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Unrecorded {
+    /// Nothing that moves the case.
+    Anything,
+    /// A death: nothing leads to an exceptional state.
+    Death,
+    /// An escape or a release in fact: nothing leads out of custody, a death apart.
+    Leaving,
+}
+
+impl Unrecorded {
+    /// From the main states to which facts that have happened lead.
+    fn of(model: &Model<'_>, happens: &BTreeSet<usize>) -> Option<Self> {
+        let is = |marks: &[bool], state: &usize| marks.get(*state).copied().unwrap_or_default();
+        let exceptional: BTreeSet<&usize> =
+            happens.iter().filter(|state| is(&model.exceptional, state)).collect();
+        let outside: BTreeSet<&usize> = happens.iter().filter(|state| !is(&model.held, state)).collect();
+        if happens.is_empty() {
+            Some(Self::Anything)
+        } else if exceptional.is_empty() {
+            Some(Self::Death)
+        } else if outside.is_empty() || exceptional.union(&outside).count() < 2 {
+            Some(Self::Leaving)
+        } else {
+            None
+        }
     }
 }
 
@@ -83,8 +114,10 @@ pub(super) struct Graph<'m> {
     pub overlap: BTreeMap<(usize, usize), Sight>,
     /// Configurations from which some command leaves the main state.
     pub leaves: Vec<bool>,
-    /// Held states in which no fact that has happened can be recorded.
-    pub no_irregular: BTreeMap<usize, Sight>,
+    /// Held states in which something that happens to a person cannot be recorded.
+    pub no_irregular: BTreeMap<(usize, Unrecorded), Sight>,
+    /// Main states in which a record can be filed that covers the person.
+    pub covered: BTreeSet<usize>,
     /// Moves that lower the stage: from where to where.
     pub lowers: BTreeMap<usize, (Node, Key, usize)>,
     /// Guards of commands, by command.
@@ -124,16 +157,28 @@ impl<'m> Graph<'m> {
         guards: &[&Test],
         limit: usize,
     ) -> Result<Self, TooMany> {
-        let stepper = Stepper { model, packing };
         let compiled = model.acts.iter().enumerate();
         let compiled = compiled.map(|(at, act)| {
             if acts.contains(&at) { act.within(packing).ok_or(TooMany::Answers(at)) } else { Ok(act.clone()) }
         });
         let compiled = compiled.collect::<Result<Vec<Act>, TooMany>>()?;
-        let mut graph = Self {
-            stepper,
+        let mut graph = Self { compiled, ..Self::empty(model, packing, kept, acts, guards.len()) };
+        graph.run(guards, limit)?;
+        Ok(graph)
+    }
+
+    /// A graph in which nothing has been met.
+    fn empty(
+        model: &'m Model<'m>,
+        packing: &'m Packing,
+        kept: &'m BTreeSet<Var>,
+        acts: Vec<usize>,
+        guards: usize,
+    ) -> Self {
+        Self {
+            stepper: Stepper { model, packing },
             kept,
-            compiled,
+            compiled: Vec::new(),
             acts,
             keys: Vec::new(),
             parents: Vec::new(),
@@ -149,28 +194,33 @@ impl<'m> Graph<'m> {
             overlap: BTreeMap::new(),
             leaves: Vec::new(),
             no_irregular: BTreeMap::new(),
+            covered: BTreeSet::new(),
             lowers: BTreeMap::new(),
             guards: vec![Truth::default(); model.acts.len()],
-            truths: vec![Truth::default(); guards.len()],
+            truths: vec![Truth::default(); guards],
             met: Grid::default(),
-        };
-        graph.run(guards, limit)?;
-        Ok(graph)
+        }
     }
 
-    fn start(&self) -> Key {
-        let model = self.stepper.model;
-        let mut key = 0;
-        for (name, fact) in &model.facts {
-            let starts = model.def.facts.get(name).and_then(|fact| fact.starts.as_ref());
-            key = self.stepper.packing.put(key, fact.var, fact.region(starts));
-        }
-        for (field, _, var, cut, atoms) in &model.sums {
-            let zero = crate::workflow::guard::Constant::Number(0);
-            debug_assert!(!field.is_empty());
-            key = self.stepper.packing.put(key, *var, super::cut::region_of(cut, atoms, Some(&zero)));
-        }
-        model.lapsed.map_or(key, |var| self.stepper.packing.put(key, var, 1))
+    /// A graph that only holds the beginning, for what another search has met; [`Graph::tell`] adds to it.
+    pub(super) fn told(
+        model: &'m Model<'m>,
+        packing: &'m Packing,
+        kept: &'m BTreeSet<Var>,
+        acts: Vec<usize>,
+        guards: usize,
+    ) -> Self {
+        let mut graph = Self::empty(model, packing, kept, acts, guards);
+        graph.keys.push(graph.stepper.start());
+        graph.parents.push((NONE, NONE));
+        graph
+    }
+
+    /// Adds a configuration with the configuration and the move that lead to it.
+    pub(super) fn tell(&mut self, from: Node, number: usize, to: Key) -> Node {
+        self.keys.push(to);
+        self.parents.push((small(from), small(number)));
+        self.keys.len() - 1
     }
 
     fn run(&mut self, guards: &[&Test], limit: usize) -> Result<(), TooMany> {
@@ -204,7 +254,7 @@ impl<'m> Graph<'m> {
             .collect();
         let judged: Vec<usize> = self.acts.clone();
         let mut index: HashMap<Key, u32, KeyHash> = HashMap::default();
-        let start = self.start();
+        let start = self.stepper.start();
         index.insert(start, 0);
         self.keys.push(start);
         self.parents.push((NONE, NONE));
@@ -241,14 +291,25 @@ impl<'m> Graph<'m> {
             if let [one, other, ..] = open_automatic.as_slice() {
                 sight(&mut self.overlap, (*one, *other), node);
             }
-            let (mut leaves, mut irregular) = (false, false);
+            let mut leaves = false;
+            let mut happens: BTreeSet<usize> = BTreeSet::new();
             if !passing {
                 for at in &judged {
                     let Some(act) = compiled.get(*at).filter(|act| act.automatic.is_none()) else { continue };
+                    let before = edges.len();
                     let seen = self.stepper.act(act, key, &mut edges);
                     self.note(*at, node, key, seen);
                     leaves |= seen.leaves;
-                    irregular |= seen.open && act.irregular;
+                    for edge in edges.get(before..).unwrap_or_default() {
+                        let to = self.stepper.main(edge.to);
+                        if act.irregular && to != main {
+                            happens.insert(to);
+                        }
+                        let way = edge.number.checked_sub(act.first).and_then(|way| act.ways.get(way));
+                        if way.is_some_and(|way| way.covers) {
+                            self.covered.insert(main);
+                        }
+                    }
                     let waits = main != 0 && !model.ends.get(main).copied().unwrap_or_default();
                     if act.escape && waits && !seen.open {
                         sight(&mut self.no_escape, *at, node);
@@ -262,15 +323,16 @@ impl<'m> Graph<'m> {
                     }
                 }
                 if model.held.get(main).copied().unwrap_or_default()
-                    && !irregular
                     && !model.ends.get(main).copied().unwrap_or_default()
+                    && let Some(missing) = Unrecorded::of(model, &happens)
                 {
-                    sight(&mut self.no_irregular, main, node);
+                    sight(&mut self.no_irregular, (main, missing), node);
                 }
             }
             self.passing.push(passing);
             self.leaves.push(leaves);
             let stage = self.stages.get(node).copied().unwrap_or_default();
+            let mut lowered = BTreeSet::new();
             for edge in &edges {
                 self.take(edge.number);
                 if edge.to == key {
@@ -291,7 +353,9 @@ impl<'m> Graph<'m> {
                     self.stages.push(if staged { self.stage(edge.to) } else { 0 });
                 }
                 if self.stages.get(large(to)).is_some_and(|after| *after < stage) {
-                    self.lowers.entry(edge.number).or_insert((node, edge.to, 0)).2 += 1;
+                    let seen = self.lowers.entry(edge.number).or_insert((node, edge.to, 0));
+                    // A move with several answers is one move of one configuration.
+                    seen.2 += usize::from(lowered.insert(edge.number));
                 }
                 if edge.counts
                     && let Some(head) = self.heads.get_mut(large(to))
@@ -307,7 +371,8 @@ impl<'m> Graph<'m> {
         Ok(())
     }
 
-    fn take(&mut self, number: usize) {
+    /// Notes that a move was made somewhere.
+    pub(super) fn take(&mut self, number: usize) {
         if self.taken.len() <= number {
             self.taken.resize(number + 1, false);
         }
@@ -343,16 +408,9 @@ impl<'m> Graph<'m> {
                     self.open_from.insert(at, self.stepper.packing.get(key, var));
                 }
             }
-            (Some((_, states)), Some((record, place))) => {
-                for cell in
-                    self.stepper.model.records.get(record).into_iter().flat_map(|record| &record.cells)
-                {
-                    let state = cell.states.get(place).copied().unwrap_or(0);
-                    if states.get(state).copied().unwrap_or_default()
-                        && self.stepper.packing.get(key, cell.var) == 1
-                    {
-                        self.open_from.insert(at, state);
-                    }
+            (Some((_, states)), Some(_)) => {
+                for state in (0..states.len()).filter(|state| seen.from_states & bit_of(*state) != 0) {
+                    self.open_from.insert(at, state);
                 }
             }
         }

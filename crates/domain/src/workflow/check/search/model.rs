@@ -8,7 +8,7 @@ use super::moves::{Act, Free, compile_acts, compile_free};
 use super::space::{Test, Var};
 use crate::name::Name;
 use crate::workflow::guard::{Constant, Guard, Quantifier};
-use crate::workflow::model::{Definition, Named, Set, States, ValueType};
+use crate::workflow::model::{Definition, Machine, Named, Set, States, Term, ValueType};
 
 /// What a variable stands for.
 #[derive(Debug, Clone)]
@@ -261,7 +261,10 @@ impl<'d> Model<'d> {
         model.stages = def.stages.iter().map(|stage| model.test(&stage.when)).collect();
         if model.too_large.is_none() {
             model.acts = compile_acts(&model);
-            model.free = compile_free(&model);
+            match compile_free(&model) {
+                Ok(free) => model.free = free,
+                Err(why) => model.refuse(why),
+            }
         }
         model
     }
@@ -475,14 +478,30 @@ impl<'d> Model<'d> {
 
     /// Whether a deadline's `while` holds.
     pub(super) fn within(&self, deadline: &crate::workflow::model::Deadline) -> Test {
-        match &deadline.while_in {
+        let mains = || {
+            let open = self.def.states.iter().map(|state| deadline.while_in.contains(self.def, &state.name));
+            std::iter::once(false).chain(open).collect::<Vec<bool>>()
+        };
+        let here = match &deadline.while_in {
             States::These(names) => Test::Any(names.iter().map(|name| self.at(name)).collect()),
-            States::Every | States::Always => {
-                let open =
-                    self.def.states.iter().map(|state| deadline.while_in.contains(self.def, &state.name));
-                Test::In(self.main, std::iter::once(false).chain(open).collect())
-            }
+            States::Every | States::Always => Test::In(self.main, mains()),
+        };
+        if deadline.machine != Machine::Main {
+            return here;
         }
+        // A suspended state interrupts no clock; but an authority is not asked for where nobody is held.
+        let asks_for_authority = matches!(deadline.term, Term::UntilAuthority);
+        let keeps_running = self
+            .suspended
+            .iter()
+            .zip(&self.held)
+            .map(|(suspended, held)| *suspended && (*held || !asks_for_authority));
+        let suspended: Vec<bool> = keeps_running.collect();
+        if !suspended.contains(&true) {
+            return here;
+        }
+        let goes_back = Test::All(vec![Test::In(self.main, suspended), Test::In(self.before, mains())]);
+        Test::Any(vec![here, goes_back])
     }
 
     /// Whether a machine is in this state; of a track per record, whether some record is.
@@ -508,19 +527,27 @@ impl<'d> Model<'d> {
 
     /// Compiles a guard.
     pub(super) fn test(&self, guard: &Guard) -> Test {
-        self.test_within(guard, 0).melted()
+        self.test_within(guard, None).melted()
     }
 
-    fn test_within(&self, guard: &Guard, depth: u32) -> Test {
+    /// Compiles a guard of a command that names one record: what it asks of the record's own tracks is asked of this
+    /// one, which lies in one cell. One test for each cell; none when the guard is always true.
+    pub(super) fn test_by_cell(&self, guard: &Guard, record: Option<usize>) -> Vec<Test> {
+        let Some(at) = record.filter(|_| !guard.is_always()) else { return Vec::new() };
+        let cells = self.records.get(at).into_iter().flat_map(|record| &record.cells);
+        cells.map(|cell| self.test_within(guard, Some((at, cell))).melted()).collect()
+    }
+
+    /// Rules are written out: the reader has refused circles and guards that grow too large by it.
+    fn test_within(&self, guard: &Guard, own: Option<(usize, &CellModel)>) -> Test {
         let never = || Test::Any(Vec::new());
         match guard {
-            Guard::Or(parts) => Test::Any(parts.iter().map(|part| self.test_within(part, depth)).collect()),
-            Guard::And(parts) => Test::All(parts.iter().map(|part| self.test_within(part, depth)).collect()),
-            Guard::Not(inner) => Test::Not(Box::new(self.test_within(inner, depth))),
-            Guard::Holds(rule) => match self.def.rules.get(rule) {
-                Some(rule) if depth < 32 => self.test_within(&rule.guard, depth + 1),
-                Some(_) | None => never(),
-            },
+            Guard::Or(parts) => Test::Any(parts.iter().map(|part| self.test_within(part, own)).collect()),
+            Guard::And(parts) => Test::All(parts.iter().map(|part| self.test_within(part, own)).collect()),
+            Guard::Not(inner) => Test::Not(Box::new(self.test_within(inner, own))),
+            Guard::Holds(rule) => {
+                self.def.rules.get(rule).map_or_else(never, |rule| self.test_within(&rule.guard, own))
+            }
             Guard::Is(fact, _)
             | Guard::IsNot(fact, _)
             | Guard::Either(fact, _)
@@ -540,7 +567,7 @@ impl<'d> Model<'d> {
                 };
                 let condition = condition.as_deref();
                 let meets = |cell: &CellModel| {
-                    condition.map_or_else(Test::always, |guard| self.in_cell(at, cell, guard, depth))
+                    condition.map_or_else(Test::always, |guard| self.in_cell(at, cell, guard))
                 };
                 let some = |wanted: &dyn Fn(&CellModel) -> Test| {
                     let cells = self.records.get(at).into_iter().flat_map(|record| &record.cells);
@@ -562,7 +589,14 @@ impl<'d> Model<'d> {
                 let place = atoms.iter().position(|other| *other == atom);
                 Test::In(*var, cut.iter().map(|region| truth_at(region, place)).collect())
             }
-            Guard::At(state) => self.at(state),
+            Guard::At(state) => {
+                match own {
+                    Some((record, cell)) if self.is_own(record, state) => {
+                        if self.stands(record, cell, state) { Test::always() } else { never() }
+                    }
+                    Some(_) | None => self.at(state),
+                }
+            }
             Guard::Filed(document) => self.filed.get(document).map_or_else(never, |var| Test::bit(*var)),
             Guard::Passed(deadline) => self
                 .clocks
@@ -582,24 +616,32 @@ impl<'d> Model<'d> {
         Some(Test::In(fact.var, fact.regions.iter().map(|region| truth_at(region, place)).collect()))
     }
 
+    /// Whether a state belongs to a track of this record.
+    fn is_own(&self, record: usize, state: &Name) -> bool {
+        let track = self.track_state(state).and_then(|(track, _)| self.tracks.get(track));
+        track.and_then(|track| track.record).is_some_and(|(at, _)| at == record)
+    }
+
+    /// Whether the records of a cell are in this state of one of their tracks.
+    fn stands(&self, record: usize, cell: &CellModel, state: &Name) -> bool {
+        self.track_state(state).is_some_and(|(track, number)| {
+            let place = self.tracks.get(track).and_then(|track| track.record).filter(|(at, _)| *at == record);
+            place.is_some_and(|(_, place)| cell.states.get(place) == Some(&number))
+        })
+    }
+
     /// A condition over a record, for the records of one cell.
-    fn in_cell(&self, record: usize, cell: &CellModel, guard: &Guard, depth: u32) -> Test {
-        let part = |part: &Guard| self.in_cell(record, cell, part, depth);
+    fn in_cell(&self, record: usize, cell: &CellModel, guard: &Guard) -> Test {
+        let part = |part: &Guard| self.in_cell(record, cell, part);
         let fixed = |holds: bool| if holds { Test::always() } else { Test::Any(Vec::new()) };
         match guard {
             Guard::Or(parts) => Test::Any(parts.iter().map(part).collect()),
             Guard::And(parts) => Test::All(parts.iter().map(part).collect()),
             Guard::Not(inner) => Test::Not(Box::new(part(inner))),
-            Guard::Holds(rule) => match self.def.rules.get(rule) {
-                Some(rule) if depth < 32 => self.in_cell(record, cell, &rule.guard, depth + 1),
-                Some(_) | None => fixed(false),
-            },
-            Guard::At(state) => fixed(self.track_state(state).is_some_and(|(track, number)| {
-                let place =
-                    self.tracks.get(track).and_then(|track| track.record).filter(|(at, _)| *at == record);
-                place.is_some_and(|(_, place)| cell.states.get(place) == Some(&number))
-            })),
-            Guard::Filed(_) | Guard::AuthorityLapsed => self.test_within(guard, depth),
+            // A rule inside `has ( … )` refuses the file, and holds for no record.
+            Guard::Holds(_) => fixed(false),
+            Guard::At(state) => fixed(self.stands(record, cell, state)),
+            Guard::Filed(_) | Guard::AuthorityLapsed => self.test_within(guard, None),
             Guard::Is(..)
             | Guard::IsNot(..)
             | Guard::Either(..)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::atoms::moves_main;
 use super::model::{Model, What};
+use super::open::{once_waited, while_job};
 use super::space::{Packing, Test, Var};
 use crate::name::Name;
 use crate::workflow::model::{Annul, Ask, Branch, Command, From, Machine, MomentRef, Set, Target, Ways};
@@ -34,6 +35,8 @@ pub(super) struct Aim {
 pub(super) struct Way {
     pub outcome: Option<Name>,
     pub guard: Test,
+    /// The guard as the record named sees it, by the cell it lies in; empty when there is none.
+    pub guard_by_cell: Vec<Test>,
     /// What can be answered and filed, each apart from the others.
     pub parts: Vec<Vec<Answer>>,
     /// Every combination of them, within one slice.
@@ -44,6 +47,8 @@ pub(super) struct Way {
     pub stops_tracks: bool,
     pub steps_back: bool,
     pub reopens: bool,
+    /// Whether it files a record that covers the person.
+    pub covers: bool,
     /// Whether taking it may be relied on to finish a case: a record with a ceiling may be refused.
     pub counts: Test,
 }
@@ -61,10 +66,16 @@ pub(super) struct Act {
     pub instance: Option<(usize, usize)>,
     /// Whether there is somebody, or a clock or job, to give it.
     pub startable: Test,
+    /// Whether what its minimum wait counts from can have happened.
+    pub waited: Test,
     pub automatic: Option<Test>,
+    /// By the cell of the record named; empty when there is none.
+    pub automatic_by_cell: Vec<Test>,
     /// A fact that has happened: never refused for guards and tracks.
     pub irregular: bool,
     pub guard: Test,
+    /// By the cell of the record named; empty when there is none.
+    pub guard_by_cell: Vec<Test>,
     /// The first way whose guard holds is taken.
     pub routed: bool,
     pub ways: Vec<Way>,
@@ -115,7 +126,29 @@ impl Free {
     }
 }
 
+/// A guard as it is read for a record in a cell.
+fn for_cell<'t>(plain: &'t Test, by_cell: &'t [Test], cell: Option<usize>) -> &'t Test {
+    cell.and_then(|cell| by_cell.get(cell)).unwrap_or(plain)
+}
+
+impl Way {
+    /// The guard, for the record named.
+    pub(super) fn guard_for(&self, cell: Option<usize>) -> &Test {
+        for_cell(&self.guard, &self.guard_by_cell, cell)
+    }
+}
+
 impl Act {
+    /// The guard, for the record named.
+    pub(super) fn guard_for(&self, cell: Option<usize>) -> &Test {
+        for_cell(&self.guard, &self.guard_by_cell, cell)
+    }
+
+    /// The condition under which it runs by itself, for the record named.
+    pub(super) fn automatic_for(&self, cell: Option<usize>) -> Option<&Test> {
+        self.automatic.as_ref().map(|plain| for_cell(plain, &self.automatic_by_cell, cell))
+    }
+
     /// The act as one slice sees it; `None` if it can be answered in too many ways.
     pub(super) fn within(&self, packing: &Packing) -> Option<Self> {
         let mut act = self.clone();
@@ -206,17 +239,30 @@ fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
         asked.push(free_answers(ways));
     }
     let routed = matches!(command.ways, Ways::Routes(_));
-    let ways =
-        command.branches().into_iter().map(|(outcome, branch)| way(model, command, outcome, branch, &asked));
+    let named = instance.map(|(record, _)| record);
+    let ways = command
+        .branches()
+        .into_iter()
+        .map(|(outcome, branch)| way(model, command, (outcome, branch), named, &asked));
+    let waited = command.not_before.as_ref().filter(|_| !command.irregular);
     Act {
         command: at,
         main,
         track,
         instance,
         startable: startable(model, command),
+        waited: waited
+            .and_then(|wait| once_waited(model, command, wait))
+            .map_or_else(Test::always, |open| Test::In(model.main, open)),
         automatic: command.when.as_ref().map(|when| model.test(when)),
+        automatic_by_cell: command
+            .when
+            .as_ref()
+            .map(|when| model.test_by_cell(when, named))
+            .unwrap_or_default(),
         irregular: command.irregular,
         guard: model.test(&command.guard),
+        guard_by_cell: model.test_by_cell(&command.guard, named),
         routed,
         ways: ways.collect(),
         escape: command.from == From::EveryState,
@@ -227,8 +273,8 @@ fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
 fn way(
     model: &Model<'_>,
     command: &Command,
-    outcome: Option<&Name>,
-    branch: &Branch,
+    (outcome, branch): (Option<&Name>, &Branch),
+    named: Option<usize>,
     asked: &[Vec<Answer>],
 ) -> Way {
     let filed: Vec<&(Name, Ask)> = command.records.iter().chain(&branch.records).collect();
@@ -282,6 +328,7 @@ fn way(
     Way {
         outcome: outcome.cloned(),
         guard: model.test(&branch.guard),
+        guard_by_cell: model.test_by_cell(&branch.guard, named),
         parts,
         answers: Vec::new(),
         sets,
@@ -289,6 +336,7 @@ fn way(
         stops_tracks: command.stops_tracks || branch.stops_tracks,
         steps_back: command.steps_back || branch.steps_back,
         reopens: command.reopens || branch.reopens,
+        covers,
         counts: Test::All(counts).melted(),
     }
 }
@@ -389,19 +437,33 @@ fn startable(model: &Model<'_>, command: &Command) -> Test {
                 ways.push(Test::All(vec![model.within(deadline), model.test(&deadline.guard)]));
             }
         }
-        let by_job = def.jobs.iter().any(|job| {
-            job.answers.iter().any(|answer| answer.runs == command.name)
-                || job.fails_run.as_ref() == Some(&command.name)
-        });
-        if by_job {
-            ways.push(Test::always());
+        for job in &def.jobs {
+            let runs = job.answers.iter().any(|answer| answer.runs == command.name)
+                || job.fails_run.as_ref() == Some(&command.name);
+            if runs {
+                ways.push(Test::In(model.main, while_job(model, &job.name)));
+            }
         }
     }
     Test::Any(ways).melted()
 }
 
+/// The main states in which one of these capacities may act at all.
+fn acting(model: &Model<'_>, roles: &[Name]) -> Test {
+    let bound = |state: &crate::workflow::model::State| {
+        state.acts_by.as_ref().is_none_or(|allowed| roles.iter().any(|role| allowed.contains(role)))
+    };
+    if model.def.states.iter().all(bound) {
+        return Test::always();
+    }
+    Test::In(model.main, std::iter::once(true).chain(model.def.states.iter().map(bound)).collect())
+}
+
 /// Compiles what happens without a command.
-pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
+///
+/// # Errors
+/// The annulment that has too many ways to be followed.
+pub(super) fn compile_free(model: &Model<'_>) -> Result<Vec<Free>, String> {
     let def = model.def;
     let mut all = Vec::new();
     let mut number = model.acts.iter().map(|act| act.ways.len()).sum();
@@ -416,7 +478,8 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
     for fact in def.facts.iter().filter(|fact| !fact.editable_by.is_empty()) {
         if let Some(fact_model) = model.facts.get(&fact.name) {
             let ways = fact_model.writes(fact_model.known().into_iter());
-            add(FreeKind::Edit(fact.name.clone()), open.clone(), ways, None, true);
+            let may = Test::All(vec![open.clone(), acting(model, &fact.editable_by)]);
+            add(FreeKind::Edit(fact.name.clone()), may.melted(), ways, None, true);
         }
     }
     for document in &def.documents {
@@ -428,7 +491,13 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
             }
         }
         if !writes.is_empty() {
-            add(FreeKind::File(document.name.clone()), Test::always(), vec![writes], None, true);
+            add(
+                FreeKind::File(document.name.clone()),
+                acting(model, &document.from),
+                vec![writes],
+                None,
+                true,
+            );
         }
     }
     for clock in &model.clocks {
@@ -456,15 +525,21 @@ pub(super) fn compile_free(model: &Model<'_>) -> Vec<Free> {
         add(FreeKind::Lapse, Test::always(), vec![vec![(lapsed, 1)]], None, false);
     }
     for (at, annul) in def.corrections.annul.iter().enumerate() {
-        let (may, ways, aim) = annulment(model, annul);
+        let (may, ways, aim) = annulment(model, annul).ok_or_else(|| {
+            format!(
+                "annulling `{}` can give back earlier values in more than {} ways",
+                annul.command,
+                Model::most()
+            )
+        })?;
         add(FreeKind::Annul(at), may, ways, Some(aim), true);
     }
-    all
+    Ok(all)
 }
 
 /// An annulment returns the machine, gives the facts set by the act an earlier value (any that something else can have
-/// given) and may take away the last record of a cell.
-fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
+/// given) and may take away the last record of a cell, by which sums change too. `None` when there are too many ways.
+fn annulment(model: &Model<'_>, annul: &Annul) -> Option<(Test, Vec<Writes>, Aim)> {
     let def = model.def;
     let aim = aim(model, &Target::To(vec![annul.returns_to.clone()]));
     let mut may: Vec<Test> = Vec::new();
@@ -477,8 +552,9 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
             may.push(model.is(var, number));
         }
     }
+    let may = Test::All(vec![Test::Any(may), acting(model, &annul.by)]).melted();
     let mut ways: Vec<Writes> = vec![Vec::new()];
-    let Some(command) = def.commands.get(&annul.command) else { return (Test::Any(may), ways, aim) };
+    let Some(command) = def.commands.get(&annul.command) else { return Some((may, ways, aim)) };
     let touched: BTreeSet<&Name> = written_facts(command).into_iter().collect();
     for fact in touched {
         let Some(fact_model) = model.facts.get(fact) else { continue };
@@ -503,12 +579,7 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
                 }
             }
         }
-        let more = fact_model.writes(regions.into_iter());
-        ways = ways
-            .iter()
-            .flat_map(|way| more.iter().map(move |more| [way.as_slice(), more].concat()))
-            .take(Model::most())
-            .collect();
+        ways = times(&ways, &fact_model.writes(regions.into_iter()))?;
     }
     let kinds: BTreeSet<&Name> = command
         .records
@@ -520,12 +591,19 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> (Test, Vec<Writes>, Aim) {
     for record in model.records.iter().filter(|record| kinds.contains(&record.name)) {
         gone.extend(record.cells.iter().map(|cell| vec![(cell.var, 0)]));
     }
-    ways = ways
-        .iter()
-        .flat_map(|way| gone.iter().map(move |gone| [way.as_slice(), gone].concat()))
-        .take(Model::most())
-        .collect();
-    (Test::Any(may), ways, aim)
+    ways = times(&ways, &gone)?;
+    for (_, _, var, cut, _) in model.sums.iter().filter(|(_, kind, ..)| kinds.contains(kind)) {
+        let left: Vec<Writes> = (0..cut.len()).map(|region| vec![(*var, region)]).collect();
+        ways = times(&ways, &left)?;
+    }
+    Some((may, ways, aim))
+}
+
+/// Every way with every addition; `None` when that is too many.
+fn times(ways: &[Writes], more: &[Writes]) -> Option<Vec<Writes>> {
+    (ways.len().saturating_mul(more.len()) <= Model::most()).then(|| {
+        ways.iter().flat_map(|way| more.iter().map(move |more| [way.as_slice(), more].concat())).collect()
+    })
 }
 
 /// The facts a command can write.
@@ -542,6 +620,7 @@ fn written_facts(command: &Command) -> Vec<&Name> {
 pub(super) fn footprint(model: &Model<'_>, act: &Act) -> (BTreeSet<Var>, BTreeSet<Var>) {
     let (mut reads, mut writes) = (BTreeSet::from([model.main]), BTreeSet::new());
     act.startable.reads(&mut reads);
+    act.waited.reads(&mut reads);
     act.guard.reads(&mut reads);
     if let Some(when) = &act.automatic {
         when.reads(&mut reads);
@@ -583,6 +662,7 @@ pub(super) fn footprint(model: &Model<'_>, act: &Act) -> (BTreeSet<Var>, BTreeSe
         let closes = any_main || condition.iter().any(|var| writes.contains(var));
         if track.must_finish && closes && !act.irregular {
             machine_vars(model, at, &mut reads);
+            reads.insert(model.before);
             reads.extend(condition);
         }
     }
@@ -603,7 +683,7 @@ pub(super) fn machine_vars(model: &Model<'_>, track: usize, into: &mut BTreeSet<
 /// What a variable depends on beside the acts that write it.
 pub(super) fn leans_on(model: &Model<'_>, var: Var, into: &mut BTreeSet<Var>) {
     let open_if = |track: usize, into: &mut BTreeSet<Var>| {
-        into.insert(model.main);
+        into.extend([model.main, model.before]);
         if let Some(track) = model.tracks.get(track) {
             track.open_if.reads(into);
         }

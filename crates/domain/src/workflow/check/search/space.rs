@@ -40,6 +40,12 @@ impl Packing {
         self.slots.get(var).is_some_and(|(_, mask)| *mask != 0)
     }
 
+    /// Where a variable that is kept lies: its lowest bit and how many there are.
+    pub(super) fn place(&self, var: Var) -> Option<(u32, u32)> {
+        let (shift, mask) = self.slots.get(var).copied().filter(|(_, mask)| *mask != 0)?;
+        Some((shift, mask.count_ones()))
+    }
+
     /// The value of a variable.
     pub(super) fn get(&self, key: Key, var: Var) -> usize {
         let (shift, mask) = self.slots.get(var).copied().unwrap_or_default();

@@ -1,9 +1,11 @@
 //! One move on packed configurations: the same rules as `workflow::configuration::step`, and a test holds the two
 //! together.
 
-use super::model::Model;
+use super::cut::region_of;
+use super::model::{CellModel, Model, RecordModel, TrackModel};
 use super::moves::{Act, Aim, Free, Way};
-use super::space::{Key, Packing};
+use super::space::{Key, Packing, Test};
+use crate::workflow::guard::Constant;
 use crate::workflow::model::MomentRef;
 
 /// A move found from a configuration.
@@ -18,7 +20,10 @@ pub(super) struct Edge {
 
 /// What was seen of one command in one configuration.
 #[derive(Debug, Clone, Copy, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "five answers to five questions, none excludes another")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers a question of its own, none excludes another"
+)]
 pub(super) struct Seen {
     /// It can be done.
     pub open: bool,
@@ -31,6 +36,8 @@ pub(super) struct Seen {
     /// It leads to another main state, tracks apart; out of a state that is not exceptional only such ways count as
     /// lead to another one that is not.
     pub leaves: bool,
+    /// Of a command that names a record: the states of its track from which it can be done, a bit each.
+    pub from_states: u128,
 }
 
 /// A slice of a model with its packing.
@@ -40,8 +47,8 @@ pub(super) struct Stepper<'m> {
     pub packing: &'m Packing,
 }
 
-/// The mark of a track in a set of tracks.
-fn bit_of(track: usize) -> u128 {
+/// The mark of a track in a set of tracks, or of a state in a set of states.
+pub(super) fn bit_of(track: usize) -> u128 {
     1_u128.checked_shl(u32::try_from(track).unwrap_or(u32::MAX)).unwrap_or_default()
 }
 
@@ -63,14 +70,27 @@ impl Stepper<'_> {
         self.get(key, self.model.main)
     }
 
+    /// The configuration before anything has happened.
+    pub(super) fn start(&self) -> Key {
+        let model = self.model;
+        let mut key = 0;
+        for (name, fact) in &model.facts {
+            let starts = model.def.facts.get(name).and_then(|fact| fact.starts.as_ref());
+            key = self.packing.put(key, fact.var, fact.region(starts));
+        }
+        let zero = Constant::Number(0);
+        for (_, _, var, cut, atoms) in &model.sums {
+            key = self.packing.put(key, *var, region_of(cut, atoms, Some(&zero)));
+        }
+        model.lapsed.map_or(key, |var| self.packing.put(key, var, 1))
+    }
+
     /// Every move of one command.
     pub(super) fn act(&self, act: &Act, key: Key, edges: &mut Vec<Edge>) -> Seen {
         let mut seen = Seen::default();
         let main = self.main(key);
-        if !marked(&act.main, main) || !act.startable.holds(self.packing, key) {
-            return seen;
-        }
-        if act.automatic.as_ref().is_some_and(|when| !when.holds(self.packing, key)) {
+        let may_start = |test: &Test| test.holds(self.packing, key);
+        if !marked(&act.main, main) || !may_start(&act.startable) || !may_start(&act.waited) {
             return seen;
         }
         // The states of the record named from which the command starts: one pass for each of its cells.
@@ -96,6 +116,7 @@ impl Stepper<'_> {
                 }
             }
         }
+        sources.retain(|cell| act.automatic_for(*cell).is_none_or(|when| when.holds(self.packing, key)));
         if sources.is_empty() {
             return seen;
         }
@@ -106,39 +127,50 @@ impl Stepper<'_> {
                     continue;
                 }
                 let given = self.written(key, &answer.writes);
-                let guard = act.guard.holds(self.packing, given);
-                seen.guard_true |= guard;
-                seen.guard_false |= !guard;
-                if !guard && !act.irregular {
-                    continue;
-                }
-                if act.routed {
-                    let first = act.ways.iter().position(|way| way.guard.holds(self.packing, given));
-                    earlier_blocks |= first.is_none();
-                    if first != Some(at) {
+                for cell in &sources {
+                    let guard = act.guard_for(*cell).holds(self.packing, given);
+                    seen.guard_true |= guard;
+                    seen.guard_false |= !guard;
+                    if !guard && !act.irregular {
                         continue;
                     }
-                } else if !way.guard.holds(self.packing, given) && !act.irregular {
-                    continue;
-                }
-                let target = if way.aim.back {
-                    self.get(key, self.model.before)
-                } else {
-                    way.aim.main.unwrap_or(main)
-                };
-                let normal =
-                    !marked(&self.model.exceptional, target) || marked(&self.model.exceptional, main);
-                seen.leaves |= target != main && target != 0 && normal;
-                let counts = way.counts.holds(self.packing, key);
-                for source in &sources {
+                    let holds = |way: &Way| way.guard_for(*cell).holds(self.packing, given);
+                    if act.routed {
+                        let first = act.ways.iter().position(holds);
+                        earlier_blocks |= first.is_none();
+                        if first != Some(at) {
+                            continue;
+                        }
+                    } else if !holds(way) && !act.irregular {
+                        continue;
+                    }
+                    let target = if way.aim.back {
+                        self.get(key, self.model.before)
+                    } else {
+                        way.aim.main.unwrap_or(main)
+                    };
+                    let normal =
+                        !marked(&self.model.exceptional, target) || marked(&self.model.exceptional, main);
+                    seen.leaves |= target != main && target != 0 && normal;
+                    let counts = way.counts.holds(self.packing, key);
                     let before = edges.len();
-                    self.way(act, way, given, *source, (act.first + at, counts), edges);
-                    seen.open |= edges.len() > before;
+                    self.way(act, way, given, *cell, (act.first + at, counts), edges);
+                    if edges.len() > before {
+                        seen.open = true;
+                        seen.from_states |= self.state_bit(act, *cell);
+                    }
                 }
             }
         }
         seen.no_route = earlier_blocks;
         seen
+    }
+
+    /// The mark of the state in which the record named stands.
+    fn state_bit(&self, act: &Act, cell: Option<usize>) -> u128 {
+        let (Some((record, place)), Some(cell)) = (act.instance, cell) else { return 0 };
+        let cell = self.model.records.get(record).and_then(|record| record.cells.get(cell));
+        cell.and_then(|cell| cell.states.get(place)).map_or(0, |state| bit_of(*state))
     }
 
     fn way(
@@ -186,7 +218,7 @@ impl Stepper<'_> {
         for writes in &free.ways {
             let written = self.written(key, writes);
             let to = match &free.aim {
-                Some(aim) => self.settle(written, aim, true, true),
+                Some(aim) => self.settle(written, aim, false, true),
                 None if free.settles => Some(self.derived(written)),
                 None => Some(written),
             };
@@ -223,10 +255,14 @@ impl Stepper<'_> {
         let exceptional = entered.is_some_and(|state| marked(&model.exceptional, state));
         let mut shut: u128 = 0;
         let mut opened: u128 = 0;
+        let mut kept_open: u128 = 0;
+        let memory = self.get(to, model.before);
         for (at, track) in model.tracks.iter().enumerate() {
             let bit = bit_of(at);
             if let Some(var) = track.var.filter(|var| self.packing.keeps(*var)) {
-                let open = marked(&track.open_in, now) && track.open_if.holds(self.packing, from);
+                let inside = self.inside(track, now, memory);
+                let open = inside && track.open_if.holds(self.packing, from);
+                let left = entered.is_some() && !inside;
                 let wanted = aim.singles.iter().find(|(number, _)| *number == at).map(|(_, state)| *state);
                 match (self.get(from, var), open) {
                     (0, true) => to = self.packing.put(to, var, wanted.unwrap_or(track.begins)),
@@ -242,6 +278,10 @@ impl Stepper<'_> {
                     }
                     (state, false) => {
                         let finished = marked(&track.finals, wanted.unwrap_or(state));
+                        if track.must_finish && !finished && !stops_tracks && !left {
+                            to = self.packing.put(to, var, wanted.unwrap_or(state));
+                            continue;
+                        }
                         if track.must_finish && !finished && !stops_tracks && !forced {
                             return None;
                         }
@@ -259,12 +299,16 @@ impl Stepper<'_> {
                 if !kept(record) {
                     continue;
                 }
-                let open = marked(&track.open_in, now) && track.open_if.holds(self.packing, from);
-                if open {
+                let inside = self.inside(track, now, memory);
+                if inside && track.open_if.holds(self.packing, from) {
                     opened |= bit;
                     continue;
                 }
                 shut |= bit;
+                if track.must_finish && (entered.is_none() || inside) {
+                    kept_open |= bit;
+                    continue;
+                }
                 let stopped = (stops_tracks && exceptional) || forced;
                 if track.must_finish && !stopped {
                     let unfinished = |states: &[usize]| {
@@ -279,10 +323,15 @@ impl Stepper<'_> {
             }
         }
         if shut | opened != 0 {
-            to = self.records(to, opened);
+            to = self.records(to, opened, kept_open);
         }
         to = self.derived(to);
         Some(self.restart(from, to, entered))
+    }
+
+    /// Whether the main machine stands where a track runs: in its states, or suspended out of one of them.
+    fn inside(&self, track: &TrackModel, main: usize, before: usize) -> bool {
+        marked(&track.open_in, main) || marked(&self.model.suspended, main) && marked(&track.open_in, before)
     }
 
     /// Looks at the tracks once more where everything else stands now: conditions on what has just changed. A track that
@@ -294,9 +343,10 @@ impl Stepper<'_> {
             return key;
         }
         let mut to = key;
-        let (mut opened, mut per_record) = (0_u128, false);
+        let memory = self.get(key, model.before);
+        let (mut opened, mut kept_open, mut per_record) = (0_u128, 0_u128, false);
         for (at, track) in model.tracks.iter().enumerate() {
-            let open = || marked(&track.open_in, main) && track.open_if.holds(self.packing, key);
+            let open = || self.inside(track, main, memory) && track.open_if.holds(self.packing, key);
             if let Some(var) = track.var.filter(|var| self.packing.keeps(*var)) {
                 match (self.get(key, var), open()) {
                     (0, true) => to = self.packing.put(to, var, track.begins),
@@ -309,31 +359,34 @@ impl Stepper<'_> {
                 per_record = true;
                 if open() {
                     opened |= bit_of(at);
+                } else if track.must_finish {
+                    kept_open |= bit_of(at);
                 }
             }
         }
-        if per_record { self.records(to, opened) } else { to }
+        if per_record { self.records(to, opened, kept_open) } else { to }
     }
 
-    /// Opens and closes the tracks of every record.
-    fn records(&self, key: Key, opened: u128) -> Key {
+    /// Opens and closes the tracks of every record; what is not finished stays in those that are kept open.
+    fn records(&self, key: Key, opened: u128, kept_open: u128) -> Key {
         let mut out = key;
         for record in self.model.records.iter().filter(|record| !record.tracks.is_empty()) {
-            let mut pattern = 0_usize;
+            let (mut pattern, mut kept) = (0_usize, false);
             for (place, track) in record.tracks.iter().enumerate() {
-                if u32::try_from(*track)
-                    .ok()
-                    .and_then(|shift| opened.checked_shr(shift))
-                    .is_some_and(|bits| bits & 1 == 1)
-                {
+                if opened & bit_of(*track) != 0 {
                     pattern |= 1 << place;
                 }
+                kept |= kept_open & bit_of(*track) != 0;
             }
             let Some(landing) = record.landings.get(pattern) else { continue };
             let mut landed: Key = 0;
             for (at, cell) in record.cells.iter().enumerate() {
+                if self.get(key, cell.var) != 1 {
+                    continue;
+                }
                 let to = landing.get(at).copied().unwrap_or(at);
-                if to != at && self.get(key, cell.var) == 1 {
+                let to = if kept { self.unfinished(record, cell, to, kept_open) } else { to };
+                if to != at {
                     out = self.packing.put(out, cell.var, 0);
                     if let Some(cell) = record.cells.get(to) {
                         landed |= self.packing.put(0, cell.var, 1);
@@ -343,6 +396,19 @@ impl Stepper<'_> {
             out |= landed;
         }
         out
+    }
+
+    /// Where a cell lands when tracks that are kept open keep what is not finished.
+    fn unfinished(&self, record: &RecordModel, cell: &CellModel, landing: usize, kept_open: u128) -> usize {
+        let Some(landed) = record.cells.get(landing) else { return landing };
+        let mut states = landed.states.clone();
+        for ((track, old), new) in record.tracks.iter().zip(&cell.states).zip(&mut states) {
+            let finished = self.model.tracks.get(*track).is_some_and(|track| marked(&track.finals, *old));
+            if kept_open & bit_of(*track) != 0 && !finished {
+                *new = *old;
+            }
+        }
+        record.cell(cell.form, &states).unwrap_or(landing)
     }
 
     /// Clocks whose `while` is entered from outside, or whose beginning comes again, have not passed.

@@ -1,5 +1,6 @@
 //! Counter-examples in words.
 
+use super::answers::Answers;
 use super::cut::words;
 use super::graph::{Graph, Node};
 use super::model::{Model, What};
@@ -219,22 +220,28 @@ fn atom_words(atom: &Guard, holds: bool) -> Option<String> {
 }
 
 /// The commands open in a configuration, in words.
-pub(super) fn open_here(graph: &Graph<'_>, node: Node) -> String {
+pub(super) fn open_here(graph: &Graph<'_>, answers: &Answers, node: Node) -> String {
     let model = graph.stepper.model;
-    let key = graph.key(node);
-    let mut names = Vec::new();
-    for at in &graph.acts {
-        let passing = graph.passing.get(node) == Some(&true);
-        let Some(act) = graph.compiled.get(*at).filter(|act| !passing || act.automatic.is_some()) else {
-            continue;
-        };
-        if graph.stepper.act(act, key, &mut Vec::new()).open {
-            names.extend(command_of(model, act).map(|command| format!("`{}`", command.name)));
-        }
-    }
+    let open = answers.open.get(&node).cloned().unwrap_or_else(|| open_acts(graph, node));
+    let names: Vec<String> = open
+        .iter()
+        .filter_map(|at| model.acts.get(*at))
+        .filter_map(|act| command_of(model, act))
+        .map(|command| format!("`{}`", command.name))
+        .collect();
     if names.is_empty() {
         "nobody can do anything".to_owned()
     } else {
         format!("only {} can be done", names.join(", "))
     }
+}
+
+/// The commands open in a configuration.
+fn open_acts(graph: &Graph<'_>, node: Node) -> Vec<usize> {
+    let passing = graph.passing.get(node) == Some(&true);
+    let open = |at: &usize| {
+        let act = graph.compiled.get(*at).filter(|act| !passing || act.automatic.is_some());
+        act.is_some_and(|act| graph.stepper.act(act, graph.key(node), &mut Vec::new()).open)
+    };
+    graph.acts.iter().copied().filter(open).collect()
 }

@@ -1,8 +1,9 @@
 //! From what a search has met to findings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::graph::{Graph, Node};
+use super::answers::Answers;
+use super::graph::{Graph, Unrecorded};
 use super::model::{Model, What};
 use super::moves::{Act, FreeKind};
 use super::slices::Item;
@@ -93,24 +94,30 @@ fn many(times: usize) -> String {
 }
 
 /// What a graph says about a question.
-pub(super) fn judge(graph: &Graph<'_>, item: Item, watched: &[Watched<'_>], out: &mut Vec<Finding>) {
+pub(super) fn judge(
+    graph: &Graph<'_>,
+    answers: &Answers,
+    item: Item,
+    watched: &[Watched<'_>],
+    out: &mut Vec<Finding>,
+) {
     match item {
         Item::Main => {
             reached_main(graph, out);
-            complete(graph, out);
-            exits(graph, out);
+            complete(graph, answers, out);
+            exits(graph, answers, out);
             held(graph, out);
-            automatic(graph, out);
+            automatic(graph, answers, out);
         }
         Item::Track(track) => {
             reached_track(graph, track, out);
-            proper(graph, track, out);
+            proper(graph, answers, track, out);
         }
         Item::Act(at) => {
             if let Some(act) = graph.stepper.model.acts.get(at)
                 && let Some(command) = command_of(graph.stepper.model, act)
             {
-                dead(graph, act, command, watched, out);
+                dead(graph, answers, (act, command), watched, out);
                 open_everywhere(graph, act, command, out);
             }
         }
@@ -154,96 +161,27 @@ fn reached_track(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
 }
 
 /// E-complete: see the module page.
-fn complete(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+fn complete(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
     let def = model.def;
-    let normal_end = |main: usize| mark(&model.ends, main) && !mark(&model.exceptional, main);
     if !def.states.iter().any(|state| state.final_outcome.is_some() && !state.exceptional) {
         let message =
             "no state of this file is a normal end (`final` and not `exceptional`): no case can be completed";
         out.push(finding(Place::default(), CheckId::Complete, &def.workflow, message));
         return;
     }
-    let mains: Vec<usize> = graph.keys.iter().map(|key| graph.stepper.main(*key)).collect();
-    let main = |node: Node| mains.get(node).copied().unwrap_or(0);
-    let ends: Vec<bool> = mains.iter().map(|main| normal_end(*main)).collect();
-    let good = graph.backward(ends, |from, _, _| !mark(&model.exceptional, main(from)));
-    // From an exceptional state any end will do, and so will the way back.
-    let mut any: Vec<bool> = mains.iter().map(|main| mark(&model.ends, *main)).collect();
-    for (at, key) in graph.keys.iter().enumerate() {
-        if mark(&model.exceptional, main(at)) && any.get(at) == Some(&false) {
-            let mut edges = Vec::new();
-            for act in graph.compiled.iter().filter(|act| act.ways.iter().any(|way| way.aim.back)) {
-                graph.stepper.act(act, *key, &mut edges);
-            }
-            let back =
-                edges.iter().any(|edge| way_of(model, edge.number).is_some_and(|(_, way)| way.aim.back));
-            if let (true, Some(slot)) = (back, any.get_mut(at)) {
-                *slot = true;
-            }
-        }
-    }
-    let some_end = graph.backward(any, |_, _, _| true);
-    let bad: Vec<bool> = (0..mains.len())
-        .map(|node| {
-            let state = main(node);
-            let fine = if mark(&model.exceptional, state) { &some_end } else { &good };
-            state != 0 && fine.get(node) == Some(&false)
-        })
-        .collect();
-    if !bad.contains(&true) {
-        return;
-    }
-    // A state from which a way leads to another bad state only repeats what is said of that one.
-    let (derived, ways) = graph.leads_to_other(&bad, main);
-    let mut by_state: BTreeMap<usize, (Node, usize)> = BTreeMap::new();
-    let mut all: BTreeMap<usize, (Node, usize)> = BTreeMap::new();
-    for node in (0..bad.len()).filter(|node| bad.get(*node) == Some(&true)) {
-        all.entry(main(node)).or_insert((node, 0)).1 += 1;
-        if derived.get(node) != Some(&true) && graph.passing.get(node) != Some(&true) {
-            by_state.entry(main(node)).or_insert((node, 0)).1 += 1;
-        }
-    }
-    // Bad states that only lead round among themselves are told of once, at the one met first.
-    let reach: BTreeMap<usize, BTreeSet<usize>> =
-        all.keys().map(|state| (*state, closure(&ways, *state))).collect();
-    for (state, reached) in &reach {
-        let is_last = reached.iter().all(|other| reach.get(other).is_some_and(|back| back.contains(state)));
-        if is_last && !reached.iter().any(|other| by_state.contains_key(other)) {
-            let first =
-                reached.iter().filter_map(|other| all.get(other).map(|seen| (seen.0, *other, seen.1))).min();
-            by_state.extend(first.map(|(node, state, times)| (state, (node, times))));
-        }
-    }
-    for (state, (node, times)) in by_state {
+    for (state, seen) in &answers.stuck {
+        let (node, times) = (seen.first, seen.times);
         let Some(named) = state.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
         let end = if named.exceptional { "no end" } else { "no normal end" };
         let message =
             format!("a case in `{}` can be stuck: {end} can be reached, {}", named.name, many(times));
         let mut one = finding(named.place, CheckId::Complete, &named.name, message);
         one.story = story(graph, node);
-        one.story.push(format!("Then {}, and {end} can be reached.", open_here(graph, node)));
+        one.story.push(format!("Then {}, and {end} can be reached.", open_here(graph, answers, node)));
         one.hint = abstract_hint(graph);
         out.push(one);
     }
-}
-
-/// A place and all places to which ways lead from it.
-fn closure(ways: &BTreeSet<(usize, usize)>, from: usize) -> BTreeSet<usize> {
-    let mut reached = BTreeSet::from([from]);
-    let mut open = vec![from];
-    while let Some(at) = open.pop() {
-        for (_, to) in ways.range((at, 0)..=(at, usize::MAX)) {
-            if reached.insert(*to) {
-                open.push(*to);
-            }
-        }
-    }
-    reached
-}
-
-fn mark(marks: &[bool], at: usize) -> bool {
-    marks.get(at).copied().unwrap_or_default()
 }
 
 /// What a reader must know about a story that goes over records.
@@ -254,36 +192,17 @@ fn abstract_hint(graph: &Graph<'_>) -> Option<String> {
 }
 
 /// W-exit: a configuration that waits, where no guard of a command that leaves the state holds.
-fn exits(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+fn exits(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
-    // Time, papers, tracks, records and facts that become known lead on inside a state; a known fact that changes does
-    // not: the file must not count on a decision being taken back.
-    let inside = |from: Node, _: usize, to: Node| {
-        let (from, to) = (graph.key(from), graph.key(to));
-        graph.stepper.main(from) == graph.stepper.main(to)
-            && model.facts.values().all(|fact| {
-                let packing = graph.stepper.packing;
-                let (old, new) = (packing.get(from, fact.var), packing.get(to, fact.var));
-                old == new || fact.regions.get(old).is_some_and(|region| region.maybe_unset)
-            })
-    };
-    let good = graph.backward(graph.leaves.clone(), inside);
-    let mut gaps: BTreeMap<usize, (Node, usize)> = BTreeMap::new();
-    for (node, key) in graph.keys.iter().enumerate() {
-        let main = graph.stepper.main(*key);
-        let waits = main != 0 && !mark(&model.ends, main) && graph.passing.get(node) != Some(&true);
-        if waits && good.get(node) == Some(&false) {
-            gaps.entry(main).or_insert((node, 0)).1 += 1;
-        }
-    }
-    for (state, (node, times)) in gaps {
+    for (state, seen) in &answers.gaps {
+        let (node, times) = (seen.first, seen.times);
         let Some(named) = state.checked_sub(1).and_then(|at| model.def.states.iter().nth(at)) else {
             continue;
         };
         let message = format!("a case in `{}` can be where no command leads on, {}", named.name, many(times));
         let mut one = finding(named.place, CheckId::Gap, &named.name, message);
         one.story = story(graph, node);
-        one.story.push(format!("Then {}.", open_here(graph, node)));
+        one.story.push(format!("Then {}.", open_here(graph, answers, node)));
         out.push(one);
     }
 }
@@ -292,10 +211,17 @@ fn exits(graph: &Graph<'_>, out: &mut Vec<Finding>) {
 fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
     let def = model.def;
-    for (at, seen) in &graph.no_irregular {
+    for ((at, missing), seen) in &graph.no_irregular {
         let Some(state) = at.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
+        let why = match missing {
+            Unrecorded::Anything => "no `irregular` command that leads to another state is open",
+            Unrecorded::Death => "no `irregular` command leads to an exceptional state, as a death must",
+            Unrecorded::Leaving => {
+                "a death apart, no `irregular` command leads out of custody, as an escape and a release in fact do"
+            }
+        };
         let message = format!(
-            "what happens to the person held in `{}` cannot be recorded: no `irregular` command is open, {}",
+            "what happens to the person held in `{}` cannot be recorded: {why}, {}",
             state.name,
             many(seen.times)
         );
@@ -307,20 +233,27 @@ fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         );
         out.push(one);
     }
-    for state in def.states.iter().filter(|state| state.held && state.final_outcome.is_none()) {
-        let covers = def.commands.iter().any(|command| {
-            let here = match &command.from {
-                From::EveryState | From::Always | From::States(Machine::Track(_), _) => true,
-                From::States(Machine::Main, names) => names.contains(&state.name),
-                From::New => false,
-            };
-            let branches = command.branches();
-            let mut filed =
-                command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
-            here && filed
-                .any(|(record, _)| def.records.get(record).is_some_and(|record| record.covers.is_some()))
-        });
-        let office = state.acts.is_some()
+    for (at, state) in def.states.iter().enumerate() {
+        // A state that is never reached is reported as such.
+        if !state.held || state.final_outcome.is_some() || !graph.met.contains(model.main, at + 1) {
+            continue;
+        }
+        // Commands that this slice leaves out are taken by what they say.
+        let left_out = def.commands.iter().enumerate().filter(|(at, _)| !graph.acts.contains(at));
+        let covers = graph.covered.contains(&(at + 1))
+            || left_out.map(|(_, command)| command).any(|command| {
+                let here = match &command.from {
+                    From::EveryState | From::Always | From::States(Machine::Track(_), _) => true,
+                    From::States(Machine::Main, names) => names.contains(&state.name),
+                    From::New => false,
+                };
+                let branches = command.branches();
+                let mut filed =
+                    command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
+                here && filed
+                    .any(|(record, _)| def.records.get(record).is_some_and(|record| record.covers.is_some()))
+            });
+        let office = state.acts_written
             || def
                 .deadlines
                 .iter()
@@ -339,7 +272,7 @@ fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
 }
 
 /// E-auto, the part with search.
-fn automatic(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+fn automatic(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
     for ((one, other), seen) in &graph.overlap {
         let named = |at: usize| model.acts.get(at).and_then(|act| command_of(model, act));
@@ -354,10 +287,9 @@ fn automatic(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         found.story = story(graph, seen.first);
         out.push(found);
     }
-    let circle = graph.circle().or_else(|| {
-        graph.standing.iter().next().map(|(number, seen)| (seen.first, BTreeSet::from([*number])))
-    });
-    if let Some((node, moves)) = circle {
+    let standing =
+        || graph.standing.iter().next().map(|(number, seen)| (seen.first, BTreeSet::from([*number])));
+    if let Some((node, moves)) = answers.circle.clone().or_else(standing) {
         let names: BTreeSet<&Name> = moves
             .iter()
             .filter_map(|number| way_of(model, *number))
@@ -379,41 +311,17 @@ fn automatic(graph: &Graph<'_>, out: &mut Vec<Finding>) {
 }
 
 /// E-proper: at a normal end a must-finish track is open.
-fn proper(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
+fn proper(graph: &Graph<'_>, answers: &Answers, at: usize, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
-    let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else {
-        return;
-    };
-    if !compiled.must_finish {
-        return;
-    }
-    let packing = graph.stepper.packing;
-    let unfinished = |key| match (compiled.var, compiled.record) {
-        (Some(var), _) => {
-            let state = packing.get(key, var);
-            state != 0 && !mark(&compiled.finals, state)
-        }
-        (None, Some((record, place))) => {
-            model.records.get(record).into_iter().flat_map(|record| &record.cells).any(|cell| {
-                let state = cell.states.get(place).copied().unwrap_or(0);
-                state != 0 && !mark(&compiled.finals, state) && packing.get(key, cell.var) == 1
-            })
-        }
-        (None, None) => false,
-    };
-    let mut nodes = graph.keys.iter().enumerate().filter(|(_, key)| {
-        let main = graph.stepper.main(**key);
-        mark(&model.ends, main) && !mark(&model.exceptional, main) && unfinished(**key)
-    });
-    if let Some((node, _)) = nodes.next() {
-        let times = 1 + nodes.count();
+    let Some(track) = model.def.tracks.iter().nth(at) else { return };
+    if let Some(seen) = answers.improper.get(&at) {
         let message = format!(
             "a case can end while the track `{}`, which must finish, is open, {}",
             track.name,
-            many(times)
+            many(seen.times)
         );
         let mut one = finding(track.place, CheckId::Proper, &track.name, message);
-        one.story = story(graph, node);
+        one.story = story(graph, seen.first);
         out.push(one);
     }
 }
@@ -453,22 +361,31 @@ fn was_met(graph: &Graph<'_>, name: &Name) -> bool {
 }
 
 /// E-dead of one command.
-fn dead(graph: &Graph<'_>, act: &Act, command: &Command, watched: &[Watched<'_>], out: &mut Vec<Finding>) {
+fn dead(
+    graph: &Graph<'_>,
+    answers: &Answers,
+    (act, command): (&Act, &Command),
+    watched: &[Watched<'_>],
+    out: &mut Vec<Finding>,
+) {
     let model = graph.stepper.model;
     let name = &command.name;
     let alive = (act.first..act.first + act.ways.len()).any(|number| graph.was_taken(number));
     let truth = graph.guards.get(act.command).copied().unwrap_or_default();
     if !alive {
         let people = command.by.iter().any(|role| *role != "system");
-        let run = graph.keys.iter().any(|key| act.startable.holds(graph.stepper.packing, *key));
         let from = beginnings(model, command);
         let why = if command.by.is_empty() && command.when.is_none() {
             // Said where the roles are looked at.
             return;
-        } else if !people && !run {
+        } else if !people && !answers.startable.contains(&act.command) {
             "no role may give it, and no deadline or job runs it".to_owned()
+        } else if !people && !answers.startable_here.contains(&act.command) && command.when.is_none() {
+            "no deadline or job that runs it does so in the states it starts from".to_owned()
         } else if !from.is_empty() && from.iter().all(|(state, _)| !was_met(graph, state)) {
             "no state it starts from is ever reached".to_owned()
+        } else if !answers.waited.contains(&act.command) {
+            "what its `not-before` counts from never comes before it".to_owned()
         } else if !truth.was_true && truth.was_false {
             "its condition never holds there".to_owned()
         } else if graph.no_route.contains_key(&act.command) {

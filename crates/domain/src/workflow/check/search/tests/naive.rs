@@ -14,14 +14,14 @@ use crate::workflow::model::{
 };
 
 /// Choices out of a list of numbers.
-struct Draws<'a>(std::slice::Iter<'a, u8>);
+pub(crate) struct Draws<'a>(pub(crate) std::slice::Iter<'a, u8>);
 
 impl Draws<'_> {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::from(self.0.next().copied().unwrap_or(0)) % bound.max(1)
     }
 
-    fn once_in(&mut self, times: usize) -> bool {
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 }
@@ -49,7 +49,7 @@ fn guard(draws: &mut Draws<'_>, states: usize) -> String {
 }
 
 /// A small file: a main line, one or two tracks, three facts, a paper.
-fn drawn(numbers: &[u8]) -> String {
+pub(crate) fn drawn(numbers: &[u8]) -> String {
     let mut draws = Draws(numbers.iter());
     let draws = &mut draws;
     let states = 2 + draws.below(4);
@@ -223,14 +223,18 @@ impl View for Seen<'_> {
 struct Around<'a> {
     def: &'a Definition,
     whole: &'a Whole,
+    happened: bool,
 }
 
 impl Surroundings for Around<'_> {
     fn opens(&self, track: &Track) -> bool {
         track.open_if.holds(&self.def.rules, &Seen { machines: &self.whole.at, whole: self.whole })
     }
-    fn has_unfinished_instance(&self, _track: &Track) -> bool {
+    fn has_unfinished_instance(&self, _track: &Track, _moved_to: Option<&Name>) -> bool {
         false
+    }
+    fn has_happened(&self) -> bool {
+        self.happened
     }
 }
 
@@ -316,7 +320,13 @@ fn done(def: &Definition, command: &Command, from: &Whole) -> Vec<(usize, Whole)
             apply(&mut after, &command.sets);
             apply(&mut after, &branch.sets);
             let stops = command.stops_tracks || branch.stops_tracks;
-            if let Ok(step) = step(def, &from.at, branch, stops, &Around { def, whole: &after }) {
+            if let Ok(step) = step(
+                def,
+                &from.at,
+                branch,
+                stops,
+                &Around { def, whole: &after, happened: command.irregular },
+            ) {
                 after.at = step.to;
                 all.push((number, derived(def, after)));
             }
@@ -331,7 +341,8 @@ fn derived(def: &Definition, whole: Whole) -> Whole {
     let mut after = whole.clone();
     for track in &def.tracks {
         let view = Seen { machines: &whole.at, whole: &whole };
-        let open = track.open_in.contains(def, &main) && track.open_if.holds(&def.rules, &view);
+        let open = track.open_in.run_in(def, &main, whole.at.before.as_ref())
+            && track.open_if.holds(&def.rules, &view);
         let state = whole.at.tracks.get(&track.name);
         let may_close = |state: &Name| {
             track.on_leave == OnLeave::Stop || track.states.get(state).is_some_and(|state| state.is_final)
@@ -524,7 +535,7 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     let tests: Vec<Test> = tests_of.iter().map(|watched| model.test(watched.guard)).collect();
     let tests: Vec<&Test> = tests.iter().collect();
     let cones = Cones::of(&model, &tests);
-    let search = Search { model: &model, cones: &cones, watched: &tests_of, tests: &tests };
+    let search = Search { model: &model, cones: &cones, watched: &tests_of, tests: &tests, nodes: 1 << 16 };
     let mut sliced = Vec::new();
     search.by_slices(LIMIT, &mut sliced);
     let verdicts = |all: &[Finding]| {

@@ -1,0 +1,157 @@
+//! The result: as JSON, as a table, or as the page `docs/bench.md`.
+
+use serde::Serialize;
+
+use super::measure::{Row, Slice, Target, median};
+use crate::output::table;
+
+/// Everything a run found out.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// The commit that was measured, as the caller says.
+    pub(super) commit: String,
+    /// How the run was started.
+    pub(super) command: String,
+    /// Seconds of each slice.
+    pub(super) seconds: f64,
+    /// Interleaved repetitions.
+    pub(super) repetitions: usize,
+    /// Cases that lay in the store from the beginning.
+    pub(super) cases: u64,
+    /// Processors that the system gives to this program.
+    pub(super) processors: usize,
+    /// What was measured on.
+    pub(super) stores: Vec<String>,
+    /// The figures.
+    pub(super) rows: Vec<Row>,
+}
+
+/// A number with as many digits as it deserves.
+fn figure(number: f64) -> String {
+    if number >= 100.0 {
+        format!("{number:.0}")
+    } else if number >= 10.0 {
+        format!("{number:.1}")
+    } else {
+        format!("{number:.2}")
+    }
+}
+
+fn bound(target: Option<Target>) -> String {
+    match target {
+        None => String::new(),
+        Some(Target::AtLeast(least)) => format!("ratio ≥ {least}"),
+        Some(Target::AtMost(most)) => format!("ratio ≤ {most}"),
+        Some(Target::FigureAtMost(most)) => format!("≤ {most}"),
+    }
+}
+
+fn verdict(row: &Row) -> &'static str {
+    match row.reached() {
+        None => "",
+        Some(true) => "yes",
+        Some(false) => "no",
+    }
+}
+
+fn of(slices: &[Slice], what: impl Fn(&Slice) -> Option<f64>) -> String {
+    median(slices.iter().filter_map(what)).map(figure).unwrap_or_default()
+}
+
+impl Report {
+    fn cells(&self) -> Vec<[String; 11]> {
+        let cells = self.rows.iter().map(|row| {
+            [
+                row.name.to_owned(),
+                row.what.to_owned(),
+                row.ratio.map(figure).unwrap_or_default(),
+                format!("{} {}", figure(row.median), row.unit),
+                row.n.to_string(),
+                bound(row.target),
+                verdict(row).to_owned(),
+                of(&row.slices, |slice| slice.cpu_us),
+                of(&row.slices, |slice| slice.bytes),
+                of(&row.slices, |slice| slice.batch),
+                of(&row.slices, |slice| Some(slice.flush_us)),
+            ]
+        });
+        cells.collect()
+    }
+
+    const HEAD: [&str; 11] =
+        ["row", "what", "ratio", "median", "n", "target", "reached", "CPU µs", "bytes", "batch", "flush µs"];
+
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        table(Self::HEAD, self.cells())
+    }
+
+    /// The page of the repository.
+    pub(super) fn markdown(&self) -> String {
+        let mut page = format!(
+            "# Speed, measured\n\nThis page is written by a program; to write it again:\n\n```\n{}\n```\n\n\
+             Commit {}, {} processors, {} cases in each store at the beginning, {} interleaved repetitions of {} s; \
+             every figure is their median, every ratio is taken against plain SQL in the same repetition.\n\n",
+            self.command, self.commit, self.processors, self.cases, self.repetitions, self.seconds
+        );
+        for store in &self.stores {
+            page.push_str(&format!("* {store}\n"));
+        }
+        page.push_str(&format!("\n{}\n", LIMITS.trim()));
+        page.push_str(&format!("\n| {} |\n|{}\n", Self::HEAD.join(" | "), "---|".repeat(Self::HEAD.len())));
+        for cells in self.cells() {
+            page.push_str(&format!("| {} |\n", cells.join(" | ")));
+        }
+        page
+    }
+}
+
+/// What has to be known to read the figures.
+const LIMITS: &str = "
+* **Plain SQL** (`…_plain`): the same driver, BEGIN, one UPDATE with a version check, one INSERT, COMMIT; 8 connections on
+  PostgreSQL, one on SQLite (`synchronous=FULL`). It writes two narrow rows and decides nothing.
+* **A command of ours** is a real act on a real definition, six for each case from its opening on: read against the
+  definition, decided, folded, chained, half of them with protected text; written are case, event, secret, deadlines, job,
+  request with its answer, stage counters, and the signed receipt of the batch; over HTTP also token check and access
+  record. The log is numbered by a worker, which does not run here.
+* Callers, engine, database and clients share the processors, and their time is in `CPU µs`. `bytes` is write-ahead log on
+  PostgreSQL and everything written to files on SQLite, for each command; `batch` says how many shared a commit; `flush µs`
+  is a flush of 8 KiB just before the slice.
+* Ratios of lone commands are times: ours over that of plain SQL on one connection. Ratios of CPU rows are plain SQL over
+  ours.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(ratio: Option<f64>, median: f64, target: Target) -> Row {
+        Row {
+            name: "row",
+            what: "a row",
+            unit: "/s",
+            ratio,
+            median,
+            n: 1,
+            target: Some(target),
+            ratios: Vec::new(),
+            figures: Vec::new(),
+            slices: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_target_is_reached_or_not() {
+        assert_eq!(row(Some(2.5), 0.0, Target::AtLeast(2.5)).reached(), Some(true));
+        assert_eq!(row(Some(2.4), 0.0, Target::AtLeast(2.5)).reached(), Some(false));
+        assert_eq!(row(Some(1.3), 0.0, Target::AtMost(1.3)).reached(), Some(true));
+        assert_eq!(row(Some(1.4), 0.0, Target::AtMost(1.3)).reached(), Some(false));
+        assert_eq!(row(None, 3_001.0, Target::FigureAtMost(3_000.0)).reached(), Some(false));
+        assert_eq!(row(None, 9_999.0, Target::AtLeast(1.0)).reached(), None);
+    }
+
+    #[test]
+    fn figures_have_the_digits_they_deserve() {
+        assert_eq!([1234.5, 12.34, 1.234].map(figure), ["1234", "12.3", "1.23"]);
+    }
+}
