@@ -15,6 +15,7 @@ mod committer;
 pub mod error;
 pub mod event_log;
 pub mod export;
+mod gather;
 pub mod ids;
 pub mod intake;
 mod law;
@@ -35,9 +36,14 @@ pub mod verify;
 use std::fmt;
 use std::sync::Arc;
 
+use qadiya_domain::ids::StreamId;
+use qadiya_ledger::Hash;
 use qadiya_ledger::key::Signer;
 use qadiya_ledger::note::Origin;
+use qadiya_store::append::EntityRow;
+use qadiya_store::read::Loaded;
 use qadiya_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -47,6 +53,7 @@ use authorize::{Denied, Principal};
 use clock::Clock;
 use committer::Committers;
 use error::EngineError;
+use gather::Gather;
 use ids::IdSource;
 use library::Library;
 use references::References;
@@ -110,6 +117,12 @@ struct Shared {
     library: Library,
     tracker: TaskTracker,
     references: References,
+    /// Who stands behind a token.
+    tokens: Gather<Hash, Option<EntityRow>>,
+    /// The row of a stream.
+    rows: Gather<StreamId, Loaded>,
+    /// Ends both.
+    asking: CancellationToken,
     /// A secret that only the holder of the signing key can make again.
     pepper: [u8; 64],
     /// Who this process is when it takes an office.
@@ -153,6 +166,17 @@ impl Engine {
         let library = Library::new(Arc::clone(&store));
         let pepper = *signer.sign(b"qadiya/asked/v1\n").as_bytes();
         let tracker = TaskTracker::new();
+        let asking = CancellationToken::new();
+        let asked = Arc::clone(&store);
+        let tokens = Gather::start(&tracker, asking.clone(), move |hashes: Vec<Hash>| {
+            let store = Arc::clone(&asked);
+            Box::pin(async move { store.by_tokens(&hashes).await })
+        });
+        let asked = Arc::clone(&store);
+        let rows = Gather::start(&tracker, asking.clone(), move |streams: Vec<StreamId>| {
+            let store = Arc::clone(&asked);
+            Box::pin(async move { store.load_many(&streams).await })
+        });
         let shared = Arc::new(Shared {
             store,
             clock,
@@ -162,6 +186,9 @@ impl Engine {
             library,
             tracker: tracker.clone(),
             references: References::default(),
+            tokens,
+            rows,
+            asking,
             pepper,
             process,
             sequencing: tokio::sync::Mutex::new(None),
@@ -203,6 +230,7 @@ impl Engine {
     /// Takes no new work, finishes what waits, and returns once everything is durable or answered.
     pub async fn stop(&self) {
         self.committers.end();
+        self.shared.asking.cancel();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
     }
@@ -216,12 +244,11 @@ impl Engine {
         self.shared.tracker.spawn(work).await.map_err(|error| EngineError::Broken(error.to_string()))
     }
 
-    /// Recognises the bearer of a token: one indexed read.
+    /// Recognises the bearer of a token: one indexed read, which begins after this call and which it shares with others.
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal, Denied> {
         let (engine, bearer) = (self.clone(), bearer.to_owned());
-        let asked = async move {
-            authorize::authenticate(engine.shared.store.as_ref(), &bearer, engine.clock().now()).await
-        };
+        let asked =
+            async move { authorize::authenticate(&engine.shared, &bearer, engine.clock().now()).await };
         match self.apart(asked).await {
             Ok(answer) => answer,
             Err(error) => Err(Denied::Broken(error.to_string())),

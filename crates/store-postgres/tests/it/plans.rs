@@ -99,7 +99,7 @@ async fn served_reads_and_claims_scan_no_large_table() {
     let until = jiff::Timestamp::from_microsecond(500).unwrap();
     assert_eq!(store.deadlines_before(until, None, 50).await.unwrap().len(), 50);
     store.entities(StreamKind::Person, None, None, 50).await.unwrap();
-    store.by_token(&Hash::of(b"none")).await.unwrap();
+    store.by_tokens(&[Hash::of(b"none")]).await.unwrap();
     let asked = RequestRef { stream: one, principal: OfficialId(Uuid::nil()), key: "k".to_owned() };
     store.requests(&[asked]).await.unwrap();
     store.accesses(Some(one), None, None, 50).await.unwrap();

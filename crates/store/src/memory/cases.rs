@@ -380,10 +380,13 @@ impl CaseStore for MemoryStore {
 
 #[async_trait]
 impl Directory for MemoryStore {
-    async fn by_token(&self, hash: &Hash) -> Result<Option<EntityRow>, StoreError> {
+    async fn by_tokens(&self, hashes: &[Hash]) -> Result<Vec<Option<EntityRow>>, StoreError> {
         let tables = self.lock();
-        let stream = tables.lookups.get(&(TOKEN_SPACE.to_owned(), hash.to_string()));
-        Ok(stream.and_then(|stream| tables.entities.get(stream).cloned()))
+        let official = |hash: &Hash| {
+            let stream = tables.lookups.get(&(TOKEN_SPACE.to_owned(), hash.to_string()));
+            stream.and_then(|stream| tables.entities.get(stream).cloned())
+        };
+        Ok(hashes.iter().map(official).collect())
     }
 }
 

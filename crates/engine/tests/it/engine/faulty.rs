@@ -242,8 +242,8 @@ impl WorkStore for FaultyStore {
 
 #[async_trait]
 impl Directory for FaultyStore {
-    async fn by_token(&self, hash: &Hash) -> Result<Option<EntityRow>, StoreError> {
-        self.inner.by_token(hash).await
+    async fn by_tokens(&self, hashes: &[Hash]) -> Result<Vec<Option<EntityRow>>, StoreError> {
+        self.inner.by_tokens(hashes).await
     }
 }
 
