@@ -440,7 +440,7 @@ impl WorkStore for Line {
 }
 
 passed_on! {Directory:
-    fn by_token(hash: &Hash) -> Option<EntityRow>;
+    fn by_tokens(hashes: &[Hash]) -> Vec<Option<EntityRow>>;
 }
 
 passed_on! {Registry:
