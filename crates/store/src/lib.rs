@@ -19,6 +19,7 @@ pub mod error;
 pub mod judge;
 pub mod ledger;
 pub mod memory;
+pub mod packed;
 pub mod read;
 pub mod registry;
 pub mod transfer;

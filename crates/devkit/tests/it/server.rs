@@ -248,6 +248,14 @@ impl Store {
         }
     }
 
+    /// An expression that shows a column of bytes in hexadecimal.
+    pub(crate) fn hexed(&self, column: &str) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("hex({column})"),
+            Kind::Postgres => format!("encode({column}, 'hex')"),
+        }
+    }
+
     /// The id of a case as a statement writes it.
     pub(crate) fn id(&self, id: &str) -> String {
         match self.kind {

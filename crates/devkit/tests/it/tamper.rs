@@ -1,6 +1,7 @@
 //! What an insider who owns the database changes past the program, `verify` finds and names.
 
 use qadiya_ledger::chain::event_hash;
+use qadiya_store::packed::unpack;
 use serde_json::{Value, json};
 
 use crate::server::{Kind, Store};
@@ -67,14 +68,19 @@ fn swap_a_pair(store: &Store, case: &str) {
     }
 }
 
+/// The folded state of a case as JSON, out of the form in which it lies.
+fn folded_state(store: &Store, id: &str) -> String {
+    let row = store.sql(&format!("SELECT {} FROM court_case WHERE id = {id}", store.hexed("state"))).concat();
+    String::from_utf8(unpack(hex::decode(row).unwrap()).unwrap()).unwrap()
+}
+
 fn change_the_stage(store: &Store, case: &str) {
     store.sql(&format!("UPDATE court_case SET stage = 'settled' WHERE id = {}", store.id(case)));
 }
 
 fn change_the_folded_state(store: &Store, case: &str) {
     let id = store.id(case);
-    let before =
-        store.sql(&format!("SELECT {} FROM court_case WHERE id = {id}", store.shown("state"))).concat();
+    let before = folded_state(store, &id);
     let after = before.replacen("notified", "annulled", 1);
     assert_ne!(before, after);
     store.sql(&format!("UPDATE court_case SET state = {} WHERE id = {id}", store.bytes(after.as_bytes())));
@@ -93,8 +99,7 @@ fn rechain_what_was_never_legal(store: &Store, case: &str) {
     let (old, new) = (event_hash(before.as_bytes()), event_hash(after.as_bytes()));
     let (bytes, hash) = (store.bytes(after.as_bytes()), store.bytes(new.as_bytes()));
     store.sql(&format!("UPDATE event SET bytes = {bytes}, hash = {hash} WHERE stream = {id} AND seq = 3"));
-    let state =
-        store.sql(&format!("SELECT {} FROM court_case WHERE id = {id}", store.shown("state"))).concat();
+    let state = folded_state(store, &id);
     let state = store.bytes(state.replace(&old.to_string(), &new.to_string()).as_bytes());
     store.sql(&format!("UPDATE court_case SET head = {hash}, state = {state} WHERE id = {id}"));
     store.sql(&format!("UPDATE log_entry SET hash = {hash} WHERE stream = {id} AND seq = 3"));

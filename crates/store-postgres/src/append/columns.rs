@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use qadiya_store::StoreError;
 use qadiya_store::access::AccessRecord;
 use qadiya_store::append::{Append, Batch, DeadlineRow, EntityRow, Row, Settles};
+use qadiya_store::packed;
 use qadiya_store::read::CaseRow;
 use uuid::Uuid;
 
@@ -357,7 +358,7 @@ impl Columns {
         cases.next_date.push(row.next_date.map(micros));
         cases.outcome.push(row.outcome.as_ref().map(ToString::to_string));
         cases.irregular.push(i64::from(row.irregular));
-        cases.state.push(row.state.clone());
+        cases.state.push(packed::pack(&row.state));
         cases.version.push(signed(row.version));
         cases.head.push(row.head.as_bytes().to_vec());
         cases.opened.push(micros(row.opened));
@@ -370,7 +371,7 @@ impl Columns {
         entities.stream.push(row.stream.0);
         entities.kind.push(row.kind.to_string());
         entities.parent.push(row.parent.map(|parent| parent.0));
-        entities.state.push(row.state.clone());
+        entities.state.push(packed::pack(&row.state));
         entities.version.push(signed(row.version));
         entities.head.push(row.head.as_bytes().to_vec());
         entities.updated.push(micros(row.updated));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use qadiya_store::append::{Append, Batch, Lookup, NewRequest, Row, Settles};
 use qadiya_store::error::StoreError;
+use qadiya_store::packed;
 use qadiya_store::read::CaseRow;
 use serde::Serialize;
 use uuid::Uuid;
@@ -101,7 +102,7 @@ impl<'a> CaseText<'a> {
             nd: row.next_date.map(micros),
             out: row.outcome.as_deref(),
             irr: row.irregular,
-            st: hex::encode(&row.state),
+            st: hex::encode(packed::pack(&row.state)),
             v: row.version,
             hd: row.head.to_string(),
             op: micros(row.opened),
@@ -286,7 +287,7 @@ impl Texts {
                     i: hexed(row.stream.0),
                     k: row.kind.to_string(),
                     p: row.parent.map(|parent| hexed(parent.0)),
-                    st: hex::encode(&row.state),
+                    st: hex::encode(packed::pack(&row.state)),
                     v: row.version,
                     hd: row.head.to_string(),
                     up: micros(row.updated),
