@@ -25,11 +25,12 @@ pub fn pack(state: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn unpack(row: Vec<u8>) -> Option<Vec<u8>> {
     let Some((&MARK, packed)) = row.split_first() else { return Some(row) };
-    let (length, _) = packed.split_first_chunk::<4>()?;
-    if usize::try_from(u32::from_le_bytes(*length)).ok()? > MOST {
+    let (length, packed) = packed.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    if length > MOST {
         return None;
     }
-    lz4_flex::decompress_size_prepended(packed).ok()
+    lz4_flex::decompress(packed, length).ok().filter(|state| state.len() == length)
 }
 
 #[cfg(test)]
