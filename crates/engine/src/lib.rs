@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 use qadiya_ledger::key::Signer;
 use qadiya_ledger::note::Origin;
-use qadiya_store::{Store, StoreError};
+use qadiya_store::{Fenced, Store, StoreError};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -54,7 +54,8 @@ use references::References;
 /// The setting with the name of the log.
 const ORIGIN: &str = "origin";
 
-/// What is called when a flush failed: what is on the disk is not known, and the process must end (DESIGN D9).
+/// What is called when the store reports an input/output error: what is on the disk is not known, and the process must
+/// end (DESIGN D9).
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 
 /// How the engine is set up.
@@ -70,7 +71,7 @@ pub struct Settings {
     pub cache: usize,
     /// The name of the log.
     pub origin: String,
-    /// Called when a flush failed.
+    /// Called when the store reports an input/output error, from whatever call.
     pub on_fatal: OnFatal,
 }
 
@@ -133,6 +134,7 @@ impl Engine {
         signer: Arc<dyn Signer>,
         settings: Settings,
     ) -> Result<Self, EngineError> {
+        let store: Arc<dyn Store> = Arc::new(Fenced::new(store, Arc::clone(&settings.on_fatal)));
         let origin = Origin::new(settings.origin.clone())
             .map_err(|source| EngineError::Origin { origin: settings.origin.clone(), source })?;
         let found = store.setting(ORIGIN).await?;
@@ -180,7 +182,7 @@ impl Engine {
         self.shared.ids.as_ref()
     }
 
-    /// The store.
+    /// The store, behind the fence that ends the process at its first input/output error.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.shared.store
     }
