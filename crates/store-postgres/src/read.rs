@@ -255,6 +255,28 @@ impl CaseStore for PostgresStore {
         rows.into_iter().map(EventColumns::event).collect()
     }
 
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
+        let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
+        let rows = self
+            .read("reading secret rows", move |db| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "SELECT stream, seq, content FROM secret WHERE stream = ANY($1) ORDER BY stream, seq",
+                        &ids,
+                    )
+                    .fetch_all(db)
+                    .await
+                })
+            })
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                let read = Reading { table: "secret", row: &row.stream };
+                Ok((StreamId(row.stream), read.number("seq", row.seq)?, row.content))
+            })
+            .collect()
+    }
+
     async fn entities(
         &self,
         kind: StreamKind,

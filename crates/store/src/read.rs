@@ -191,6 +191,10 @@ pub trait CaseStore: Send + Sync {
     /// All events of several streams, without secrets, in order of stream and number: for replay and verification.
     async fn events_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, StoredEvent)>, StoreError>;
 
+    /// The secret rows of several streams, in order of stream and number: what verification holds against the events. A
+    /// row without an event is among them.
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError>;
+
     /// A page of other streams of a kind in order of id.
     async fn entities(
         &self,

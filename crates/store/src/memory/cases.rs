@@ -319,6 +319,16 @@ impl CaseStore for MemoryStore {
             .collect())
     }
 
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
+        let tables = self.lock();
+        let wanted: BTreeSet<StreamId> = streams.iter().copied().collect();
+        Ok(wanted
+            .into_iter()
+            .flat_map(|stream| tables.events.range((stream, 0)..=(stream, Seq::MAX)))
+            .filter_map(|((stream, seq), event)| Some((*stream, *seq, event.secret.clone()?)))
+            .collect())
+    }
+
     async fn entities(
         &self,
         kind: StreamKind,

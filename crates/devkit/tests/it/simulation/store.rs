@@ -282,6 +282,10 @@ impl CaseStore for Line {
         self.before("events_of").await?;
         self.world.memory.events_of(streams).await
     }
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
+        self.before("secrets_of").await?;
+        self.world.memory.secrets_of(streams).await
+    }
     async fn entities(
         &self,
         kind: StreamKind,

@@ -136,6 +136,7 @@ port!(CaseStore {
     fn fold_stages() -> u64;
     fn events(stream: StreamId, from: Seq, limit: u32) -> Vec<StoredEvent>;
     fn events_of(streams: &[StreamId]) -> Vec<(StreamId, StoredEvent)>;
+    fn secrets_of(streams: &[StreamId]) -> Vec<(StreamId, Seq, Vec<u8>)>;
     fn entities(kind: StreamKind, parent: Option<StreamId>, after: Option<StreamId>, limit: u32) -> Vec<EntityRow>;
     fn lookups(keys: &[Lookup]) -> Vec<Option<StreamId>>;
     fn deadlines(streams: &[StreamId]) -> Vec<StoredDeadline>;
