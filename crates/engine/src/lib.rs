@@ -32,9 +32,11 @@ pub mod sequencer;
 pub mod submit;
 pub mod verify;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use qadiya_domain::ids::JobId;
 use qadiya_ledger::key::Signer;
 use qadiya_ledger::note::Origin;
 use qadiya_store::{Fenced, Store, StoreError};
@@ -115,6 +117,8 @@ struct Shared {
     pepper: [u8; 64],
     /// Who this process is when it takes an office.
     process: Uuid,
+    /// Damaged rows that this process has shown as incidents.
+    told: tokio::sync::Mutex<BTreeSet<JobId>>,
     sequencing: tokio::sync::Mutex<Option<qadiya_ledger::tree::Frontier>>,
 }
 
@@ -166,6 +170,7 @@ impl Engine {
             references: References::default(),
             pepper,
             process,
+            told: tokio::sync::Mutex::default(),
             sequencing: tokio::sync::Mutex::new(None),
         });
         let committers = Arc::new(Committers::start(&shared, &settings, &tracker));

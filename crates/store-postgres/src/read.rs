@@ -373,7 +373,7 @@ impl CaseStore for PostgresStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         // Before the first clock lies the beginning of time.
         let (due, stream, key) = after
             .map_or((i64::MIN, Uuid::nil(), String::new()), |(due, stream, key)| {
@@ -399,6 +399,6 @@ impl CaseStore for PostgresStore {
                 })
             })
             .await?;
-        rows.into_iter().map(StoredDeadline::try_from).collect()
+        Ok(rows.into_iter().map(StoredDeadline::try_from).collect())
     }
 }

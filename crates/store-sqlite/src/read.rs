@@ -433,7 +433,7 @@ impl CaseStore for SqliteStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         let (before, limit) = (micros(before), i64::from(limit));
         // No row stands at the first instant with no bytes as its stream, so this bounds nothing.
         let (due, stream, key) = after.map_or((i64::MIN, Vec::new(), String::new()), |(due, stream, key)| {
@@ -454,7 +454,7 @@ impl CaseStore for SqliteStore {
                 )
                 .fetch_all(connection)
                 .await?;
-                Ok(rows.into_iter().map(StoredDeadline::try_from).collect::<Result<_, _>>()?)
+                Ok(rows.into_iter().map(StoredDeadline::try_from).collect())
             })
         })
         .await

@@ -104,7 +104,7 @@ port!(CaseStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32
-    ) -> Vec<StoredDeadline>;
+    ) -> Vec<Result<StoredDeadline, StoreError>>;
 });
 
 port!(WorkStore {

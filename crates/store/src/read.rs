@@ -210,11 +210,12 @@ pub trait CaseStore: Send + Sync {
     /// The running clocks of these cases, in order of case and key.
     async fn deadlines(&self, streams: &[StreamId]) -> Result<Vec<StoredDeadline>, StoreError>;
 
-    /// Running clocks whose limit lies before an instant, in order of limit, after a position, at most `limit`.
+    /// Running clocks whose limit lies before an instant, in order of limit, after a position, at most `limit`. A row
+    /// that cannot be read ([`StoreError::Corrupt`]) stands in its place and spoils no other.
     async fn deadlines_before(
         &self,
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError>;
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError>;
 }

@@ -299,7 +299,8 @@ pub async fn clocks_before_an_instant_are_paged_by_limit(subject: &dyn Subject) 
             loop {
                 let page = store.deadlines_before(before, after, limit).await.unwrap();
                 let Some(last) = page.last() else { break };
-                after = Some((last.row.due.unwrap(), last.stream, last.key.clone()));
+                let last = last.clone().unwrap();
+                after = Some((last.row.due.unwrap(), last.stream, last.key));
                 got.extend(page);
             }
             assert_eq!(got, all, "before {before} by {limit}");

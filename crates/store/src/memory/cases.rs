@@ -369,7 +369,7 @@ impl CaseStore for MemoryStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         let tables = self.lock();
         let mut rows: Vec<(Timestamp, StreamId, String, StoredDeadline)> = tables
             .deadlines
@@ -384,7 +384,7 @@ impl CaseStore for MemoryStore {
             })
             .collect();
         rows.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
-        Ok(rows.into_iter().take(at_most(limit)).map(|(_, _, _, row)| row).collect())
+        Ok(rows.into_iter().take(at_most(limit)).map(|(_, _, _, row)| Ok(row)).collect())
     }
 }
 

@@ -309,7 +309,7 @@ impl CaseStore for Line {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         self.before("deadlines_before").await?;
         self.world.memory.deadlines_before(before, after, limit).await
     }

@@ -144,7 +144,7 @@ port!(CaseStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32
-    ) -> Vec<StoredDeadline>;
+    ) -> Vec<Result<StoredDeadline, StoreError>>;
 } async fn append_many(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
     self.append(batch).await
 });
