@@ -33,16 +33,17 @@ pub mod sequencer;
 pub mod submit;
 pub mod verify;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use qadiya_domain::ids::StreamId;
+use qadiya_domain::ids::{JobId, StreamId};
 use qadiya_ledger::Hash;
 use qadiya_ledger::key::Signer;
 use qadiya_ledger::note::Origin;
 use qadiya_store::append::EntityRow;
 use qadiya_store::read::Loaded;
-use qadiya_store::{Store, StoreError};
+use qadiya_store::{Fenced, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -61,7 +62,8 @@ use references::References;
 /// The setting with the name of the log.
 const ORIGIN: &str = "origin";
 
-/// What is called when a flush failed: what is on the disk is not known, and the process must end (DESIGN D9).
+/// What is called when the store reports an input/output error: what is on the disk is not known, and the process must
+/// end (DESIGN D9).
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 
 /// How the engine is set up.
@@ -77,7 +79,7 @@ pub struct Settings {
     pub cache: usize,
     /// The name of the log.
     pub origin: String,
-    /// Called when a flush failed.
+    /// Called when the store reports an input/output error, from whatever call.
     pub on_fatal: OnFatal,
 }
 
@@ -127,6 +129,8 @@ struct Shared {
     pepper: [u8; 64],
     /// Who this process is when it takes an office.
     process: Uuid,
+    /// Damaged rows that this process has shown as incidents.
+    told: tokio::sync::Mutex<BTreeSet<JobId>>,
     sequencing: tokio::sync::Mutex<Option<qadiya_ledger::tree::Frontier>>,
 }
 
@@ -146,6 +150,7 @@ impl Engine {
         signer: Arc<dyn Signer>,
         settings: Settings,
     ) -> Result<Self, EngineError> {
+        let store: Arc<dyn Store> = Arc::new(Fenced::new(store, Arc::clone(&settings.on_fatal)));
         let origin = Origin::new(settings.origin.clone())
             .map_err(|source| EngineError::Origin { origin: settings.origin.clone(), source })?;
         let found = store.setting(ORIGIN).await?;
@@ -191,6 +196,7 @@ impl Engine {
             asking,
             pepper,
             process,
+            told: tokio::sync::Mutex::default(),
             sequencing: tokio::sync::Mutex::new(None),
         });
         let committers = Arc::new(Committers::start(&shared, &settings, &tracker));
@@ -207,7 +213,7 @@ impl Engine {
         self.shared.ids.as_ref()
     }
 
-    /// The store.
+    /// The store, behind the fence that ends the process at its first input/output error.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.shared.store
     }

@@ -3,6 +3,7 @@
 
 mod access;
 mod case;
+mod damage;
 mod installation;
 mod lists;
 mod transfer_lists;

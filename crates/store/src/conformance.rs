@@ -181,6 +181,7 @@ macro_rules! conformance_of_tables {
                 a_damaged_entity_row_is_named_as_corrupt,
                 a_damaged_event_is_named_as_corrupt,
                 a_damaged_clock_is_named_as_corrupt,
+                a_damaged_entry_of_the_feed_stands_in_its_place,
                 a_damaged_job_is_an_incident_and_the_others_run,
                 a_damaged_clock_is_shown_and_the_others_are_claimed,
                 a_damaged_counter_is_named_as_corrupt;

@@ -210,7 +210,7 @@ impl Committer {
                 None => Ended::Failed(error),
             },
             Err(error @ StoreError::Io { .. }) => {
-                self.fatal(&error);
+                self.broken = true;
                 Ended::Failed(error)
             }
             Err(

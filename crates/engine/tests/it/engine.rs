@@ -3,6 +3,7 @@
 mod access;
 mod committer;
 mod faulty;
+mod fence;
 mod fixtures;
 mod log;
 mod rights;

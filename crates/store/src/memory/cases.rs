@@ -319,6 +319,16 @@ impl CaseStore for MemoryStore {
             .collect())
     }
 
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
+        let tables = self.lock();
+        let wanted: BTreeSet<StreamId> = streams.iter().copied().collect();
+        Ok(wanted
+            .into_iter()
+            .flat_map(|stream| tables.events.range((stream, 0)..=(stream, Seq::MAX)))
+            .filter_map(|((stream, seq), event)| Some((*stream, *seq, event.secret.clone()?)))
+            .collect())
+    }
+
     async fn entities(
         &self,
         kind: StreamKind,
@@ -359,7 +369,7 @@ impl CaseStore for MemoryStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         let tables = self.lock();
         let mut rows: Vec<(Timestamp, StreamId, String, StoredDeadline)> = tables
             .deadlines
@@ -374,7 +384,7 @@ impl CaseStore for MemoryStore {
             })
             .collect();
         rows.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
-        Ok(rows.into_iter().take(at_most(limit)).map(|(_, _, _, row)| row).collect())
+        Ok(rows.into_iter().take(at_most(limit)).map(|(_, _, _, row)| Ok(row)).collect())
     }
 }
 
