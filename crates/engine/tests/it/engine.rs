@@ -2,7 +2,7 @@
 
 mod access;
 mod committer;
-mod faulty;
+pub(crate) mod faulty;
 mod fixtures;
 mod log;
 mod rights;

@@ -47,7 +47,9 @@ fn told(graph: &Graph<'_>, steps: &[(usize, Key)]) -> Vec<String> {
     let mut lines = Vec::new();
     for (number, key) in steps {
         lines.push(step(graph, *number, before, *key));
-        moved.extend(graph.kept.iter().copied().filter(|var| packing.get(before, *var) != packing.get(*key, *var)));
+        moved.extend(
+            graph.kept.iter().copied().filter(|var| packing.get(before, *var) != packing.get(*key, *var)),
+        );
         before = *key;
     }
     lines.push(format!("Here: {}.", stands(graph, before, &moved)));
