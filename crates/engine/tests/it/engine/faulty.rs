@@ -1,7 +1,7 @@
 //! A store that fails as it is told, in front of the store in memory.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use qadiya_domain::ids::{DefinitionHash, JobId, OfficialId, Seq, StreamId, Strea
 use qadiya_domain::name::Name;
 use qadiya_ledger::Hash;
 use qadiya_store::access::AccessRecord;
-use qadiya_store::append::{Batch, BatchOutcome, EntityRow, Lookup, Loser, NewJob, StoredEvent};
+use qadiya_store::append::{Batch, BatchOutcome, EntityRow, Lookup, Loser, NewJob, Row, StoredEvent};
 use qadiya_store::ledger::{FeedItem, LogEntry, Pending, Sequenced, StoredCheckpoint};
 use qadiya_store::read::{
     CaseFilter, CaseRef, CaseRow, KnownRequest, Loaded, RequestRef, StageCount, StoredDeadline,
@@ -42,21 +42,47 @@ pub(crate) enum Fault {
 /// The store in memory with faults in front of it.
 #[derive(Debug)]
 pub(crate) struct FaultyStore {
-    pub(crate) inner: MemoryStore,
+    pub(crate) inner: Arc<MemoryStore>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) batches: Mutex<Vec<Batch>>,
     /// The method that fails, and how.
     pub(crate) broken: Mutex<Option<(&'static str, StoreError)>>,
+    /// Streams of this kind are written so many times more, and then no more.
+    closed: Mutex<Option<(StreamKind, usize)>>,
 }
 
 impl FaultyStore {
     pub(crate) fn new(clock: Timestamp) -> Self {
         Self {
-            inner: MemoryStore::new(clock),
+            inner: Arc::new(MemoryStore::new(clock)),
             faults: Mutex::default(),
             batches: Mutex::default(),
             broken: Mutex::default(),
+            closed: Mutex::default(),
         }
+    }
+
+    /// Takes so many more appends to streams of a kind; every later one meets a full disk.
+    pub(crate) fn close_to(&self, kind: StreamKind, after: usize) {
+        *self.closed.lock().unwrap() = Some((kind, after));
+    }
+
+    /// Takes everything again.
+    pub(crate) fn open_again(&self) {
+        *self.closed.lock().unwrap() = None;
+    }
+
+    /// Whether the batch writes where nothing is written any more.
+    fn is_closed_to(&self, batch: &Batch) -> bool {
+        let mut closed = self.closed.lock().unwrap();
+        let Some((kind, left)) = closed.as_mut() else { return false };
+        let rows = batch.appends.iter().map(|append| &append.row);
+        let wanted = rows.filter(|row| matches!(row, Row::Entity(row) if row.kind == *kind)).count();
+        if wanted > *left {
+            return true;
+        }
+        *left -= wanted;
+        false
     }
 
     /// The next batches fail like this.
@@ -84,6 +110,9 @@ impl FaultyStore {
     async fn append(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
         let fault = self.faults.lock().unwrap().pop_front();
         let during = "committing a batch";
+        if self.is_closed_to(batch) {
+            return Err(StoreError::Full { during });
+        }
         match fault {
             Some(Fault::Conflict) if !batch.appends.is_empty() => {
                 return Ok(BatchOutcome::Lost(
