@@ -45,11 +45,18 @@ pub(crate) struct FaultyStore {
     pub(crate) inner: MemoryStore,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) batches: Mutex<Vec<Batch>>,
+    /// Whoever holds this lets no batch be written.
+    pub(crate) gate: tokio::sync::Mutex<()>,
 }
 
 impl FaultyStore {
     pub(crate) fn new(clock: Timestamp) -> Self {
-        Self { inner: MemoryStore::new(clock), faults: Mutex::default(), batches: Mutex::default() }
+        Self {
+            inner: MemoryStore::new(clock),
+            faults: Mutex::default(),
+            batches: Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The next batches fail like this.
@@ -63,6 +70,7 @@ impl FaultyStore {
     }
 
     async fn append(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
+        drop(self.gate.lock().await);
         let fault = self.faults.lock().unwrap().pop_front();
         let during = "committing a batch";
         match fault {
