@@ -47,6 +47,8 @@ pub(crate) struct FaultyStore {
     pub(crate) batches: Mutex<Vec<Batch>>,
     /// Whoever holds this lets no batch be written.
     pub(crate) gate: tokio::sync::Mutex<()>,
+    /// What a health check finds.
+    pub(crate) unsafe_about: Mutex<Vec<String>>,
 }
 
 impl FaultyStore {
@@ -56,6 +58,7 @@ impl FaultyStore {
             faults: Mutex::default(),
             batches: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
+            unsafe_about: Mutex::default(),
         }
     }
 
@@ -244,7 +247,9 @@ impl WorkStore for FaultyStore {
         self.inner.operation(id).await
     }
     async fn health(&self, now: Timestamp) -> Result<Health, StoreError> {
-        self.inner.health(now).await
+        let mut health = self.inner.health(now).await?;
+        health.faults.extend(self.unsafe_about.lock().unwrap().iter().cloned());
+        Ok(health)
     }
 }
 
