@@ -22,6 +22,7 @@ mod law;
 pub mod library;
 pub mod manifest_file;
 pub mod officials;
+pub mod once;
 pub mod operations;
 mod patience;
 pub mod query;

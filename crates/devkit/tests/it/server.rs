@@ -405,6 +405,11 @@ impl Server {
     pub(crate) fn caller(&self, token: &str) -> Caller {
         Caller { client: self.client.clone(), base: self.base.clone(), token: token.to_owned(), role: None }
     }
+
+    /// Calls administration with a token.
+    pub(crate) fn administrator(&self, token: &str) -> Caller {
+        Caller { base: self.administration.clone(), ..self.caller(token) }
+    }
 }
 
 /// Who calls, in which capacity.

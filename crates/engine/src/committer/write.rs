@@ -109,7 +109,7 @@ impl Working {
                 row: Row::Entity(work.row()?),
                 deadlines: Vec::new(),
                 jobs: Vec::new(),
-                requests: Vec::new(),
+                requests: work.requests.clone(),
                 settles: None,
                 stages: Vec::new(),
                 lookups: work.lookups.clone(),

@@ -461,15 +461,15 @@ async fn a_list_is_not_closed_while_a_record_of_it_is_set_aside() {
     let court = Court::open().await;
     let engine = &court.bench.engine;
     let bad = court.import("bad", &list(&[&[KHALID], &[SERIAL, KHALID]])).await;
-    let error = engine.close_manifest(&court.by(), bad.manifest).await.unwrap_err();
+    let error = engine.close_manifest(&court.by(), bad.manifest, None).await.unwrap_err();
     assert!(matches!(error, CloseError::Open(1)), "{error}");
     let good = court.import("good", &list(&[&[SERIAL, KHALID]])).await;
-    engine.close_manifest(&court.by(), good.manifest).await.unwrap();
+    engine.close_manifest(&court.by(), good.manifest, None).await.unwrap();
     assert!(engine.manifest(good.manifest).await.unwrap().unwrap().state.closed);
     let events = court.bench.events();
-    engine.close_manifest(&court.by(), good.manifest).await.unwrap();
+    engine.close_manifest(&court.by(), good.manifest, None).await.unwrap();
     assert_eq!(court.bench.events(), events);
-    let error = engine.close_manifest(&court.by(), StreamId(Uuid::nil())).await.unwrap_err();
+    let error = engine.close_manifest(&court.by(), StreamId(Uuid::nil()), None).await.unwrap_err();
     assert!(matches!(error, CloseError::Unknown), "{error}");
     court.bench.engine.stop().await;
 }

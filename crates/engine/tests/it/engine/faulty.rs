@@ -49,6 +49,10 @@ pub(crate) struct FaultyStore {
     pub(crate) broken: Mutex<Option<(&'static str, StoreError)>>,
     /// Streams of this kind are written so many times more, and then no more.
     closed: Mutex<Option<(StreamKind, usize)>>,
+    /// Whoever holds this lets no batch be written.
+    pub(crate) gate: tokio::sync::Mutex<()>,
+    /// What a health check finds.
+    pub(crate) unsafe_about: Mutex<Vec<String>>,
 }
 
 impl FaultyStore {
@@ -59,6 +63,8 @@ impl FaultyStore {
             batches: Mutex::default(),
             broken: Mutex::default(),
             closed: Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
+            unsafe_about: Mutex::default(),
         }
     }
 
@@ -108,6 +114,7 @@ impl FaultyStore {
     }
 
     async fn append(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
+        drop(self.gate.lock().await);
         let fault = self.faults.lock().unwrap().pop_front();
         let during = "committing a batch";
         if self.is_closed_to(batch) {
@@ -194,9 +201,14 @@ port!(WorkStore {
     fn start_operation(operation: &Operation, job: &NewJob) -> Started;
     fn update_operation(id: Uuid, percent: u8, result: Option<&[u8]>, at: Timestamp) -> ();
     fn operation(id: Uuid) -> Option<Operation>;
-    fn health(now: Timestamp) -> Health;
 } async fn wait_for_work(&self, at_most: Duration) {
     self.inner.wait_for_work(at_most).await;
+}
+async fn health(&self, now: Timestamp) -> Result<Health, StoreError> {
+    self.disk("health")?;
+    let mut health = self.inner.health(now).await?;
+    health.faults.extend(self.unsafe_about.lock().unwrap().iter().cloned());
+    Ok(health)
 });
 
 port!(Directory {
