@@ -246,11 +246,12 @@ async fn write_rows(
 /// Clocks, leases, jobs.
 async fn write_work(connection: &mut SqliteConnection, texts: &Texts) -> Result<(), Fault> {
     if let Some(clocks) = &texts.clocks {
-        // The epoch survives and rises, so that an old lease never fits a changed clock; the lease itself is over.
+        // The epoch survives and rises, so that an old lease never fits a changed clock; the lease itself is over. A row
+        // that comes anew begins where no row before it has been.
         sqlx::query!(
             "INSERT INTO deadline (stream, key, since, due, next, step, passed, calendar, owner, epoch, until)
              SELECT unhex(value ->> 'i'), value ->> 'k', value ->> 'since', value ->> 'due', value ->> 'next',
-                    value ->> 'step', value ->> 'passed', unhex(value ->> 'cal'), NULL, 0, 0
+                    value ->> 'step', value ->> 'passed', unhex(value ->> 'cal'), NULL, value ->> 'e', 0
              FROM json_each($1) WHERE true ORDER BY json_each.key
              ON CONFLICT (stream, key) DO UPDATE SET since = excluded.since, due = excluded.due, next = excluded.next,
                step = excluded.step, passed = excluded.passed, calendar = excluded.calendar, owner = NULL,
@@ -288,6 +289,15 @@ async fn write_work(connection: &mut SqliteConnection, texts: &Texts) -> Result<
             "UPDATE job SET incident = 1, fault = j.fault, owner = NULL, until = 0
              FROM (SELECT unhex(value ->> 0) AS i, value ->> 1 AS fault FROM json_each($1)) AS j WHERE job.id = j.i",
             incidents
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    if let Some(cancels) = &texts.cancels {
+        sqlx::query!(
+            "DELETE FROM job WHERE (id, stream) IN
+               (SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each($1))",
+            cancels
         )
         .execute(&mut *connection)
         .await?;
