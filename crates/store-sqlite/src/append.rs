@@ -182,6 +182,7 @@ async fn write(
         .bind(texts.forgets.as_deref())
         .bind(texts.lookups.as_deref())
         .bind(texts.access.as_deref())
+        .bind(texts.cancels.as_deref())
         .execute(connection)
         .await?;
     Ok(())

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::MemoryStore;
 use super::tables::{DeadlineEntry, JobEntry, Lease, RequestEntry, Tables};
 use crate::access::{AccessRecord, AccessStore};
-use crate::append::{Append, Batch, BatchOutcome, EntityRow, Lookup, Row, Settles, StoredEvent};
+use crate::append::{Append, Batch, BatchOutcome, EntityRow, Lookup, Row, Settles, StoredEvent, first_epoch};
 use crate::directory::{Directory, TOKEN_SPACE};
 use crate::error::StoreError;
 use crate::judge::{Found, losers, well_formed};
@@ -95,7 +95,10 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
         match &change.row {
             Some(row) => {
                 // The epoch survives, so that an old lease never fits a changed clock; the lease itself is over.
-                let epoch = tables.deadlines.get(&key).map_or(0, |held| held.lease.epoch.saturating_add(1));
+                let epoch = tables
+                    .deadlines
+                    .get(&key)
+                    .map_or(first_epoch(append.expected), |held| held.lease.epoch.saturating_add(1));
                 let lease = Lease { epoch, ..Lease::free() };
                 tables.deadlines.insert(key, DeadlineEntry { row: row.clone(), lease });
             }
@@ -124,6 +127,11 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
             }
         }
         None => {}
+    }
+    for id in &append.cancels {
+        if tables.jobs.get(id).is_some_and(|job| job.stream == append.stream) {
+            tables.jobs.remove(id);
+        }
     }
     for job in &append.jobs {
         queue(tables, append.stream, job);

@@ -177,8 +177,8 @@ async fn a_damaged_event_stands_marked_in_the_feed_and_is_shown_as_one_incident(
     let court = Court::new().await;
     let (whole, damaged, gone) = (court.open().await, court.open().await, court.open().await);
     court.engine.sequence_once().await.unwrap();
-    let clerk = court.viewer(&court.clerk);
-    let before = court.engine.feed(&clerk, 0, 1000).await.unwrap();
+    let clerk = || court.viewer(&court.clerk);
+    let before = court.engine.feed(&clerk(), 0, 1000).await.unwrap();
     assert!(before.events.iter().all(|event| event.bytes.is_some()), "the control: {before:?}");
     assert_eq!(court.engine.store().jobs(true, None, 9).await.unwrap(), []);
     court.store.inner.tamper(|tables| {
@@ -186,7 +186,7 @@ async fn a_damaged_event_stands_marked_in_the_feed_and_is_shown_as_one_incident(
         tables.events.remove(&(gone.stream, 1));
     });
     for _ in 0..2 {
-        let after = court.engine.feed(&clerk, 0, 1000).await.unwrap();
+        let after = court.engine.feed(&clerk(), 0, 1000).await.unwrap();
         assert_eq!(after.next, before.next);
         for (was, is) in before.events.iter().zip(&after.events) {
             assert_eq!((was.index, was.stream, was.seq, was.hash), (is.index, is.stream, is.seq, is.hash));
