@@ -442,6 +442,11 @@ impl Answer {
         self.json()
     }
 
+    /// Fails unless it is the thing asked for.
+    pub(crate) fn expect_ok(&self) {
+        assert_eq!(self.status, 200, "{}", self.body);
+    }
+
     /// The codes of its refusals, sorted.
     pub(crate) fn refusals(&self) -> Vec<String> {
         let json = self.json();
@@ -477,6 +482,19 @@ impl Caller {
     /// Writes under a key.
     pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.try_post(path, key, body).await.unwrap()
+    }
+
+    /// Sends a file of comma-separated values.
+    pub(crate) async fn send_file(&self, path: &str, key: &str, file: &str) -> Answer {
+        let request = self.request(reqwest::Method::POST, path).header("idempotency-key", key);
+        answer(request.header("content-type", "text/csv").body(file.to_owned())).await.unwrap()
+    }
+
+    /// Asks for work that is done later.
+    pub(crate) async fn queue(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let request = self.request(reqwest::Method::POST, path).header("idempotency-key", key);
+        let request = request.header("content-type", "application/json").header("prefer", "respond-async");
+        answer(request.body(body.to_string())).await.unwrap()
     }
 
     /// Writes under a key; an error when the connection broke before the whole answer was there.
