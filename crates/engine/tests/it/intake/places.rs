@@ -67,7 +67,7 @@ async fn every_record_set_aside_has_an_office_and_a_clock_and_its_list_is_closed
         // The list stays open until the last of them is dealt with.
         for (dealt, case) in asides.iter().enumerate() {
             let waiting = u64::try_from(asides.len() - dealt).unwrap();
-            let error = engine.close_manifest(&court.by(), report.manifest).await.unwrap_err();
+            let error = engine.close_manifest(&court.by(), report.manifest, None).await.unwrap_err();
             assert!(matches!(error, CloseError::Open(open) if open == waiting), "{error}");
             assert!(error.to_string().starts_with(&format!("{waiting} records")), "{error}");
             court.admit(*case).await;
@@ -75,7 +75,7 @@ async fn every_record_set_aside_has_an_office_and_a_clock_and_its_list_is_closed
             assert!(row.outcome.is_some() && row.next_date.is_none(), "{row:?}");
         }
         assert_eq!(store.deadlines(&asides).await.unwrap(), Vec::new(), "what is dealt with has no clock");
-        engine.close_manifest(&court.by(), report.manifest).await.unwrap();
+        engine.close_manifest(&court.by(), report.manifest, None).await.unwrap();
         assert!(engine.manifest(report.manifest).await.unwrap().unwrap().state.closed);
         engine.stop().await;
     }
