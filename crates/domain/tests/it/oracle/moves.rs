@@ -1,5 +1,7 @@
 //! Moves of the machines, and what the engine does by itself after each step.
 
+use std::collections::btree_map::Entry;
+
 use jiff::Timestamp;
 
 use super::case::{Act, Case, Doing, Who};
@@ -7,16 +9,21 @@ use super::file::Track;
 use super::world::View;
 use super::{Fault, Oracle};
 
+/// `back` leads nowhere.
+#[derive(Debug)]
+pub(crate) struct NothingBefore;
+
 impl Oracle {
-    /// The state of the main machine that a target names; `None` inside when there is nothing to go back to.
-    pub(crate) fn main_target(&self, case: &Case, to: &[String]) -> Option<Option<String>> {
+    /// The state of the main machine that a target names; an error when there is nothing to go back to.
+    pub(crate) fn main_target(&self, case: &Case, to: &[String]) -> Result<Option<String>, NothingBefore> {
         if to.iter().any(|word| word == "back") {
-            return Some(match self.fault {
+            let back = match self.fault {
                 Some(Fault::BackToTheBeginning) => Some(self.file.states[0].0.clone()),
                 _ => case.memory.clone(),
-            });
+            };
+            return back.map(Some).ok_or(NothingBefore);
         }
-        to.iter().find(|state| self.file.state(state).is_some()).cloned().map(Some)
+        Ok(to.iter().find(|state| self.file.state(state).is_some()).cloned())
     }
 
     fn is_final(track: &Track, state: &str) -> bool {
@@ -81,6 +88,7 @@ impl Oracle {
     pub(crate) fn move_tracks(&self, case: &mut Case, to: &[String], instance: Option<u32>, now: Timestamp) {
         for state in to {
             let Some(track) = self.file.track_of(state) else { continue };
+            case.tracks_came.push((track.name.clone(), instance, state.clone()));
             match instance.filter(|_| track.per.is_some()) {
                 Some(no) => {
                     case.instances.entry(track.name.clone()).or_default().insert(no, state.clone());
@@ -137,8 +145,8 @@ impl Oracle {
                 live.contains(no) && (open || !may)
             });
             for no in live.into_iter().filter(|_| open) {
-                if !running.contains_key(&no) {
-                    running.insert(no, track.begins.clone());
+                if let Entry::Vacant(place) = running.entry(no) {
+                    place.insert(track.begins.clone());
                     self.arrive(case, &track.begins, now);
                 }
             }
@@ -175,6 +183,7 @@ impl Oracle {
     /// Proposals whose case left the states they were made in, or came to them again.
     fn overtake(&self, case: &mut Case) {
         let came = std::mem::take(&mut case.came_to);
+        let tracks = std::mem::take(&mut case.tracks_came);
         let was = self.case.main.clone();
         let known: Vec<u32> = self.case.proposals.iter().map(|proposal| proposal.number).collect();
         let gone = |proposal: &super::case::Proposal| {
@@ -185,8 +194,13 @@ impl Oracle {
                 Act::Do(doing) => {
                     let command = self.file.command(&doing.command).unwrap();
                     let track = command.from.first().and_then(|state| self.file.track_of(state));
-                    if track.is_some() {
-                        return !self.is_from(case, command, doing);
+                    if let Some(track) = track {
+                        let again = tracks.iter().any(|(name, no, state)| {
+                            *name == track.name
+                                && *no == doing.instance
+                                && self.case.track_state(name, *no) == Some(state)
+                        });
+                        return again || !self.is_from(case, command, doing);
                     }
                     came.iter().any(|state| !self.names(&command.from, state) || was.as_ref() == Some(state))
                 }
