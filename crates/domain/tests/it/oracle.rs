@@ -1,5 +1,25 @@
 //! A second reading of the workflow language: an interpreter written from the grammar and the meaning of the language
 //! alone. It shares no code with the engine, and nothing here may name a type of it. It is slow and plain on purpose.
+//!
+//! The page leaves these points open; both readings take them so:
+//! - hours are elapsed time; `if-not-working` moves them only where the deadline itself says it; `previous` never moves
+//!   a limit before the day on which it began;
+//! - steps of a ladder, repetitions, warnings and extensions are counted from the limit at the same time of the day, and
+//!   are not moved; a lengthened limit has not passed, and its ladder begins again;
+//! - `if` of a deadline is read all the time: the clock begins when it comes true; conditions of deadlines are read before
+//!   any clock of the same event moves;
+//! - held without any authority, `until: authority` is over at once; where nobody is held it does not run;
+//! - `open-if` of a track is read after every event, not only after moves;
+//! - `stops-tracks` into a suspended state leaves open what would be open in the state that `back` leads to;
+//! - the engine and what it runs is not bound by `acts-by`, and neither are signers;
+//! - a countersignature can neither be sent back nor withdrawn, and is called for again when it is late;
+//! - a step of an approval is done as soon as enough agree;
+//! - a paper that comes with a command is filed by one of those who may file it;
+//! - facts of an ended case are corrected, not edited;
+//! - a later act relied on an annulled one if it was a decision; an act whose facts were changed since is not annulled;
+//! - an irregular fact that lacks its paper, or is beyond a ceiling, covers no hour until that is made good;
+//! - cover is worked out with each event: an order that begins later covers from the first event after its beginning;
+//! - a field of a job's answer that is no value of its fact is not taken over.
 
 pub(crate) mod act;
 pub(crate) mod case;

@@ -75,7 +75,6 @@ pub(crate) enum Act {
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) kind: String,
-    pub(crate) about: Option<u32>,
     pub(crate) at: Timestamp,
     pub(crate) fields: BTreeMap<String, Value>,
     pub(crate) annulled: bool,
@@ -168,6 +167,8 @@ pub(crate) struct Case {
     pub(crate) jobs: BTreeSet<(u32, String)>,
     /// Main states entered in this decision, also again.
     pub(crate) came_to: Vec<String>,
+    /// Tracks moved in this decision: track, record, state.
+    pub(crate) tracks_came: Vec<(String, Option<u32>, String)>,
     /// What the command of this event does to tracks: stops them, and moved the main machine.
     pub(crate) tracks_stop: bool,
     pub(crate) has_moved: bool,
@@ -186,6 +187,14 @@ impl Case {
     /// Live records of a kind, with their numbers.
     pub(crate) fn live(&self, kind: &str) -> Vec<(u32, &Record)> {
         (1_u32..).zip(&self.records).filter(|(_, record)| record.kind == kind && !record.annulled).collect()
+    }
+
+    /// Where a track stands, or one instance of it.
+    pub(crate) fn track_state(&self, track: &str, instance: Option<u32>) -> Option<&String> {
+        match instance {
+            Some(no) => self.instances.get(track)?.get(&no),
+            None => self.tracks.get(track),
+        }
     }
 
     /// Whether a machine is in this state; an instance is asked for by its record.

@@ -224,7 +224,7 @@ impl Oracle {
             clock.extended += 1;
             if self.fault != Some(Fault::NoExtension) {
                 let days = self.days_of(&deadline.rule);
-                clock.due = clock.due.map(|due| days.lengthened(&deadline.rule, due, length));
+                clock.due = clock.due.map(|due| days.moved(due, length, false));
             }
             self.skip(deadline, &mut clock, now);
             if clock.paused.is_some() {

@@ -191,7 +191,8 @@ impl Days {
         day
     }
 
-    /// An instant moved on or back, at the same time of the day: the steps of a ladder, and its warnings.
+    /// An instant moved on or back, at the same time of the day: the steps of a ladder, its
+    /// warnings, and a limit that is lengthened.
     pub(crate) fn moved(&self, at: Timestamp, length: Length, back: bool) -> Timestamp {
         let sign = if back { -1 } else { 1 };
         let local = self.local(at);
@@ -207,16 +208,5 @@ impl Days {
                 days(i64::from(local.date().until(end).unwrap().get_days()))
             }
         }
-    }
-
-    /// A limit lengthened by so much: a limit again, by the same rule. The day of a limit at the end of a day is that
-    /// day.
-    pub(crate) fn lengthened(&self, rule: &Rule, limit: Timestamp, by: Length) -> Timestamp {
-        let inside = limit.checked_sub(SignedDuration::from_micros(1)).unwrap();
-        let rule = Rule { first_included: false, ..rule.clone() };
-        if rule.same_time || matches!(by.unit, Unit::Seconds(_)) {
-            return self.count(&rule, limit, by);
-        }
-        self.count(&rule, inside, by)
     }
 }

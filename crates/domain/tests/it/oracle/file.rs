@@ -307,7 +307,6 @@ pub(crate) struct Annul {
     pub(crate) returns_to: String,
     pub(crate) by: Vec<String>,
     pub(crate) approval: Option<Approval>,
-    pub(crate) reopens: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -527,7 +526,6 @@ impl File {
                     returns_to: node.word("returns-to").unwrap(),
                     by: node.names_of("by"),
                     approval: node.get("approval").map(approval),
-                    reopens: node.says("reopens"),
                 };
                 list.list().iter().map(one).collect()
             }),

@@ -255,7 +255,6 @@ impl Oracle {
         for filed in &doing.records {
             seen.records.push(Record {
                 kind: filed.record.clone(),
-                about: filed.about,
                 at: now,
                 fields: filed.fields.iter().cloned().collect(),
                 annulled: false,

@@ -81,6 +81,7 @@ impl Oracle {
     pub(crate) fn move_tracks(&self, case: &mut Case, to: &[String], instance: Option<u32>, now: Timestamp) {
         for state in to {
             let Some(track) = self.file.track_of(state) else { continue };
+            case.tracks_came.push((track.name.clone(), instance, state.clone()));
             match instance.filter(|_| track.per.is_some()) {
                 Some(no) => {
                     case.instances.entry(track.name.clone()).or_default().insert(no, state.clone());
@@ -175,6 +176,7 @@ impl Oracle {
     /// Proposals whose case left the states they were made in, or came to them again.
     fn overtake(&self, case: &mut Case) {
         let came = std::mem::take(&mut case.came_to);
+        let tracks = std::mem::take(&mut case.tracks_came);
         let was = self.case.main.clone();
         let known: Vec<u32> = self.case.proposals.iter().map(|proposal| proposal.number).collect();
         let gone = |proposal: &super::case::Proposal| {
@@ -185,8 +187,13 @@ impl Oracle {
                 Act::Do(doing) => {
                     let command = self.file.command(&doing.command).unwrap();
                     let track = command.from.first().and_then(|state| self.file.track_of(state));
-                    if track.is_some() {
-                        return !self.is_from(case, command, doing);
+                    if let Some(track) = track {
+                        let again = tracks.iter().any(|(name, no, state)| {
+                            *name == track.name
+                                && *no == doing.instance
+                                && self.case.track_state(name, *no) == Some(state)
+                        });
+                        return again || !self.is_from(case, command, doing);
                     }
                     came.iter().any(|state| !self.names(&command.from, state) || was.as_ref() == Some(state))
                 }
