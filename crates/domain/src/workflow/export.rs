@@ -7,7 +7,6 @@
 //! `open-if` is opened and closed by the events `open.TRACK` and `close.TRACK`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use crate::name::Name;
 use crate::workflow::model::{Branch, Command, Definition, From, Machine, States, Target, Track, Ways};
@@ -292,23 +291,29 @@ impl Net {
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         out.push_str("<pnml xmlns=\"http://www.pnml.org/version-2009/grammar/pnml\">\n");
         out.push_str("  <net id=\"net\" type=\"http://www.pnml.org/version-2009/grammar/ptnet\">\n");
-        let _ = writeln!(out, "    <name><text>{name}</text></name>");
+        writeln_to(&mut out, &format!("    <name><text>{name}</text></name>"));
         out.push_str("    <page id=\"page\">\n");
         for (place, marked) in &self.places {
             let marking = if *marked { "<initialMarking><text>1</text></initialMarking>" } else { "" };
-            let _ = writeln!(
-                out,
-                "      <place id=\"{place}\"><name><text>{place}</text></name>{marking}</place>"
+            writeln_to(
+                &mut out,
+                &format!("      <place id=\"{place}\"><name><text>{place}</text></name>{marking}</place>"),
             );
         }
         let mut arcs = String::new();
         for (number, (label, from, to)) in self.transitions.values().enumerate() {
-            let _ = writeln!(
-                out,
-                "      <transition id=\"t{number}\"><name><text>{label}</text></name></transition>"
+            writeln_to(
+                &mut out,
+                &format!("      <transition id=\"t{number}\"><name><text>{label}</text></name></transition>"),
             );
-            let _ = writeln!(arcs, "      <arc id=\"a{number}-in\" source=\"{from}\" target=\"t{number}\"/>");
-            let _ = writeln!(arcs, "      <arc id=\"a{number}-out\" source=\"t{number}\" target=\"{to}\"/>");
+            writeln_to(
+                &mut arcs,
+                &format!("      <arc id=\"a{number}-in\" source=\"{from}\" target=\"t{number}\"/>"),
+            );
+            writeln_to(
+                &mut arcs,
+                &format!("      <arc id=\"a{number}-out\" source=\"t{number}\" target=\"{to}\"/>"),
+            );
         }
         out.push_str(&arcs);
         out.push_str("    </page>\n  </net>\n</pnml>\n");

@@ -30,6 +30,7 @@ pub(crate) mod days;
 pub(crate) mod file;
 pub(crate) mod law;
 pub(crate) mod moves;
+pub(crate) mod tree;
 pub(crate) mod words;
 pub(crate) mod world;
 

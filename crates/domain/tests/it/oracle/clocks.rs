@@ -271,7 +271,7 @@ impl Oracle {
         }
         self.follow(&mut case, now);
         for command in commands {
-            let doing = Doing { command, instance: self.instance_for(deadline, key.2), ..Doing::default() };
+            let doing = Doing { instance: self.instance_for(&command, key.2), command, ..Doing::default() };
             if self.fault == Some(Fault::LadderOnlyTells) {
                 continue;
             }
@@ -284,9 +284,9 @@ impl Oracle {
         self.case = case;
     }
 
-    /// A clock of one record speaks of that record.
-    fn instance_for(&self, deadline: &Deadline, subject: Option<u32>) -> Option<u32> {
-        let _ = deadline;
-        subject
+    /// On a clock of one record the command is about that record, if it moves one.
+    fn instance_for(&self, command: &str, subject: Option<u32>) -> Option<u32> {
+        let track = self.file.track_of(self.file.command(command)?.from.first()?)?;
+        subject.filter(|_| track.per.is_some())
     }
 }

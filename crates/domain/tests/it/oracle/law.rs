@@ -101,7 +101,7 @@ impl Oracle {
         }
         let to = Self::target(&parts);
         let stops = parts.iter().any(|part| part.stops_tracks);
-        if let Some(Some(next)) = self.main_target(case, to)
+        if let Ok(Some(next)) = self.main_target(case, to)
             && self.fault != Some(Fault::NoHold)
             && self.holds_back(case, doing, to, &next, stops)
         {
@@ -123,8 +123,7 @@ impl Oracle {
         if !self.is_from(case, command, doing) {
             reasons.insert("state");
         }
-        let formed = self
-            .branch_asked(command, doing)
+        let formed = Self::branch_asked(command, doing)
             .is_some_and(|branch| self.well_formed(case, command, branch, doing));
         if !formed {
             reasons.insert("form");
@@ -140,7 +139,7 @@ impl Oracle {
         let parts = self.parts(&seen, command, doing, now);
         if !command.routes.is_empty() && parts.len() == 1 {
             reasons.insert("no-route");
-        } else if self.main_target(case, Self::target(&parts)) == Some(None) {
+        } else if self.main_target(case, Self::target(&parts)).is_err() {
             reasons.insert("state");
         }
         if self.overextends(case, doing) {
@@ -151,7 +150,7 @@ impl Oracle {
 
     /// The command itself, and its outcome or the first route that is true.
     fn parts<'a>(&self, seen: &Case, command: &'a Command, doing: &Doing, now: Timestamp) -> Vec<&'a Branch> {
-        let outcome = self.branch_asked(command, doing).filter(|_| doing.outcome.is_some());
+        let outcome = Self::branch_asked(command, doing).filter(|_| doing.outcome.is_some());
         let mut parts = vec![&command.base];
         parts.extend(outcome.or_else(|| self.route(seen, command, doing, now)));
         parts
@@ -187,7 +186,7 @@ impl Oracle {
             || command.from.contains(main)
     }
 
-    fn branch_asked<'a>(&self, command: &'a Command, doing: &Doing) -> Option<&'a Branch> {
+    fn branch_asked<'a>(command: &'a Command, doing: &Doing) -> Option<&'a Branch> {
         match &doing.outcome {
             None => command.outcomes.is_empty().then_some(&command.base),
             Some(asked) => command.outcomes.iter().find(|(name, _)| name == asked).map(|(_, branch)| branch),
@@ -334,7 +333,7 @@ impl Oracle {
         after.closing = Some(after.done.len());
         let to = Self::target(&parts);
         self.move_tracks(&mut after, to, doing.instance, now);
-        let next = self.main_target(case, to).flatten();
+        let next = self.main_target(case, to).ok().flatten();
         if let Some(next) = &next {
             self.enter(&mut after, next, now);
         }

@@ -1,5 +1,7 @@
 //! Moves of the machines, and what the engine does by itself after each step.
 
+use std::collections::btree_map::Entry;
+
 use jiff::Timestamp;
 
 use super::case::{Act, Case, Doing, Who};
@@ -7,16 +9,21 @@ use super::file::Track;
 use super::world::View;
 use super::{Fault, Oracle};
 
+/// `back` leads nowhere.
+#[derive(Debug)]
+pub(crate) struct NothingBefore;
+
 impl Oracle {
-    /// The state of the main machine that a target names; `None` inside when there is nothing to go back to.
-    pub(crate) fn main_target(&self, case: &Case, to: &[String]) -> Option<Option<String>> {
+    /// The state of the main machine that a target names; an error when there is nothing to go back to.
+    pub(crate) fn main_target(&self, case: &Case, to: &[String]) -> Result<Option<String>, NothingBefore> {
         if to.iter().any(|word| word == "back") {
-            return Some(match self.fault {
+            let back = match self.fault {
                 Some(Fault::BackToTheBeginning) => Some(self.file.states[0].0.clone()),
                 _ => case.memory.clone(),
-            });
+            };
+            return back.map(Some).ok_or(NothingBefore);
         }
-        to.iter().find(|state| self.file.state(state).is_some()).cloned().map(Some)
+        Ok(to.iter().find(|state| self.file.state(state).is_some()).cloned())
     }
 
     fn is_final(track: &Track, state: &str) -> bool {
@@ -138,8 +145,8 @@ impl Oracle {
                 live.contains(no) && (open || !may)
             });
             for no in live.into_iter().filter(|_| open) {
-                if !running.contains_key(&no) {
-                    running.insert(no, track.begins.clone());
+                if let Entry::Vacant(place) = running.entry(no) {
+                    place.insert(track.begins.clone());
                     self.arrive(case, &track.begins, now);
                 }
             }

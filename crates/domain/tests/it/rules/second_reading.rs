@@ -2,6 +2,7 @@
 
 use qadiya_domain::case::RefusalCode::{Guard, Separation};
 use qadiya_domain::case::state::ClockKey;
+use qadiya_domain::name::Name;
 
 use crate::bench::{Bench, name};
 
@@ -32,7 +33,7 @@ commands: {open: {from: new, to: waiting, by: [clerk]}, decide: {from: waiting, 
 deadlines: {wait: {while: waiting, within: 90 days, late: [{after: 0 days, tell: [judge]}]}}
 ",
     );
-    assert_eq!(bench.case.tracks.get("alarm").map(|state| state.as_str()), Some("called"));
+    assert_eq!(bench.case.tracks.get("alarm").map(Name::as_str), Some("called"));
 }
 
 #[test]
