@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Span as JiffSpan, Timestamp};
 use qadiya_ledger::Hash;
 
-use crate::calendar::{Calendar, Ends, FirstDay, IfNotWorking, MonthEnd, Rule, Span, Unit};
+use crate::calendar::{Calendar, Ends, IfNotWorking, MonthEnd, Rule, Span, Unit};
 use crate::case::act::RecordNo;
 use crate::case::cover::ceiling;
 use crate::case::state::{Case, Clock, ClockKey};
@@ -424,23 +424,11 @@ pub(crate) fn extended(
     by: Span,
     now: Timestamp,
 ) -> Clock {
-    let due = clock.due.and_then(|due| lengthened(calendar, due, by, &deadline.rule));
+    let due = clock.due.and_then(|due| shift(calendar, due, by, true));
     let fresh = fresh(deadline, calendar, clock.since, due, now);
     // What stands still goes on standing still, until its limit.
     let next = fresh.next.filter(|_| clock.paused.is_none());
     Clock { extended: clock.extended.saturating_add(1), paused: clock.paused, next, ..fresh }
-}
-
-/// A limit lengthened by a span is a limit again: one that would end on a free day moves as the rule says. The day of a
-/// limit at the end of a day is that day.
-fn lengthened(calendar: Option<&Calendar>, due: Timestamp, by: Span, rule: &Rule) -> Option<Timestamp> {
-    let elapsed = matches!(by.unit, Unit::Seconds | Unit::Minutes | Unit::Hours);
-    let rule = Rule { first_day: FirstDay::Excluded, ..*rule };
-    let start = match rule.ends {
-        Ends::EndOfDay if !elapsed => due.checked_sub(SignedDuration::from_micros(1)).ok()?,
-        Ends::EndOfDay | Ends::SameTime => due,
-    };
-    limit(calendar, start, &by, &rule)
 }
 
 /// All deadline clocks the case should have now. `happened` is when the states were entered.

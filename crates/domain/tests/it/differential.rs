@@ -4,6 +4,7 @@ mod acts;
 mod dice;
 mod engine;
 mod files;
+mod outside;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ fn calendar_text(name: &str) -> String {
     if name == "court" {
         return CALENDAR.to_owned();
     }
-    std::fs::read_to_string(workflows().join("calendars").join(format!("{name}.yaml"))).unwrap()
+    std::fs::read_to_string(workflows().join("calendars").join(format!("{name}.v1.yaml"))).unwrap()
 }
 
 fn definition(text: &str) -> Result<Arc<Definition>, String> {
