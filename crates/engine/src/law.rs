@@ -141,10 +141,8 @@ fn job_id(stream: StreamId, seq: Seq, name: &str) -> JobId {
 pub(crate) fn closed_jobs(stream: StreamId, events: &[Event]) -> BTreeSet<JobId> {
     let changes = events.iter().flat_map(|event| &event.changes);
     changes
-        .filter_map(|change| match change {
-            Change::JobClosed(closed) => Some(job_id(stream, closed.queued, &closed.job)),
-            _ => None,
-        })
+        .filter_map(|change| if let Change::JobClosed(closed) = change { Some(closed) } else { None })
+        .map(|closed| job_id(stream, closed.queued, &closed.job))
         .collect()
 }
 

@@ -135,7 +135,8 @@ fn change_a_salt(store: &Store, case: &str) {
     let before = secret(store, case, 4);
     let (head, rest) = before.split_once("\"salt\":\"").unwrap();
     let digit = if rest.starts_with('0') { "1" } else { "0" };
-    write_secret(store, case, 4, &format!("{head}\"salt\":\"{digit}{}", &rest[1..]));
+    let rest: String = rest.chars().skip(1).collect();
+    write_secret(store, case, 4, &format!("{head}\"salt\":\"{digit}{rest}"));
 }
 
 fn swap_two_secret_rows(store: &Store, case: &str) {

@@ -48,9 +48,10 @@ impl Damage {
     /// # Errors
     /// As [`Self::of`].
     pub(super) fn found(&mut self, error: StoreError) -> Result<(), StoreError> {
-        let stream = match &error {
-            StoreError::Corrupt { row, .. } => row.split('/').next().and_then(|id| Uuid::parse_str(id).ok()),
-            _ => None,
+        let stream = if let StoreError::Corrupt { row, .. } = &error {
+            row.split('/').next().and_then(|id| Uuid::parse_str(id).ok())
+        } else {
+            None
         };
         self.of(StreamId(stream.unwrap_or_default()), error)
     }

@@ -90,9 +90,10 @@ async fn whatever_is_changed_is_found() {
         }),
         ("a changed salt", FaultKind::Secret, |tables, case| {
             change_secret(tables, case, |text| {
-                let at = text.find("\"salt\":\"").unwrap() + 8;
-                let digit = if text[at..].starts_with('0') { "1" } else { "0" };
-                format!("{}{digit}{}", &text[..at], &text[at + 1..])
+                let (head, salt) = text.split_once("\"salt\":\"").unwrap();
+                let digit = if salt.starts_with('0') { '1' } else { '0' };
+                let rest: String = salt.chars().skip(1).collect();
+                format!("{head}\"salt\":\"{digit}{rest}")
             });
         }),
         ("a swapped pair of secret rows", FaultKind::Secret, |tables, case| {
