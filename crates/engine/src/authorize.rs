@@ -119,11 +119,11 @@ impl Principal {
 /// Recognises the bearer of a token: one indexed read.
 pub(crate) async fn authenticate(shared: &Shared, bearer: &str, now: Timestamp) -> Result<Principal, Denied> {
     let hash = Hash::of(bearer.as_bytes());
-    let row = shared.tokens.ask(hash).await.map_err(|error| {
-        if let EngineError::Store(error) = error {
-            Denied::Store(error)
-        } else {
-            Denied::Broken(error.to_string())
+    let row = shared.tokens.ask(hash).await.map_err(|error| match error {
+        EngineError::Store(error) => Denied::Store(error),
+        // Shutting down is no mistake of the program: who asks may ask again.
+        other => {
+            Denied::Store(StoreError::Unavailable { during: "looking a token up", detail: other.to_string() })
         }
     })?;
     let row = row.ok_or(Denied::Unknown)?;
