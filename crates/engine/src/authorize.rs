@@ -119,12 +119,12 @@ impl Principal {
 /// Recognises the bearer of a token: one indexed read.
 pub(crate) async fn authenticate(shared: &Shared, bearer: &str, now: Timestamp) -> Result<Principal, Denied> {
     let hash = Hash::of(bearer.as_bytes());
-    let row = shared.tokens.ask(hash).await.map_err(|error| match error {
-        EngineError::Store(error) => Denied::Store(error),
-        // Shutting down is no mistake of the program: who asks may ask again.
-        other => {
-            Denied::Store(StoreError::Unavailable { during: "looking a token up", detail: other.to_string() })
+    let row = shared.tokens.ask(hash).await.map_err(|error| {
+        if let EngineError::Store(error) = error {
+            return Denied::Store(error);
         }
+        // Shutting down is no mistake of the program: who asks may ask again.
+        Denied::Store(StoreError::Unavailable { during: "looking a token up", detail: error.to_string() })
     })?;
     let row = row.ok_or(Denied::Unknown)?;
     let official = OfficialId(row.stream.0);
