@@ -265,6 +265,19 @@ impl CaseStore for Line {
         self.before("count").await?;
         self.world.memory.count(filter).await
     }
+    async fn count_groups(&self, filter: &CaseFilter, groups: &[StreamId]) -> Result<Vec<u64>, StoreError> {
+        self.before("count_groups").await?;
+        self.world.memory.count_groups(filter, groups).await
+    }
+    async fn openings(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
+        self.before("openings").await?;
+        self.world.memory.openings(filter, after, limit).await
+    }
     async fn is_sealed(&self, seal: Uuid) -> Result<bool, StoreError> {
         self.before("is_sealed").await?;
         self.world.memory.is_sealed(seal).await

@@ -45,6 +45,8 @@ pub(crate) struct FaultyStore {
     pub(crate) inner: Arc<MemoryStore>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) batches: Mutex<Vec<Batch>>,
+    /// The reads of cases and their events, in their order.
+    pub(crate) asked: Mutex<Vec<&'static str>>,
     /// Streams of this kind are written so many times more, and then no more.
     closed: Mutex<Option<(StreamKind, usize)>>,
 }
@@ -55,8 +57,13 @@ impl FaultyStore {
             inner: Arc::new(MemoryStore::new(clock)),
             faults: Mutex::default(),
             batches: Mutex::default(),
+            asked: Mutex::default(),
             closed: Mutex::default(),
         }
+    }
+
+    fn ask(&self, what: &'static str) {
+        self.asked.lock().unwrap().push(what);
     }
 
     /// Takes so many more appends to streams of a kind; every later one meets a full disk.
@@ -135,6 +142,7 @@ impl CaseStore for FaultyStore {
         self.append(batch).await
     }
     async fn find(&self, case: &CaseRef) -> Result<Option<CaseRow>, StoreError> {
+        self.ask("find");
         self.inner.find(case).await
     }
     async fn list(
@@ -143,13 +151,28 @@ impl CaseStore for FaultyStore {
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Vec<CaseRow>, StoreError> {
+        self.ask("list");
         self.inner.list(filter, after, limit).await
     }
     async fn counts(&self) -> Result<Vec<StageCount>, StoreError> {
         self.inner.counts().await
     }
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError> {
+        self.ask("count");
         self.inner.count(filter).await
+    }
+    async fn count_groups(&self, filter: &CaseFilter, groups: &[StreamId]) -> Result<Vec<u64>, StoreError> {
+        self.ask("count_groups");
+        self.inner.count_groups(filter, groups).await
+    }
+    async fn openings(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
+        self.ask("openings");
+        self.inner.openings(filter, after, limit).await
     }
     async fn is_sealed(&self, seal: Uuid) -> Result<bool, StoreError> {
         self.inner.is_sealed(seal).await
@@ -158,9 +181,11 @@ impl CaseStore for FaultyStore {
         self.inner.fold_stages().await
     }
     async fn events(&self, stream: StreamId, from: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+        self.ask("events");
         self.inner.events(stream, from, limit).await
     }
     async fn events_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
+        self.ask("events_of");
         self.inner.events_of(streams).await
     }
     async fn entities(
