@@ -57,6 +57,8 @@ CREATE TABLE lookup (
     PRIMARY KEY (space, key)
 ) STRICT, WITHOUT ROWID;
 
+-- With a row number: an event is longer than a leaf of an index takes, so it would lie in a page of its own, and events are
+-- written at the end of the table instead of all over it.
 CREATE TABLE event (
     stream   BLOB    NOT NULL,
     seq      INTEGER NOT NULL,
@@ -64,7 +66,7 @@ CREATE TABLE event (
     hash     BLOB    NOT NULL,
     recorded INTEGER NOT NULL,
     PRIMARY KEY (stream, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- The only home of personal values: path to salt and value.
 CREATE TABLE secret (
@@ -72,7 +74,7 @@ CREATE TABLE secret (
     seq     INTEGER NOT NULL,
     content BLOB    NOT NULL,
     PRIMARY KEY (stream, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Events that the sequencer has not numbered yet, in order of insertion.
 CREATE TABLE log_pending (

@@ -226,6 +226,10 @@ pub(crate) enum DrawForm {
     Mermaid,
     /// Graphviz text
     Dot,
+    /// SCXML, for state machine interpreters
+    Scxml,
+    /// PNML, for Petri net tools
+    Pnml,
 }
 
 #[derive(Debug, clap::Args)]

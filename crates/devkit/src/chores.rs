@@ -1,6 +1,7 @@
 //! The developer commands, one file each. `bin/dev.rs` reads the arguments and calls them.
 
 pub mod architecture;
+pub mod bench;
 pub mod ci;
 pub mod convert;
 pub mod needs;

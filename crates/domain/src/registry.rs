@@ -12,7 +12,7 @@ use qadiya_ledger::canonical::{self, CanonicalError};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
-use crate::ids::{AppointmentId, DefinitionHash, Seq, StreamId, StreamKind, TokenId};
+use crate::ids::{AppointmentId, DefinitionHash, JobId, Seq, StreamId, StreamKind, TokenId};
 use crate::name::Name;
 use crate::value::Protected;
 
@@ -114,6 +114,11 @@ pub enum Deed {
         key: String,
         /// Only synthetic people live here.
         synthetic: bool,
+    },
+    /// A job that had given up was let run again.
+    IncidentRetried {
+        /// The job.
+        job: JobId,
     },
     /// The database was moved here from another store; its log is continued.
     MovedFrom {
@@ -399,6 +404,7 @@ impl Deed {
             | Self::DefinitionPublished { .. }
             | Self::DefinitionActivated { .. }
             | Self::Installed { .. }
+            | Self::IncidentRetried { .. }
             | Self::MovedFrom { .. } => Vec::new(),
         }
     }
@@ -486,6 +492,7 @@ impl Official {
             | Deed::DefinitionPublished { .. }
             | Deed::DefinitionActivated { .. }
             | Deed::Installed { .. }
+            | Deed::IncidentRetried { .. }
             | Deed::MovedFrom { .. } => {}
         }
         self

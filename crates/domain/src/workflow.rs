@@ -3,6 +3,7 @@
 pub mod check;
 pub mod configuration;
 pub mod draw;
+pub mod export;
 pub mod finding;
 pub mod guard;
 pub mod model;
@@ -12,6 +13,7 @@ pub mod test_file;
 
 pub use check::check;
 pub use draw::{dot, mermaid, table};
+pub use export::{pnml, scxml};
 pub use finding::{CheckId, Finding, Place, Severity};
 pub use guard::Guard;
 pub use model::Definition;

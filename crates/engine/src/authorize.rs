@@ -10,7 +10,10 @@ use qadiya_domain::name::Name;
 use qadiya_domain::registry::{Appointment, Official};
 use qadiya_domain::workflow::Definition;
 use qadiya_ledger::Hash;
-use qadiya_store::{Store, StoreError};
+use qadiya_store::StoreError;
+
+use crate::Shared;
+use crate::error::EngineError;
 
 /// The capacity that names officials, appoints them, issues tokens and publishes workflows.
 pub const ADMINISTRATOR: &str = "administrator";
@@ -114,13 +117,16 @@ impl Principal {
 }
 
 /// Recognises the bearer of a token: one indexed read.
-pub(crate) async fn authenticate(
-    store: &dyn Store,
-    bearer: &str,
-    now: Timestamp,
-) -> Result<Principal, Denied> {
+pub(crate) async fn authenticate(shared: &Shared, bearer: &str, now: Timestamp) -> Result<Principal, Denied> {
     let hash = Hash::of(bearer.as_bytes());
-    let row = store.by_token(&hash).await?.ok_or(Denied::Unknown)?;
+    let row = shared.tokens.ask(hash).await.map_err(|error| {
+        if let EngineError::Store(error) = error {
+            return Denied::Store(error);
+        }
+        // Shutting down is no mistake of the program: who asks may ask again.
+        Denied::Store(StoreError::Unavailable { during: "looking a token up", detail: error.to_string() })
+    })?;
+    let row = row.ok_or(Denied::Unknown)?;
     let official = OfficialId(row.stream.0);
     let state: Official = qadiya_ledger::canonical::decode(&row.state)
         .map_err(|error| Denied::Damaged { official, detail: error.to_string() })?;

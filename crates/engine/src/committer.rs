@@ -106,7 +106,7 @@ struct Committer {
     shared: Arc<Shared>,
     settings: Settings,
     cache: Cache,
-    /// A flush failed: nothing is taken any more.
+    /// The fence of the store has fallen (the process is told to end): nothing is taken any more.
     broken: bool,
 }
 
@@ -168,11 +168,5 @@ impl Committer {
                 }
             }
         }
-    }
-
-    /// A flush failed: what is on the disk is not known.
-    fn fatal(&mut self, error: &StoreError) {
-        self.broken = true;
-        (self.settings.on_fatal)(error);
     }
 }

@@ -30,7 +30,7 @@ impl<Q, A> fmt::Debug for Gather<Q, A> {
     }
 }
 
-impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
+impl<Q: Clone + Send + 'static, A: Send + 'static> Gather<Q, A> {
     /// Starts asking, until `ending`; what was taken by then is answered.
     pub(crate) fn start(
         tracker: &TaskTracker,
@@ -50,7 +50,15 @@ impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
                 if questions.is_empty() {
                     continue;
                 }
-                match ask(questions).await {
+                match ask(questions.clone()).await {
+                    // One damaged row stops only who asked for it.
+                    Err(StoreError::Corrupt { .. }) if waiting.len() > 1 => {
+                        for (question, who) in questions.into_iter().zip(waiting) {
+                            let answer = ask(vec![question]).await.map(|mut answers| answers.pop());
+                            let answer = answer.map_err(EngineError::Store);
+                            drop(who.send(answer.and_then(|answer| answer.ok_or(EngineError::Stopped))));
+                        }
+                    }
                     Ok(answers) => {
                         // Who asked may be gone; then nobody needs the answer.
                         waiting.into_iter().zip(answers).for_each(|(who, answer)| drop(who.send(Ok(answer))));

@@ -38,6 +38,7 @@ use crate::committer::SYSTEM_SCOPE;
 use crate::error::EngineError;
 use crate::ids::derived;
 use crate::manifest_file::{self, FileRefusal, ManifestRecords};
+use crate::once::Once;
 use crate::registry_write::{RegistryError, RegistryWrite};
 use crate::submit::{AccessContext, ActorChoice, SubmitError};
 pub use desk::{CloseError, ManifestView, RefusedRowsError};
@@ -55,6 +56,8 @@ pub const SERIAL_SPACE: &str = "serial";
 const ROW_SPACE: &str = "manifest-row";
 /// The lookup space of transfer lists by the SHA-256 of their file.
 pub const MANIFEST_SPACE: &str = "manifest";
+/// The collection of lists in which a request key stands for one file.
+const COLLECTION: &str = "manifests";
 /// Records in flight together.
 const CHUNK: usize = 256;
 
@@ -70,6 +73,8 @@ pub struct ImportOptions {
     /// What the access log records: an import shows whose serial is known, and in which case. `None`: an import by the
     /// operator at the machine.
     pub access: Option<AccessContext>,
+    /// The key under which the list is opened; it is of no use for another file.
+    pub once: Option<Once>,
 }
 
 impl ImportOptions {
@@ -78,7 +83,7 @@ impl ImportOptions {
     /// # Errors
     /// Never: the name is one.
     pub fn dry_run(today: Date) -> Result<Self, BadName> {
-        Ok(Self { dry_run: true, today, workflow: Name::new(DETAINEE_CASE)?, access: None })
+        Ok(Self { dry_run: true, today, workflow: Name::new(DETAINEE_CASE)?, access: None, once: None })
     }
 
     /// The same, and written.
@@ -287,6 +292,7 @@ impl Import<'_> {
         let title = title.to_owned();
         let write = RegistryWrite::new(self.manifest, StreamKind::Manifest, self.actor.clone())
             .found_by(MANIFEST_SPACE, file.to_string())
+            .once_in(COLLECTION, self.options.once.clone())
             .deciding(move |entity| {
                 let held = entity.manifest().ok_or_else(|| "the id belongs to another record".to_owned())?;
                 let opened = Deed::ManifestOpened { title: title.clone(), file };

@@ -1,7 +1,7 @@
 //! Where the engine meets the law of a case: the pure functions of `domain::case`, in the shape a committer needs, and
 //! what workers find in the jobs that follow from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -132,6 +132,22 @@ pub struct Notice {
     pub about: String,
 }
 
+/// The id of a job, from the event that queued it.
+fn job_id(stream: StreamId, seq: Seq, name: &str) -> JobId {
+    JobId(derived(&["job", &stream.to_string(), &seq.to_string(), name]))
+}
+
+/// The jobs that a case waits for no longer: they came back, or the act that queued them was annulled.
+pub(crate) fn closed_jobs(stream: StreamId, events: &[Event]) -> BTreeSet<JobId> {
+    let changes = events.iter().flat_map(|event| &event.changes);
+    changes
+        .filter_map(|change| {
+            let Change::JobClosed(closed) = change else { return None };
+            Some(job_id(stream, closed.queued, &closed.job))
+        })
+        .collect()
+}
+
 /// The jobs that follow from a decision: those of the file, and the notices. A job's id follows from the event that
 /// queued it, so a repeated append cannot queue it twice.
 pub(crate) fn jobs(
@@ -145,7 +161,6 @@ pub(crate) fn jobs(
     let stream = after.id;
     let damaged = |detail: String| EngineError::Integrity { stream, detail };
     let opened = after.opened.as_ref().ok_or_else(|| damaged("nothing has opened it".to_owned()))?;
-    let id = |seq: Seq, name: &str| JobId(derived(&["job", &stream.to_string(), &seq.to_string(), name]));
     let mut jobs = Vec::new();
     for needed in needed {
         let job =
@@ -156,7 +171,7 @@ pub(crate) fn jobs(
             definition: opened.definition,
         };
         jobs.push(NewJob {
-            id: id(needed.queued, &needed.job),
+            id: job_id(stream, needed.queued, &needed.job),
             seq: needed.queued,
             name: needed.job.to_string(),
             queue: job.queue.to_string(),
@@ -179,7 +194,7 @@ pub(crate) fn jobs(
                 about: told.about.clone(),
             };
             jobs.push(NewJob {
-                id: id(event.seq, &format!("{NOTICE_JOB}/{position}")),
+                id: job_id(stream, event.seq, &format!("{NOTICE_JOB}/{position}")),
                 seq: event.seq,
                 name: NOTICE_JOB.to_owned(),
                 queue: NOTICE_QUEUE.to_owned(),

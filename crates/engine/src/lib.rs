@@ -15,12 +15,14 @@ mod committer;
 pub mod error;
 pub mod event_log;
 pub mod export;
+mod gather;
 pub mod ids;
 pub mod intake;
 mod law;
 pub mod library;
 pub mod manifest_file;
 pub mod officials;
+pub mod once;
 pub mod operations;
 mod patience;
 pub mod query;
@@ -32,12 +34,18 @@ pub mod sequencer;
 pub mod submit;
 pub mod verify;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use qadiya_domain::ids::{JobId, StreamId};
+use qadiya_ledger::Hash;
 use qadiya_ledger::key::Signer;
 use qadiya_ledger::note::Origin;
-use qadiya_store::{Store, StoreError};
+use qadiya_store::append::EntityRow;
+use qadiya_store::read::Loaded;
+use qadiya_store::{Fenced, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -47,6 +55,7 @@ use authorize::{Denied, Principal};
 use clock::Clock;
 use committer::Committers;
 use error::EngineError;
+use gather::Gather;
 use ids::IdSource;
 use library::Library;
 use references::References;
@@ -54,7 +63,8 @@ use references::References;
 /// The setting with the name of the log.
 const ORIGIN: &str = "origin";
 
-/// What is called when a flush failed: what is on the disk is not known, and the process must end (DESIGN D9).
+/// What is called when the store reports an input/output error: what is on the disk is not known, and the process must
+/// end (DESIGN D9).
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 
 /// How the engine is set up.
@@ -70,7 +80,7 @@ pub struct Settings {
     pub cache: usize,
     /// The name of the log.
     pub origin: String,
-    /// Called when a flush failed.
+    /// Called when the store reports an input/output error, from whatever call.
     pub on_fatal: OnFatal,
 }
 
@@ -110,10 +120,18 @@ struct Shared {
     library: Library,
     tracker: TaskTracker,
     references: References,
+    /// Who stands behind a token.
+    tokens: Gather<Hash, Option<EntityRow>>,
+    /// The row of a stream.
+    rows: Gather<StreamId, Loaded>,
+    /// Ends both.
+    asking: CancellationToken,
     /// A secret that only the holder of the signing key can make again.
     pepper: [u8; 64],
     /// Who this process is when it takes an office.
     process: Uuid,
+    /// Damaged rows that this process has shown as incidents.
+    told: tokio::sync::Mutex<BTreeSet<JobId>>,
     sequencing: tokio::sync::Mutex<Option<qadiya_ledger::tree::Frontier>>,
 }
 
@@ -133,6 +151,7 @@ impl Engine {
         signer: Arc<dyn Signer>,
         settings: Settings,
     ) -> Result<Self, EngineError> {
+        let store: Arc<dyn Store> = Arc::new(Fenced::new(store, Arc::clone(&settings.on_fatal)));
         let origin = Origin::new(settings.origin.clone())
             .map_err(|source| EngineError::Origin { origin: settings.origin.clone(), source })?;
         let found = store.setting(ORIGIN).await?;
@@ -153,6 +172,17 @@ impl Engine {
         let library = Library::new(Arc::clone(&store));
         let pepper = *signer.sign(b"qadiya/asked/v1\n").as_bytes();
         let tracker = TaskTracker::new();
+        let asking = CancellationToken::new();
+        let asked = Arc::clone(&store);
+        let tokens = Gather::start(&tracker, asking.clone(), move |hashes: Vec<Hash>| {
+            let store = Arc::clone(&asked);
+            Box::pin(async move { store.by_tokens(&hashes).await })
+        });
+        let asked = Arc::clone(&store);
+        let rows = Gather::start(&tracker, asking.clone(), move |streams: Vec<StreamId>| {
+            let store = Arc::clone(&asked);
+            Box::pin(async move { store.load_many(&streams).await })
+        });
         let shared = Arc::new(Shared {
             store,
             clock,
@@ -162,8 +192,12 @@ impl Engine {
             library,
             tracker: tracker.clone(),
             references: References::default(),
+            tokens,
+            rows,
+            asking,
             pepper,
             process,
+            told: tokio::sync::Mutex::default(),
             sequencing: tokio::sync::Mutex::new(None),
         });
         let committers = Arc::new(Committers::start(&shared, &settings, &tracker));
@@ -180,7 +214,7 @@ impl Engine {
         self.shared.ids.as_ref()
     }
 
-    /// The store.
+    /// The store, behind the fence that ends the process at its first input/output error.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.shared.store
     }
@@ -203,6 +237,7 @@ impl Engine {
     /// Takes no new work, finishes what waits, and returns once everything is durable or answered.
     pub async fn stop(&self) {
         self.committers.end();
+        self.shared.asking.cancel();
         self.shared.tracker.close();
         self.shared.tracker.wait().await;
     }
@@ -216,12 +251,11 @@ impl Engine {
         self.shared.tracker.spawn(work).await.map_err(|error| EngineError::Broken(error.to_string()))
     }
 
-    /// Recognises the bearer of a token: one indexed read.
+    /// Recognises the bearer of a token: one indexed read, which begins after this call and which it shares with others.
     pub async fn authenticate(&self, bearer: &str) -> Result<Principal, Denied> {
         let (engine, bearer) = (self.clone(), bearer.to_owned());
-        let asked = async move {
-            authorize::authenticate(engine.shared.store.as_ref(), &bearer, engine.clock().now()).await
-        };
+        let asked =
+            async move { authorize::authenticate(&engine.shared, &bearer, engine.clock().now()).await };
         match self.apart(asked).await {
             Ok(answer) => answer,
             Err(error) => Err(Denied::Broken(error.to_string())),

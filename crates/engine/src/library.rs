@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use qadiya_domain::actor::Actor;
 use qadiya_domain::calendar::Calendar;
 use qadiya_domain::ids::{DefinitionHash, StreamId, StreamKind};
 use qadiya_domain::name::Name;
@@ -17,7 +16,11 @@ use qadiya_store::{Store, StoreError};
 use crate::Engine;
 use crate::error::EngineError;
 use crate::ids::derived;
+use crate::once::By;
 use crate::registry_write::{RegistryError, RegistryWrite};
+
+/// The collection of files in which a request key stands for one workflow.
+const COLLECTION: &str = "workflows";
 
 /// The setting that says that only synthetic people live in an installation.
 pub const SYNTHETIC: &str = "synthetic";
@@ -224,10 +227,11 @@ impl Engine {
     /// [`PublishError::Faults`] when the file cannot be read as a workflow at all.
     pub async fn publish(
         &self,
-        by: &Actor,
+        by: impl Into<By>,
         bytes: &[u8],
         calendars: &[(Name, Vec<u8>)],
     ) -> Result<Published, PublishError> {
+        let By { actor, once } = by.into();
         let mut parsed = BTreeMap::new();
         for (name, bytes) in calendars {
             let calendar = Calendar::read(bytes).map_err(|faults| PublishError::Calendar {
@@ -243,6 +247,11 @@ impl Engine {
         let (hash, workflow, version) = (definition.hash, definition.workflow.clone(), definition.version);
         let (proved, findings) = (definition.is_proved(), definition.findings.clone());
         let published = Published { hash, workflow: workflow.clone(), version, findings, proved };
+        let stream = definition_stream(&workflow);
+        // Before the file is stored: under a key that belongs to another file nothing of this one is kept.
+        if let Some(once) = &once {
+            self.was_done(once, stream, Some(COLLECTION)).await?;
+        }
         let now = self.clock().now();
         let used: Vec<(Name, Hash)> = definition
             .calendars
@@ -271,14 +280,18 @@ impl Engine {
         })
         .await?;
         let taken = PublishError::VersionTaken { workflow: workflow.clone(), version };
-        let write = RegistryWrite::new(definition_stream(&workflow), StreamKind::Definition, by.clone());
+        let keyed = once.is_some();
+        let write = RegistryWrite::new(stream, StreamKind::Definition, actor).once_in(COLLECTION, once);
         let outcome = self
             .record(write.deciding(move |entity| {
                 let published = entity.publications().and_then(|held| held.versions.get(&version).copied());
                 match published {
-                    Some(held) if held == hash => Ok(Vec::new()),
-                    Some(_) => Err("the version is taken".to_owned()),
-                    None => Ok(vec![Deed::DefinitionPublished { definition: hash, version, proved }]),
+                    Some(held) if held == hash && !keyed => Ok(Vec::new()),
+                    Some(held) if held != hash => Err("the version is taken".to_owned()),
+                    // A key is bound by a deed, so the same file under another key leaves one more.
+                    Some(_) | None => {
+                        Ok(vec![Deed::DefinitionPublished { definition: hash, version, proved }])
+                    }
                 }
             }))
             .await;
@@ -295,7 +308,7 @@ impl Engine {
     /// [`ActivateError::Trial`] for a file that was not proved, where the installation is not synthetic.
     pub async fn activate(
         &self,
-        by: &Actor,
+        by: impl Into<By>,
         workflow: &Name,
         hash: DefinitionHash,
     ) -> Result<(), ActivateError> {
@@ -308,21 +321,26 @@ impl Engine {
         if !stored.proved && synthetic.as_deref() != Some("true") {
             return Err(ActivateError::Trial(hash));
         }
-        let write = RegistryWrite::new(definition_stream(workflow), StreamKind::Definition, by.clone());
+        let By { actor, once } = by.into();
+        let keyed = once.is_some();
+        let write = RegistryWrite::new(definition_stream(workflow), StreamKind::Definition, actor).once(once);
         let outcome = self
             .record(write.deciding(move |entity| match entity.publications() {
-                Some(held) if held.active == Some(hash) => Ok(Vec::new()),
+                // Under a key the deed is written all the same: it binds the key, which can then never undo a later one.
+                Some(held) if held.active == Some(hash) && !keyed => Ok(Vec::new()),
                 Some(held) if held.versions.values().any(|version| *version == hash) => {
                     Ok(vec![Deed::DefinitionActivated { definition: hash }])
                 }
                 Some(_) | None => Err("it was never published".to_owned()),
             }))
             .await;
-        match outcome {
-            Ok(_) => {}
+        let recorded = match outcome {
+            Ok(recorded) => recorded,
             Err(RegistryError::Refused(_)) => return Err(unknown()),
             Err(error) => return Err(error.into()),
-        }
+        };
+        // A deed that was done long ago must not overrule a later one.
+        let hash = recorded.entity.publications().and_then(|held| held.active).unwrap_or(hash);
         let (now, name) = (self.clock().now(), workflow.clone());
         self.on_store(move |store| async move { store.activate(&name, &hash, now).await }).await?;
         self.library().forget_active(workflow);

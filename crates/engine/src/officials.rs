@@ -16,6 +16,7 @@ use qadiya_store::directory::TOKEN_SPACE;
 
 use crate::Engine;
 use crate::error::EngineError;
+use crate::once::{By, Once};
 use crate::registry_write::{RegistryError, RegistryWrite};
 
 /// A token's secret. It is shown once and kept nowhere; `Debug` does not show it.
@@ -66,21 +67,26 @@ fn unknown(what: &'static str) -> impl Fn(RegistryError) -> OfficialError {
     }
 }
 
-fn official_write(by: &Actor, official: OfficialId) -> RegistryWrite {
-    RegistryWrite::new(StreamId(official.0), StreamKind::Official, by.clone())
+fn official_write(by: By, official: OfficialId) -> RegistryWrite {
+    RegistryWrite::new(StreamId(official.0), StreamKind::Official, by.actor).once(by.once)
 }
 
 impl Engine {
-    fn new_id(&self) -> Result<uuid::Uuid, OfficialError> {
+    /// The id of something new: the same each time under one key.
+    fn new_id(&self, by: &By, what: &str, place: &str) -> Result<uuid::Uuid, OfficialError> {
+        if let Some(once) = &by.once {
+            return Ok(once.id(what, place));
+        }
         self.ids().id(self.clock().now()).map_err(|error| OfficialError::Engine(error.into()))
     }
 
     /// Makes an official known under a name.
-    pub async fn name_official(&self, by: &Actor, name: &str) -> Result<OfficialId, OfficialError> {
+    pub async fn name_official(&self, by: impl Into<By>, name: &str) -> Result<OfficialId, OfficialError> {
         if name.trim().is_empty() {
             return Err(OfficialError::Nameless);
         }
-        let official = OfficialId(self.new_id()?);
+        let by = by.into();
+        let official = OfficialId(self.new_id(&by, "official", "")?);
         let deed = Deed::OfficialNamed { name: name.trim().to_owned() };
         self.record(official_write(by, official).doing(vec![deed])).await?;
         Ok(official)
@@ -90,7 +96,7 @@ impl Engine {
     #[expect(clippy::too_many_arguments, reason = "an appointment has these parts, each of its own type")]
     pub async fn appoint(
         &self,
-        by: &Actor,
+        by: impl Into<By>,
         official: OfficialId,
         role: Name,
         workflow: Option<Name>,
@@ -101,7 +107,8 @@ impl Engine {
         if until.is_some_and(|until| until <= from) {
             return Err(OfficialError::Backwards);
         }
-        let id = AppointmentId(self.new_id()?);
+        let by = by.into();
+        let id = AppointmentId(self.new_id(&by, "appointment", &official.to_string())?);
         let appointment = Appointment { id, role, workflow, instrument: instrument.to_owned(), from, until };
         let write = official_write(by, official)
             .deciding(move |entity| known(entity).map(|_| vec![Deed::Appointed(appointment.clone())]));
@@ -112,14 +119,14 @@ impl Engine {
     /// Ends an appointment earlier than it said.
     pub async fn end_appointment(
         &self,
-        by: &Actor,
+        by: impl Into<By>,
         official: OfficialId,
         appointment: AppointmentId,
         until: Timestamp,
         instrument: &str,
     ) -> Result<(), OfficialError> {
         let instrument = instrument.to_owned();
-        let write = official_write(by, official).deciding(move |entity| {
+        let write = official_write(by.into(), official).deciding(move |entity| {
             let held = known(entity)?.appointments.iter().any(|held| held.id == appointment);
             let deed = Deed::AppointmentEnded { appointment, until, instrument: instrument.clone() };
             if held { Ok(vec![deed]) } else { Err("appointment".to_owned()) }
@@ -138,7 +145,37 @@ impl Engine {
         expires: Option<Timestamp>,
         label: &str,
     ) -> Result<(TokenId, Secret), OfficialError> {
-        let id = TokenId(self.new_id()?);
+        let (id, secret, _) = self.issue(by.into(), official, service, roles, expires, label).await?;
+        Ok((id, secret))
+    }
+
+    /// Issues a token once under a key. The secret is `None` when the same was done before: it was shown then.
+    #[expect(clippy::too_many_arguments, reason = "a token has these parts, each of its own type")]
+    pub async fn issue_token_once(
+        &self,
+        by: &Actor,
+        once: &Once,
+        official: OfficialId,
+        service: bool,
+        roles: Vec<Name>,
+        expires: Option<Timestamp>,
+        label: &str,
+    ) -> Result<(TokenId, Option<Secret>), OfficialError> {
+        let (id, secret, replayed) =
+            self.issue((by, once).into(), official, service, roles, expires, label).await?;
+        Ok((id, (!replayed).then_some(secret)))
+    }
+
+    async fn issue(
+        &self,
+        by: By,
+        official: OfficialId,
+        service: bool,
+        roles: Vec<Name>,
+        expires: Option<Timestamp>,
+        label: &str,
+    ) -> Result<(TokenId, Secret, bool), OfficialError> {
+        let id = TokenId(self.new_id(&by, "token", &official.to_string())?);
         let bytes = self.ids().bytes().map_err(|error| OfficialError::Engine(error.into()))?;
         let secret = Secret(format!("qad_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)));
         let hash = Hash::of(secret.expose().as_bytes());
@@ -146,26 +183,29 @@ impl Engine {
         let write = official_write(by, official)
             .found_by(TOKEN_SPACE, hash.to_string())
             .deciding(move |entity| known(entity).map(|_| vec![Deed::TokenIssued(token.clone())]));
-        self.record(write).await.map_err(unknown("official"))?;
-        Ok((id, secret))
+        let recorded = self.record(write).await.map_err(unknown("official"))?;
+        Ok((id, secret, recorded.replayed))
     }
 
     /// Revokes a token; it opens nothing from the commit on.
     pub async fn revoke_token(
         &self,
-        by: &Actor,
+        by: impl Into<By>,
         official: OfficialId,
         token: TokenId,
     ) -> Result<(), OfficialError> {
         let row = self.entity(StreamId(official.0)).await.map_err(OfficialError::Engine)?;
         let held = row.as_ref().and_then(|held| held.entity.official());
         let held = held.and_then(|official| official.tokens.iter().find(|held| held.id == token));
-        let hash = held.ok_or(OfficialError::Unknown("token"))?.hash;
-        let mut write = official_write(by, official).deciding(move |entity| {
+        let hash = held.map(|held| held.hash);
+        let mut write = official_write(by.into(), official).deciding(move |entity| {
             let held = known(entity)?.tokens.iter().any(|held| held.id == token);
             if held { Ok(vec![Deed::TokenRevoked { token }]) } else { Err("token".to_owned()) }
         });
-        write.forgets.push(Lookup { space: TOKEN_SPACE.to_owned(), key: hash.to_string() });
+        // One that is gone leads nowhere; whether it went under this very key is told by the write.
+        write
+            .forgets
+            .extend(hash.map(|hash| Lookup { space: TOKEN_SPACE.to_owned(), key: hash.to_string() }));
         self.record(write).await.map_err(unknown("token"))?;
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 mod access;
 mod case;
+mod damage;
 mod installation;
 mod lists;
 mod transfer_lists;
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use crate::authorize::Principal;
 use crate::error::EngineError;
 
-pub use installation::{IncidentView, WorkflowVersion};
+pub use installation::{IncidentView, RetryError, WorkflowVersion};
 pub use views::*;
 
 /// Who asks, as what, and why.

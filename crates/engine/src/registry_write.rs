@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::Engine;
 use crate::committer::queue::{Registry, Work};
 use crate::error::EngineError;
+use crate::once::Once;
 
 /// Says what deeds follow on the state of a stream, or why none may. It is asked again when the stream has moved.
 pub type Decide = Arc<dyn Fn(&Entity) -> Result<Vec<Deed>, String> + Send + Sync>;
@@ -44,6 +45,8 @@ pub struct RegistryWrite {
     pub agreement: Option<BTreeMap<String, String>>,
     /// The instant of a virtual clock; `None`: the engine's clock.
     pub at: Option<Timestamp>,
+    /// The key under which it is done once. It is bound by the deeds: a write without deeds binds nothing.
+    pub once: Option<Once>,
 }
 
 impl fmt::Debug for RegistryWrite {
@@ -68,6 +71,7 @@ impl RegistryWrite {
             forgets: Vec::new(),
             agreement: None,
             at: None,
+            once: None,
         }
     }
 
@@ -85,6 +89,20 @@ impl RegistryWrite {
     ) -> Self {
         self.decide = Arc::new(decide);
         self
+    }
+
+    /// Done once under a key.
+    #[must_use]
+    pub fn once(mut self, once: Option<Once>) -> Self {
+        self.once = once;
+        self
+    }
+
+    /// The same, where the stream follows from what is sent: the key is of no use for another stream of the collection.
+    #[must_use]
+    pub fn once_in(mut self, collection: &str, once: Option<Once>) -> Self {
+        self.lookups.extend(once.as_ref().map(|once| once.lookup(collection)));
+        self.once(once)
     }
 
     /// With a key by which the stream is found.
@@ -108,6 +126,8 @@ pub struct Recorded {
     pub entity: Entity,
     /// The signed word for the first event; `None` when nothing was written.
     pub receipt: Option<Receipt>,
+    /// The same was done before under the same key; nothing was written now.
+    pub replayed: bool,
 }
 
 /// Why nothing was written.
@@ -116,6 +136,9 @@ pub enum RegistryError {
     /// What was asked does not follow on the state of the stream.
     #[error("refused: {0}")]
     Refused(String),
+    /// The request key is bound to something else.
+    #[error("this request key was used for another request; choose a new one")]
+    KeyReused,
     /// A key leads to another stream already.
     #[error("the {} {:?} belongs to another record", .0.space, .0.key)]
     KeyTaken(Lookup),

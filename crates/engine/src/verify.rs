@@ -1,5 +1,6 @@
-//! The verification of everything stored: chains, hashes, legality, rows, clocks, counters, log, checkpoints.
+//! The verification of everything stored: chains, hashes, secret values, legality, rows, clocks, counters, log, checkpoints.
 
+mod secrets;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ pub enum FaultKind {
     Chain,
     /// The bytes of an event cannot be read.
     Unreadable,
+    /// A secret value is not what its event committed to.
+    Secret,
     /// An event was never legal under the definition of its case.
     Illegal,
     /// The row of a stream is not what its events make of it.

@@ -88,18 +88,19 @@ secret_written AS (
     SELECT stream, seq, content FROM secret_given ORDER BY stream, seq
 ),
 -- mode 0 writes the row, 1 takes it away, 2 ends its lease only. `expected` is the epoch of the lease that the append
--- settles, where it settles one. A row that is written again keeps its epoch and adds one, so that no old lease fits it.
+-- settles, where it settles one. A row that is written again keeps its epoch and adds one, so that no old lease fits it;
+-- one that comes anew begins with `first_epoch`, where no row before it has been.
 deadline_given AS (
     SELECT * FROM unnest(
         $39::uuid[], $40::text[], $41::smallint[], $42::bigint[], $43::bigint[], $44::bigint[],
-        $45::bigint[], $46::bigint[], $47::boolean[], $48::bytea[]
+        $45::bigint[], $46::bigint[], $47::boolean[], $48::bytea[], $96::bigint[]
     ) AS given (
-        stream, key, mode, expected, since, due, next, step, passed, calendar
+        stream, key, mode, expected, since, due, next, step, passed, calendar, first_epoch
     )
 ),
 deadline_put AS (
     INSERT INTO deadline AS d (stream, key, since, due, next, step, passed, calendar, owner, epoch, until)
-    SELECT stream, key, since, due, next, step, passed, calendar, NULL, 0, 0
+    SELECT stream, key, since, due, next, step, passed, calendar, NULL, first_epoch, 0
     FROM deadline_given WHERE mode = 0 AND expected IS NULL ORDER BY stream, key
     ON CONFLICT (stream, key) DO UPDATE SET
         since = EXCLUDED.since, due = EXCLUDED.due, next = EXCLUDED.next, step = EXCLUDED.step,
@@ -136,6 +137,16 @@ job_written AS (
     INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, incident, epoch, until)
     SELECT id, stream, seq, name, queue, payload, principal, 0, run_at, false, 0, 0 FROM job_given ORDER BY id
     ON CONFLICT (id) DO NOTHING
+),
+job_cancelled AS (
+    SELECT * FROM unnest(
+        $97::uuid[], $98::uuid[]
+    ) AS given (
+        id, stream
+    )
+),
+job_taken_back AS (
+    DELETE FROM job AS j USING job_cancelled AS c WHERE j.id = c.id AND j.stream = c.stream
 ),
 job_settled AS (
     SELECT * FROM unnest(

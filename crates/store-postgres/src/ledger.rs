@@ -324,10 +324,9 @@ impl LedgerStore for PostgresStore {
             .await?;
         rows.into_iter()
             .map(|row| {
-                let bytes =
-                    row.bytes.ok_or_else(|| corrupt("log_entry", "seq", &row.idx, "its event is missing"))?;
+                let index = Reading { table: "log_entry", row: &row.idx }.number("idx", row.idx)?;
                 let entry = EntryColumns { idx: row.idx, stream: row.stream, seq: row.seq, hash: row.hash };
-                Ok(FeedItem { entry: entry.try_into()?, bytes })
+                Ok(FeedItem { index, entry: entry.try_into(), bytes: row.bytes })
             })
             .collect()
     }

@@ -14,6 +14,7 @@
 mod access;
 mod append;
 pub mod baseline;
+pub mod connections;
 mod directory;
 mod errors;
 mod ledger;

@@ -1,4 +1,4 @@
-//! Opening a store: two pools, what every connection is set to, what is refused, and the tasks that do the work.
+//! Opening a store: connections that write and that read, what every connection is set to, what is refused, and the tasks that do the work.
 //!
 //! INVARIANT: no future that speaks to the database is ever dropped half-way. Every piece of work runs in a task that
 //! the store owns; who waits for it may go away, the work does not (DESIGN D9).
@@ -11,22 +11,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qadiya_store::StoreError;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::log::LevelFilter;
 
+use crate::connections::Connections;
 use crate::errors::{Reach, fault, unreachable};
 use crate::{listen, migrate};
 
 /// Oldest major version of the server that is accepted.
 const OLDEST_MAJOR: i32 = 15;
-/// How long a request waits for a connection before it is told that the database cannot be reached.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// A committer's connection that rested this long is tried before it is used.
-const RESTED: Duration = Duration::from_secs(1);
 
 /// Work on one connection.
 pub(crate) type Work<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>;
@@ -46,45 +43,13 @@ impl Default for Pools {
     }
 }
 
-/// When a pooled connection is rolled back, in case a transaction was left open on it (sqlx issues 4385 and 4393).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Guards {
-    /// When it comes back to the pool.
-    pub after_release: bool,
-    /// When it is taken from the pool after resting at least this long.
-    pub before_acquire: Option<Duration>,
-}
-
-/// Adds the guards to a pool's options.
-pub fn guarded(mut options: PgPoolOptions, guards: Guards) -> PgPoolOptions {
-    if guards.after_release {
-        options = options.after_release(|connection, _| Box::pin(roll_back(connection)));
-    }
-    if let Some(rested) = guards.before_acquire {
-        options = options.before_acquire(move |connection, seen| {
-            Box::pin(
-                async move { if seen.idle_for < rested { Ok(true) } else { roll_back(connection).await } },
-            )
-        });
-    }
-    options
-}
-
-/// Ends whatever was left open. `false` throws the connection away.
-///
-/// A ROLLBACK without a transaction writes a warning into the server's log each time; BEGIN first keeps it quiet, warns
-/// only where a transaction was in fact left open, and fails in one that is broken, whose connection is thrown away.
-async fn roll_back(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    Ok(connection.execute("BEGIN; ROLLBACK").await.is_ok())
-}
-
 /// A store in PostgreSQL. Cloning it copies a pointer.
 #[derive(Clone)]
 pub struct PostgresStore(Arc<Shared>);
 
 struct Shared {
-    committers: PgPool,
-    readers: PgPool,
+    committers: Connections,
+    readers: Connections,
     tasks: TaskTracker,
     stop: CancellationToken,
     wake: Notify,
@@ -93,8 +58,8 @@ struct Shared {
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore")
-            .field("committers", &self.0.committers.size())
-            .field("readers", &self.0.readers.size())
+            .field("committers", &self.0.committers)
+            .field("readers", &self.0.readers)
             .finish_non_exhaustive()
     }
 }
@@ -162,19 +127,10 @@ impl PostgresStore {
             }
         });
         joined("connecting to the database", checked.await)?;
-        let pool = |size, rested| {
-            let guards = Guards { after_release: true, before_acquire: Some(rested) };
-            guarded(PgPoolOptions::new(), guards)
-                .max_connections(size)
-                .acquire_timeout(PATIENCE)
-                // The guard before use finds a dead connection, so no second round trip is spent on a ping.
-                .test_before_acquire(false)
-                .after_connect(|connection, _| Box::pin(raise_commit(connection)))
-                .connect_lazy_with(options.clone())
-        };
+        let of = |size| Connections::new(options.clone(), size, |db| Box::pin(raise_commit(db)));
         let store = Self(Arc::new(Shared {
-            committers: pool(pools.committers, RESTED),
-            readers: pool(pools.readers, Duration::ZERO),
+            committers: of(pools.committers),
+            readers: of(pools.readers),
             tasks,
             stop: CancellationToken::new(),
             wake: Notify::new(),
@@ -198,10 +154,12 @@ impl PostgresStore {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T, sqlx::Error> + Send + 'static,
     {
-        let pool = self.0.readers.clone();
+        let shared = Arc::clone(&self.0);
         let task = self.0.tasks.spawn(async move {
-            let mut connection = pool.acquire().await.map_err(|error| unreachable(during, &error))?;
-            work(&mut connection).await.map_err(|error| fault(during, Reach::Read, &error))
+            let mut lent = shared.readers.lend().await.map_err(|error| unreachable(during, &error))?;
+            let done = work(lent.get()).await.map_err(|error| fault(during, Reach::Read, &error));
+            lent.back(done.is_err()).await;
+            done
         });
         joined(during, task.await)
     }
@@ -225,10 +183,12 @@ impl PostgresStore {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut PgConnection) -> Work<'c, T, StoreError> + Send + 'static,
     {
-        let pool = self.0.committers.clone();
+        let shared = Arc::clone(&self.0);
         let task = self.0.tasks.spawn(async move {
-            let mut connection = pool.acquire().await.map_err(|error| unreachable(during, &error))?;
-            work(&mut connection).await
+            let mut lent = shared.committers.lend().await.map_err(|error| unreachable(during, &error))?;
+            let done = work(lent.get()).await;
+            lent.back(done.is_err()).await;
+            done
         });
         joined(during, task.await)
     }

@@ -255,6 +255,28 @@ impl CaseStore for PostgresStore {
         rows.into_iter().map(EventColumns::event).collect()
     }
 
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
+        let ids: Vec<Uuid> = streams.iter().map(|stream| stream.0).collect();
+        let rows = self
+            .read("reading secret rows", move |db| {
+                Box::pin(async move {
+                    sqlx::query!(
+                        "SELECT stream, seq, content FROM secret WHERE stream = ANY($1) ORDER BY stream, seq",
+                        &ids,
+                    )
+                    .fetch_all(db)
+                    .await
+                })
+            })
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                let read = Reading { table: "secret", row: &row.stream };
+                Ok((StreamId(row.stream), read.number("seq", row.seq)?, row.content))
+            })
+            .collect()
+    }
+
     async fn entities(
         &self,
         kind: StreamKind,
@@ -351,7 +373,7 @@ impl CaseStore for PostgresStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         // Before the first clock lies the beginning of time.
         let (due, stream, key) = after
             .map_or((i64::MIN, Uuid::nil(), String::new()), |(due, stream, key)| {
@@ -377,6 +399,6 @@ impl CaseStore for PostgresStore {
                 })
             })
             .await?;
-        rows.into_iter().map(StoredDeadline::try_from).collect()
+        Ok(rows.into_iter().map(StoredDeadline::try_from).collect())
     }
 }

@@ -8,6 +8,7 @@ use qadiya_domain::name::Name;
 use qadiya_ledger::Hash;
 use qadiya_store::StoreError;
 use qadiya_store::append::{DeadlineRow, EntityRow, StoredEvent};
+use qadiya_store::packed;
 use qadiya_store::read::CaseRow;
 use uuid::Uuid;
 
@@ -74,6 +75,10 @@ impl Reading<'_> {
         T::try_from(number).map_err(|_| self.bad(column, "out of range"))
     }
 
+    pub(crate) fn state(&self, row: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        packed::unpack(row).ok_or_else(|| self.bad("state", "packed, and damaged"))
+    }
+
     pub(crate) fn json<T>(
         &self,
         column: &'static str,
@@ -132,7 +137,7 @@ impl TryFrom<CaseColumns> for CaseRow {
             next_date: read.instant_if("next_date", row.next_date)?,
             outcome: row.outcome.as_deref().map(|outcome| read.name("outcome", outcome)).transpose()?,
             irregular: read.number("irregular", row.irregular)?,
-            state: row.state,
+            state: read.state(row.state)?,
             version: read.number("version", row.version)?,
             head: read.hash("head", &row.head)?,
             opened: read.instant("opened", row.opened)?,
@@ -163,7 +168,7 @@ impl TryFrom<EntityColumns> for EntityRow {
             stream: StreamId(stream),
             kind: row.kind.parse().map_err(|_| read.bad("kind", "not a kind of stream"))?,
             parent: row.parent.map(StreamId),
-            state: row.state,
+            state: read.state(row.state)?,
             version: read.number("version", row.version)?,
             head: read.hash("head", &row.head)?,
             updated: read.instant("updated", row.updated)?,

@@ -51,10 +51,11 @@ SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2) FROM json_each($6) OR
 INSERT INTO log_pending (stream, seq, hash)
 SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2) FROM json_each($7) ORDER BY key;
 
--- The epoch survives and rises, so that an old lease never fits a changed clock; the lease itself is over.
+-- The epoch survives and rises, so that an old lease never fits a changed clock; the lease itself is over. A row that
+-- comes anew begins where no row before it has been.
 INSERT INTO deadline (stream, key, since, due, next, step, passed, calendar, owner, epoch, until)
 SELECT unhex(value ->> 'i'), value ->> 'k', value ->> 'since', value ->> 'due', value ->> 'next',
-       value ->> 'step', value ->> 'passed', unhex(value ->> 'cal'), NULL, 0, 0
+       value ->> 'step', value ->> 'passed', unhex(value ->> 'cal'), NULL, value ->> 'e', 0
 FROM json_each($8) WHERE true ORDER BY json_each.key
 ON CONFLICT (stream, key) DO UPDATE SET since = excluded.since, due = excluded.due, next = excluded.next,
   step = excluded.step, passed = excluded.passed, calendar = excluded.calendar, owner = NULL,
@@ -70,6 +71,9 @@ DELETE FROM job WHERE id IN (SELECT unhex(value) FROM json_each($11));
 
 UPDATE job SET incident = 1, fault = j.fault, owner = NULL, until = 0
 FROM (SELECT unhex(value ->> 0) AS i, value ->> 1 AS fault FROM json_each($12)) AS j WHERE job.id = j.i;
+
+DELETE FROM job WHERE (id, stream) IN
+(SELECT unhex(value ->> 0), unhex(value ->> 1) FROM json_each($23));
 
 INSERT INTO job (id, stream, seq, name, queue, payload, principal, attempt, run_at, fault, incident, owner,
                  epoch, until)

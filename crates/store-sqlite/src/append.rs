@@ -1,5 +1,5 @@
-//! The one way of writing. A batch is one transaction of at most two dozen statements, however many appends it has:
-//! each reads one JSON text by `json_each` (SPEED). What a batch does not have costs no statement.
+//! The one way of writing. A batch is one transaction of one question and one text of statements, however many appends it
+//! has: each statement reads one JSON text by `json_each` (SPEED).
 //!
 //! Order: what stands about the batch is gathered by set queries inside the transaction, [`judge::losers`] decides, and
 //! only then anything is written. Every text is made before the transaction begins, so that the writer is held shortly.
@@ -16,7 +16,6 @@ use sqlx::SqliteConnection;
 use crate::errors::Fault;
 use crate::open::{Done, SqliteStore};
 use crate::rows::{Reading, blob};
-use crate::work::queue::queue_jobs;
 use texts::{KeysText, Texts, case_of, text};
 
 /// Commits a batch, or names its losers.
@@ -33,9 +32,7 @@ pub(crate) async fn append_many(store: &SqliteStore, batch: &Batch) -> Result<Ba
                 if !losers.is_empty() {
                     return Ok(Done::Undo(BatchOutcome::Lost(losers)));
                 }
-                write_rows(connection, &batch, &moved, &texts).await?;
-                write_work(connection, &texts).await?;
-                write_records(connection, &batch, &texts).await?;
+                write(connection, &batch, &moved, &texts).await?;
                 Ok(Done::Keep(BatchOutcome::Committed))
             })
         })
@@ -143,235 +140,50 @@ async fn found(
     Ok((found, moved))
 }
 
-/// Cases, other streams, events.
-async fn write_rows(
+/// Everything of the batch in one call to the connection's thread (`queries/append.sql`).
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the checking macros take one statement; the conformance suite writes every column of this text"
+)]
+async fn write(
     connection: &mut SqliteConnection,
     batch: &Batch,
     moved: &[usize],
     texts: &Texts,
 ) -> Result<(), Fault> {
-    if let Some(opened) = &texts.opened {
-        sqlx::query!(
-            "INSERT INTO court_case (id, reference, alias, workflow, definition, person, cohort, main, stage,
-                                     stage_since, office, held, authority_until, next_date, outcome, irregular, state,
-                                     version, head, opened, updated)
-             SELECT unhex(value ->> 'i'), value ->> 'r', value ->> 'a', value ->> 'w', unhex(value ->> 'd'),
-                    unhex(value ->> 'person'), unhex(value ->> 'cohort'), value ->> 'm', value ->> 's', value ->> 'ss',
-                    value ->> 'o', value ->> 'h', value ->> 'au', value ->> 'nd', value ->> 'out', value ->> 'irr',
-                    unhex(value ->> 'st'), value ->> 'v', unhex(value ->> 'hd'), value ->> 'op', value ->> 'up'
-             FROM json_each($1) ORDER BY key",
-            opened
-        )
-        .execute(&mut *connection)
+    let keys = moved.iter().filter_map(|position| batch.appends.get(*position).and_then(case_of));
+    let keys = text(keys.map(KeysText::of))?;
+    let seal = batch.seal.as_ref();
+    let leaves = seal.map(|seal| {
+        let mut leaves = Vec::with_capacity(seal.leaves.len().saturating_mul(32));
+        seal.leaves.iter().for_each(|leaf| leaves.extend_from_slice(leaf.as_bytes()));
+        leaves
+    });
+    sqlx::query(include_str!("../queries/append.sql"))
+        .bind(texts.opened.as_deref())
+        .bind(keys)
+        .bind(texts.changed.as_deref())
+        .bind(texts.entities.as_deref())
+        .bind(texts.events.as_deref())
+        .bind(texts.secrets.as_deref())
+        .bind(texts.pending.as_deref())
+        .bind(texts.clocks.as_deref())
+        .bind(texts.stopped.as_deref())
+        .bind(texts.steps.as_deref())
+        .bind(texts.done.as_deref())
+        .bind(texts.incidents.as_deref())
+        .bind(texts.jobs.as_deref())
+        .bind(texts.requests.as_deref())
+        .bind(seal.map(|seal| blob(seal.id)))
+        .bind(leaves)
+        .bind(seal.map(|seal| seal.signature.as_slice()))
+        .bind(seal.map(|seal| seal.key_id.as_str()))
+        .bind(texts.stages.as_deref())
+        .bind(texts.forgets.as_deref())
+        .bind(texts.lookups.as_deref())
+        .bind(texts.access.as_deref())
+        .bind(texts.cancels.as_deref())
+        .execute(connection)
         .await?;
-    }
-    let keys: Vec<KeysText<'_>> = moved
-        .iter()
-        .filter_map(|position| batch.appends.get(*position).and_then(case_of))
-        .map(KeysText::of)
-        .collect();
-    if let Some(keys) = text(keys)? {
-        sqlx::query!(
-            "UPDATE court_case SET reference = j.r, alias = j.a, person = j.person, cohort = j.cohort
-             FROM (SELECT unhex(value ->> 'i') AS i, value ->> 'r' AS r, value ->> 'a' AS a,
-                          unhex(value ->> 'person') AS person, unhex(value ->> 'cohort') AS cohort
-                   FROM json_each($1)) AS j
-             WHERE court_case.id = j.i",
-            keys
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(changed) = &texts.changed {
-        sqlx::query!(
-            "UPDATE court_case SET workflow = j.w, definition = j.d, main = j.m, stage = j.s, stage_since = j.ss,
-                    office = j.o, held = j.h, authority_until = j.au, next_date = j.nd, outcome = j.out,
-                    irregular = j.irr, state = j.st, version = j.v, head = j.hd, opened = j.op, updated = j.up
-             FROM (SELECT unhex(value ->> 'i') AS i, value ->> 'w' AS w, unhex(value ->> 'd') AS d, value ->> 'm' AS m,
-                          value ->> 's' AS s, value ->> 'ss' AS ss, value ->> 'o' AS o, value ->> 'h' AS h,
-                          value ->> 'au' AS au, value ->> 'nd' AS nd, value ->> 'out' AS out, value ->> 'irr' AS irr,
-                          unhex(value ->> 'st') AS st, value ->> 'v' AS v, unhex(value ->> 'hd') AS hd,
-                          value ->> 'op' AS op, value ->> 'up' AS up
-                   FROM json_each($1)) AS j
-             WHERE court_case.id = j.i",
-            changed
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(entities) = &texts.entities {
-        sqlx::query!(
-            "INSERT INTO entity (stream, kind, parent, state, version, head, updated)
-             SELECT unhex(value ->> 'i'), value ->> 'k', unhex(value ->> 'p'), unhex(value ->> 'st'), value ->> 'v',
-                    unhex(value ->> 'hd'), value ->> 'up'
-             FROM json_each($1) WHERE true ORDER BY key
-             ON CONFLICT (stream) DO UPDATE SET kind = excluded.kind, parent = excluded.parent,
-               state = excluded.state, version = excluded.version, head = excluded.head, updated = excluded.updated",
-            entities
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(events) = &texts.events {
-        sqlx::query!(
-            "INSERT INTO event (stream, seq, bytes, hash, recorded)
-             SELECT unhex(value ->> 'i'), value ->> 'n', unhex(value ->> 'b'), unhex(value ->> 'h'), value ->> 'at'
-             FROM json_each($1) ORDER BY key",
-            events
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(secrets) = &texts.secrets {
-        sqlx::query!(
-            "INSERT INTO secret (stream, seq, content)
-             SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2) FROM json_each($1) ORDER BY key",
-            secrets
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(pending) = &texts.pending {
-        sqlx::query!(
-            "INSERT INTO log_pending (stream, seq, hash)
-             SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2) FROM json_each($1) ORDER BY key",
-            pending
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
-}
-
-/// Clocks, leases, jobs.
-async fn write_work(connection: &mut SqliteConnection, texts: &Texts) -> Result<(), Fault> {
-    if let Some(clocks) = &texts.clocks {
-        // The epoch survives and rises, so that an old lease never fits a changed clock; the lease itself is over.
-        sqlx::query!(
-            "INSERT INTO deadline (stream, key, since, due, next, step, passed, calendar, owner, epoch, until)
-             SELECT unhex(value ->> 'i'), value ->> 'k', value ->> 'since', value ->> 'due', value ->> 'next',
-                    value ->> 'step', value ->> 'passed', unhex(value ->> 'cal'), NULL, 0, 0
-             FROM json_each($1) WHERE true ORDER BY json_each.key
-             ON CONFLICT (stream, key) DO UPDATE SET since = excluded.since, due = excluded.due, next = excluded.next,
-               step = excluded.step, passed = excluded.passed, calendar = excluded.calendar, owner = NULL,
-               epoch = epoch + 1, until = 0",
-            clocks
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(stopped) = &texts.stopped {
-        sqlx::query!(
-            "DELETE FROM deadline WHERE (stream, key) IN (SELECT unhex(value ->> 0), value ->> 1 FROM json_each($1))",
-            stopped
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(steps) = &texts.steps {
-        // The step may have left the row as it was; the lease is over in any case.
-        sqlx::query!(
-            "UPDATE deadline SET owner = NULL, until = 0 WHERE (stream, key, epoch) IN
-               (SELECT unhex(value ->> 0), value ->> 1, value ->> 2 FROM json_each($1))",
-            steps
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(done) = &texts.done {
-        sqlx::query!("DELETE FROM job WHERE id IN (SELECT unhex(value) FROM json_each($1))", done)
-            .execute(&mut *connection)
-            .await?;
-    }
-    if let Some(incidents) = &texts.incidents {
-        sqlx::query!(
-            "UPDATE job SET incident = 1, fault = j.fault, owner = NULL, until = 0
-             FROM (SELECT unhex(value ->> 0) AS i, value ->> 1 AS fault FROM json_each($1)) AS j WHERE job.id = j.i",
-            incidents
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(jobs) = &texts.jobs {
-        queue_jobs(&mut *connection, jobs).await?;
-    }
-    Ok(())
-}
-
-/// Requests with their seal, counters, keys, access records.
-async fn write_records(connection: &mut SqliteConnection, batch: &Batch, texts: &Texts) -> Result<(), Fault> {
-    let seal = batch.seal.as_ref().map(|seal| blob(seal.id));
-    if let Some(requests) = &texts.requests {
-        sqlx::query!(
-            "INSERT INTO request (stream, principal, key, asked, answer, batch, leaf)
-             SELECT unhex(value ->> 'i'), unhex(value ->> 'p'), value ->> 'k', unhex(value ->> 'asked'),
-                    unhex(value ->> 'answer'), $2, value ->> 'leaf'
-             FROM json_each($1) ORDER BY json_each.key",
-            requests,
-            seal
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let (Some(sealed), Some(id)) = (&batch.seal, seal) {
-        let mut leaves = Vec::with_capacity(sealed.leaves.len() * 32);
-        sealed.leaves.iter().for_each(|leaf| leaves.extend_from_slice(leaf.as_bytes()));
-        sqlx::query!(
-            "INSERT INTO batch (id, leaves, signature, key_id) VALUES ($1, $2, $3, $4)",
-            id,
-            leaves,
-            sealed.signature,
-            sealed.key_id
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(stages) = &texts.stages {
-        sqlx::query!(
-            "INSERT INTO stage_delta (workflow, stage, office, net)
-             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1) ORDER BY key",
-            stages
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(forgets) = &texts.forgets {
-        sqlx::query!(
-            "DELETE FROM lookup WHERE (space, key, stream) IN
-               (SELECT value ->> 0, value ->> 1, unhex(value ->> 2) FROM json_each($1))",
-            forgets
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(lookups) = &texts.lookups {
-        sqlx::query!(
-            "INSERT INTO lookup (space, key, stream)
-             SELECT value ->> 0, value ->> 1, unhex(value ->> 2) FROM json_each($1) WHERE true ORDER BY json_each.key
-             ON CONFLICT (space, key) DO UPDATE SET stream = excluded.stream",
-            lookups
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    if let Some(access) = &texts.access {
-        sqlx::query!(
-            "INSERT INTO access (id, at, official, capacity, purpose, query, streams, outcome, refusals)
-             SELECT unhex(value ->> 'i'), value ->> 'at', unhex(value ->> 'off'), value ->> 'cap', value ->> 'why',
-                    value ->> 'q', value ->> 's', value ->> 'out', value ->> 'no'
-             FROM json_each($1) ORDER BY key",
-            access
-        )
-        .execute(&mut *connection)
-        .await?;
-        sqlx::query!(
-            "INSERT INTO access_stream (stream, at, id)
-             SELECT unhex(s.value), a.value ->> 'at', unhex(a.value ->> 'i')
-             FROM json_each($1) a, json_each(a.value, '$.ids') s WHERE true ON CONFLICT DO NOTHING",
-            access
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
     Ok(())
 }

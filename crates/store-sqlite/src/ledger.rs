@@ -12,7 +12,7 @@ use qadiya_store::ledger::{FeedItem, LedgerStore, LogEntry, Pending, Sequenced, 
 use uuid::Uuid;
 
 use crate::open::{Done, SqliteStore};
-use crate::rows::{Reading, blob, json, key_of, length, micros, signed, span};
+use crate::rows::{Reading, blob, json, length, micros, signed, span};
 
 /// A row of `log_entry`.
 struct EntryColumns {
@@ -271,12 +271,11 @@ impl LedgerStore for SqliteStore {
                 .await?;
                 let mut items = Vec::new();
                 for row in rows {
-                    let key = format!("{} ({}/{})", row.idx, key_of(&row.stream), row.seq);
-                    let read = Reading { table: "log_entry", row: &key };
-                    let bytes = row.bytes.ok_or_else(|| read.bad("seq", "its event is missing"))?;
+                    let read = Reading { table: "log_entry", row: &row.idx };
+                    let index = read.number("idx", row.idx)?;
                     let entry =
                         EntryColumns { idx: row.idx, stream: row.stream, seq: row.seq, hash: row.hash };
-                    items.push(FeedItem { entry: LogEntry::try_from(entry)?, bytes });
+                    items.push(FeedItem { index, entry: LogEntry::try_from(entry), bytes: row.bytes });
                 }
                 Ok(items)
             })

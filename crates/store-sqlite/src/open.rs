@@ -13,14 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qadiya_store::StoreError;
-use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _, Row as _, Sqlite, SqliteConnection, SqlitePool,
-};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
 use tokio_util::task::TaskTracker;
 use tracing::log::LevelFilter;
 
+use crate::connections::{Connections, Lent};
 use crate::errors::{Fault, meaning};
 use crate::migrate;
 use crate::wake::Wake;
@@ -46,8 +44,10 @@ const NETWORK: [&str; 15] = [
     "ocfs2",
     "davfs",
 ];
-/// How long a request waits for a connection before it is told that the database cannot be reached.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How much each connection keeps in memory at the most: 64 MiB, in the form that SQLite takes.
+const CACHE: &str = "-65536";
+/// After so many pages (64 MiB) the write-ahead log is copied back into the file.
+const LOG_PAGES: &str = "16384";
 /// Below this part of the disk that is free, health reports a fault.
 const LEAST_FREE_PERCENT: u64 = 2;
 
@@ -88,8 +88,8 @@ impl Options {
 pub struct SqliteStore(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    writer: Connections,
+    readers: Connections,
     tasks: TaskTracker,
     pub(crate) wake: Wake,
     path: PathBuf,
@@ -131,23 +131,10 @@ impl SqliteStore {
         }
         migrate::check(&mut first).await?;
         first.close().await.map_err(|error| meaning(DURING, &error))?;
-        let pool = |size, read_only| {
-            PoolOptions::<Sqlite>::new()
-                .max_connections(size)
-                .acquire_timeout(PATIENCE)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-                // A connection comes back without a transaction, or not at all: closing it rolls back what was open.
-                .after_release(|connection, _| {
-                    let clean = !connection.is_in_transaction();
-                    Box::pin(async move { Ok(clean) })
-                })
-                .connect_lazy_with(connect_options(options).read_only(read_only))
-        };
+        let of = |size, read_only| Connections::new(connect_options(options).read_only(read_only), size);
         Ok(Self(Arc::new(Shared {
-            writer: pool(1, false),
-            readers: pool(options.readers.max(1), true),
+            writer: of(1, false),
+            readers: of(options.readers, true),
             tasks: TaskTracker::new(),
             wake: Wake::default(),
             path: options.path.clone(),
@@ -169,10 +156,12 @@ impl SqliteStore {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        let pool = self.0.readers.clone();
+        let shared = Arc::clone(&self.0);
         let task = self.0.tasks.spawn(async move {
-            let mut connection = pool.acquire().await.map_err(|error| meaning(during, &error))?;
-            work(&mut connection).await.map_err(|fault| fault.during(during))
+            let mut lent = shared.readers.lend().await.map_err(|error| meaning(during, &error))?;
+            let done = work(lent.get()).await.map_err(|fault| fault.during(during));
+            lent.back(done.is_err()).await;
+            done
         });
         joined(during, task.await)
     }
@@ -183,10 +172,12 @@ impl SqliteStore {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        let pool = self.0.writer.clone();
+        let shared = Arc::clone(&self.0);
         let task = self.0.tasks.spawn(async move {
-            let mut connection = pool.acquire().await.map_err(|error| meaning(during, &error))?;
-            work(&mut connection).await.map_err(|fault| fault.during(during))
+            let mut lent = shared.writer.lend().await.map_err(|error| meaning(during, &error))?;
+            let done = work(lent.get()).await.map_err(|fault| fault.during(during));
+            lent.back(done.is_err()).await;
+            done
         });
         joined(during, task.await)
     }
@@ -198,10 +189,10 @@ impl SqliteStore {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, Done<T>> + Send + 'static,
     {
-        let pool = self.0.writer.clone();
+        let shared = Arc::clone(&self.0);
         let task = self.0.tasks.spawn(async move {
-            let connection = pool.acquire().await.map_err(|error| meaning(during, &error))?;
-            in_transaction(connection, work).await.map_err(|fault| fault.during(during))
+            let lent = shared.writer.lend().await.map_err(|error| meaning(during, &error))?;
+            in_transaction(lent, work).await.map_err(|fault| fault.during(during))
         });
         joined(during, task.await)
     }
@@ -219,12 +210,12 @@ impl SqliteStore {
     }
 }
 
-async fn in_transaction<T, F>(mut connection: PoolConnection<Sqlite>, work: F) -> Result<T, Fault>
+async fn in_transaction<T, F>(mut lent: Lent<'_>, work: F) -> Result<T, Fault>
 where
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, Done<T>> + Send,
 {
     let (answer, ended) = {
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = lent.get().begin_with("BEGIN IMMEDIATE").await?;
         match work(&mut transaction).await {
             Ok(Done::Keep(answer)) => (Ok(answer), transaction.commit().await),
             Ok(Done::Undo(answer)) => (Ok(answer), transaction.rollback().await),
@@ -234,9 +225,10 @@ where
     if let Err(error) = ended {
         // SQLite may have rolled back by itself (disk full), and then the driver's count of open transactions is wrong:
         // this connection is not used again. Closing it rolls back whatever is open. What it says then adds nothing.
-        drop(connection.close().await);
+        lent.close().await;
         return Err(answer.err().unwrap_or(Fault::Driver(error)));
     }
+    lent.back(answer.is_err()).await;
     answer
 }
 
@@ -261,6 +253,13 @@ pub(crate) fn connect_options(options: &Options) -> SqliteConnectOptions {
         .busy_timeout(options.busy_timeout)
         // A file that is mapped shows damage of the disk as a crash.
         .pragma("mmap_size", "0")
+        // A batch of hundreds of cases touches thousands of pages: with a smaller cache they are written before the
+        // commit and again at it, and with a shorter log every batch is copied back into the file at once (SPEED).
+        .pragma("cache_size", CACHE)
+        .pragma("wal_autocheckpoint", LOG_PAGES)
+        // What a statement of many rows may have to take back is kept in memory: beyond 64 KiB it would be written to a
+        // file of its own, page by page, and thrown away.
+        .pragma("temp_store", "MEMORY")
         // Text that an insider wrote into the schema runs no function.
         .pragma("trusted_schema", "OFF")
         .log_statements(LevelFilter::Trace)

@@ -308,6 +308,32 @@ impl CaseStore for SqliteStore {
         .await
     }
 
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
+        let wanted: BTreeSet<StreamId> = streams.iter().copied().collect();
+        let ids = json_ids(wanted.iter().map(|stream| stream.0))?;
+        self.read("reading secret rows", move |connection| {
+            Box::pin(async move {
+                let rows = sqlx::query!(
+                    r#"SELECT s.stream AS "stream!", s.seq AS "seq!", s.content AS "content!"
+                       FROM json_each($1) j CROSS JOIN secret s ON s.stream = unhex(j.value)
+                       ORDER BY s.stream, s.seq"#,
+                    ids
+                )
+                .fetch_all(connection)
+                .await?;
+                let mut secrets = Vec::with_capacity(rows.len());
+                for row in rows {
+                    let key = format!("{}/{}", key_of(&row.stream), row.seq);
+                    let read = Reading { table: "secret", row: &key };
+                    let stream = StreamId(read.id("stream", &row.stream)?);
+                    secrets.push((stream, read.number("seq", row.seq)?, row.content));
+                }
+                Ok(secrets)
+            })
+        })
+        .await
+    }
+
     async fn entities(
         &self,
         kind: StreamKind,
@@ -407,7 +433,7 @@ impl CaseStore for SqliteStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         let (before, limit) = (micros(before), i64::from(limit));
         // No row stands at the first instant with no bytes as its stream, so this bounds nothing.
         let (due, stream, key) = after.map_or((i64::MIN, Vec::new(), String::new()), |(due, stream, key)| {
@@ -428,7 +454,7 @@ impl CaseStore for SqliteStore {
                 )
                 .fetch_all(connection)
                 .await?;
-                Ok(rows.into_iter().map(StoredDeadline::try_from).collect::<Result<_, _>>()?)
+                Ok(rows.into_iter().map(StoredDeadline::try_from).collect())
             })
         })
         .await

@@ -9,6 +9,7 @@ use qadiya_domain::name::Name;
 use qadiya_ledger::Hash;
 use qadiya_store::StoreError;
 use qadiya_store::append::{DeadlineRow, EntityRow, StoredEvent};
+use qadiya_store::packed;
 use qadiya_store::read::{CaseRow, StoredDeadline};
 use uuid::Uuid;
 
@@ -128,6 +129,10 @@ impl Reading<'_> {
         }
     }
 
+    pub(crate) fn state(&self, row: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        packed::unpack(row).ok_or_else(|| self.bad("state", "packed, and damaged"))
+    }
+
     pub(crate) fn json<T: serde::de::DeserializeOwned>(
         &self,
         column: &'static str,
@@ -186,7 +191,7 @@ impl TryFrom<CaseColumns> for CaseRow {
             next_date: read.instant_if("next_date", row.next_date)?,
             outcome: row.outcome.as_deref().map(|outcome| read.name("outcome", outcome)).transpose()?,
             irregular: read.number("irregular", row.irregular)?,
-            state: row.state,
+            state: read.state(row.state)?,
             version: read.number("version", row.version)?,
             head: read.hash("head", &row.head)?,
             opened: read.instant("opened", row.opened)?,
@@ -217,7 +222,7 @@ impl TryFrom<EntityColumns> for EntityRow {
             stream: StreamId(read.id("stream", &row.stream)?),
             kind: row.kind.parse().map_err(|_| read.bad("kind", "not a kind of stream"))?,
             parent: read.id_if("parent", row.parent.as_deref())?.map(StreamId),
-            state: row.state,
+            state: read.state(row.state)?,
             version: read.number("version", row.version)?,
             head: read.hash("head", &row.head)?,
             updated: read.instant("updated", row.updated)?,

@@ -39,13 +39,8 @@ fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &CaseFilter) {
     }
 }
 
-/// A page of cases in order of id.
-pub(crate) async fn list(
-    store: &SqliteStore,
-    filter: &CaseFilter,
-    after: Option<StreamId>,
-    limit: u32,
-) -> Result<Vec<CaseRow>, StoreError> {
+/// The question behind a page.
+fn page(filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> QueryBuilder<Sqlite> {
     let mut query = QueryBuilder::new(
         "SELECT id, reference, alias, workflow, definition, person, cohort, main, stage, stage_since, office, held, \
          authority_until, next_date, outcome, irregular, state, version, head, opened, updated \
@@ -56,6 +51,17 @@ pub(crate) async fn list(
     }
     restrict(&mut query, filter);
     query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+    query
+}
+
+/// A page of cases in order of id.
+pub(crate) async fn list(
+    store: &SqliteStore,
+    filter: &CaseFilter,
+    after: Option<StreamId>,
+    limit: u32,
+) -> Result<Vec<CaseRow>, StoreError> {
+    let mut query = page(filter, after, limit);
     store
         .read("listing cases", move |connection| {
             Box::pin(async move {
@@ -78,4 +84,59 @@ pub(crate) async fn count(store: &SqliteStore, filter: &CaseFilter) -> Result<u6
             })
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use qadiya_domain::name::Name;
+    use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
+
+    use super::*;
+
+    /// The steps by which SQLite answers a page.
+    async fn plan(connection: &mut SqliteConnection, filter: &CaseFilter, after: bool) -> Vec<String> {
+        let after = after.then(|| StreamId(uuid::Uuid::from_u128(7)));
+        let asked = page(filter, after, 50).sql().as_str().to_owned();
+        let rows =
+            connection.fetch_all(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {asked}"))).await.unwrap();
+        rows.iter().map(|row| row.get("detail")).collect()
+    }
+
+    #[tokio::test]
+    async fn every_list_that_is_served_goes_by_an_index() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        for schema in [
+            include_str!("../../../migrations/sqlite/0001_spine.sql"),
+            include_str!("../../../migrations/sqlite/0002_office.sql"),
+        ] {
+            connection.execute(schema).await.unwrap();
+        }
+        let name = |text| Name::new(text).unwrap();
+        let all = CaseFilter::default();
+        let office = CaseFilter { office: Some(name("registry")), ..all.clone() };
+        let open = CaseFilter { open: true, ..office.clone() };
+        let staged =
+            CaseFilter { workflow: Some(name("civil")), stage: Some(Some(name("tried"))), ..all.clone() };
+        let group = CaseFilter { group: Some(StreamId(uuid::Uuid::from_u128(1))), ..all.clone() };
+        let irregular = CaseFilter { irregular: true, ..all.clone() };
+        for (filter, index) in [
+            (&office, "court_case_by_office"),
+            (&open, "court_case_by_office"),
+            (&staged, "court_case_by_stage"),
+            (&group, "court_case_by_cohort"),
+            (&irregular, "court_case_irregular"),
+            // Whatever else restricts, a page walks the cases in order of id until it is full.
+            (&all, "sqlite_autoindex_court_case_1"),
+        ] {
+            for after in [false, true] {
+                let steps = plan(&mut connection, filter, after).await;
+                assert_eq!(steps.len(), 1, "nothing is sorted or joined: {steps:?}");
+                assert!(steps[0].contains(index), "{filter:?}: {steps:?}");
+            }
+        }
+        // The control: without its index the same list reads the cases of all offices.
+        connection.execute("DROP INDEX court_case_by_office").await.unwrap();
+        let steps = plan(&mut connection, &office, false).await;
+        assert!(steps.iter().all(|step| !step.contains("office")), "{steps:?}");
+    }
 }

@@ -77,6 +77,12 @@ pub struct DeadlineRow {
     pub calendar: Option<Hash>,
 }
 
+/// The lease epoch of a clock row that an append decided on this version writes anew. A row that was taken away and
+/// comes again must fit no lease of the row before: versions only rise, and no row is claimed or changed 2³² times.
+pub const fn first_epoch(expected: Seq) -> u64 {
+    expected.saturating_mul(1 << 32)
+}
+
 /// A job to queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewJob {
@@ -169,6 +175,9 @@ pub struct Append {
     pub deadlines: Vec<DeadlineChange>,
     /// Jobs queued.
     pub jobs: Vec<NewJob>,
+    /// Jobs of this stream that the case waits for no longer: their rows leave the queue, whoever holds them. The job
+    /// that the append settles is not among them, nor one that it queues.
+    pub cancels: Vec<JobId>,
     /// The requests that caused it, in order; each key once.
     pub requests: Vec<NewRequest>,
     /// The lease it settles.

@@ -123,6 +123,8 @@ macro_rules! conformance {
                 clocks_are_claimed_earliest_first_and_once,
                 a_step_settled_under_an_old_epoch_changes_nothing,
                 a_changed_clock_is_free_and_its_old_lease_is_void,
+                a_clock_that_starts_again_fits_no_lease_of_before,
+                an_append_takes_back_the_jobs_its_case_waits_for_no_longer,
                 a_settled_step_that_leaves_its_row_is_free_again,
                 a_clock_is_given_back,
                 a_clock_is_held_by_its_lease_only,
@@ -158,6 +160,7 @@ macro_rules! conformance {
                 of_many_writers_of_one_version_exactly_one_wins,
                 of_many_takers_of_one_key_exactly_one_wins,
                 a_job_is_claimed_by_one_of_many_workers,
+                no_old_lease_reaches_a_clock_that_starts_again,
                 pages_stay_whole_while_others_write,
                 counts_hold_while_moves_are_folded;
         }
@@ -181,6 +184,7 @@ macro_rules! conformance_of_tables {
                 a_damaged_entity_row_is_named_as_corrupt,
                 a_damaged_event_is_named_as_corrupt,
                 a_damaged_clock_is_named_as_corrupt,
+                a_damaged_entry_of_the_feed_stands_in_its_place,
                 a_damaged_job_is_an_incident_and_the_others_run,
                 a_damaged_clock_is_shown_and_the_others_are_claimed,
                 a_damaged_counter_is_named_as_corrupt;

@@ -1,5 +1,5 @@
-//! Officials and tokens: who stands behind a credential. One indexed read for each request, so that a changed right
-//! counts at once.
+//! Officials and tokens: who stands behind a credential. One indexed read for the requests of one moment,
+//! begun after each of them came, so that a changed right counts at once.
 
 use async_trait::async_trait;
 use qadiya_ledger::Hash;
@@ -13,6 +13,6 @@ pub const TOKEN_SPACE: &str = "token";
 /// Who stands behind a credential.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// The official stream that a token's hash belongs to.
-    async fn by_token(&self, hash: &Hash) -> Result<Option<EntityRow>, StoreError>;
+    /// The official streams that these hashes of tokens belong to, in the order asked for.
+    async fn by_tokens(&self, hashes: &[Hash]) -> Result<Vec<Option<EntityRow>>, StoreError>;
 }

@@ -152,6 +152,11 @@ pub fn well_formed(batch: &Batch) -> Result<(), StoreError> {
         if append.requests.iter().any(|request| request.first >= append.events.len()) {
             return broken(append, "answers a request with an event that it does not have");
         }
+        let settled =
+            |id: &JobId| matches!(&append.settles, Some(Settles::Job { id: settled, .. }) if settled == id);
+        if append.cancels.iter().any(|id| settled(id) || append.jobs.iter().any(|job| job.id == *id)) {
+            return broken(append, "cancels a job that it settles or queues");
+        }
         let (stream, version) = match &append.row {
             Row::Case(row) => (row.id, row.version),
             Row::Entity(row) => (row.stream, row.version),

@@ -69,13 +69,15 @@ pub struct Sequenced {
     pub checkpoint: StoredCheckpoint,
 }
 
-/// One event of the feed.
+/// One entry of the feed. What cannot be read of it spoils no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedItem {
     /// Its number in the log.
-    pub entry: LogEntry,
-    /// Its canonical bytes.
-    pub bytes: Vec<u8>,
+    pub index: u64,
+    /// The entry, or why it cannot be read ([`StoreError::Corrupt`]).
+    pub entry: Result<LogEntry, StoreError>,
+    /// The bytes of its event as they are stored; `None` where the event is missing.
+    pub bytes: Option<Vec<u8>>,
 }
 
 /// The log.
@@ -102,7 +104,7 @@ pub trait LedgerStore: Send + Sync {
     /// The entries of a stream, in order.
     async fn entries_of(&self, stream: StreamId) -> Result<Vec<LogEntry>, StoreError>;
 
-    /// Events from a number on, with their bytes.
+    /// Entries from a number on with the bytes of their events; a damaged one stands in its place.
     async fn feed(&self, from: u64, limit: u32) -> Result<Vec<FeedItem>, StoreError>;
 
     /// The newest checkpoint.

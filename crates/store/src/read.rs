@@ -191,6 +191,10 @@ pub trait CaseStore: Send + Sync {
     /// All events of several streams, without secrets, in order of stream and number: for replay and verification.
     async fn events_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, StoredEvent)>, StoreError>;
 
+    /// The secret rows of several streams, in order of stream and number: what verification holds against the events. A
+    /// row without an event is among them.
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError>;
+
     /// A page of other streams of a kind in order of id.
     async fn entities(
         &self,
@@ -206,11 +210,12 @@ pub trait CaseStore: Send + Sync {
     /// The running clocks of these cases, in order of case and key.
     async fn deadlines(&self, streams: &[StreamId]) -> Result<Vec<StoredDeadline>, StoreError>;
 
-    /// Running clocks whose limit lies before an instant, in order of limit, after a position, at most `limit`.
+    /// Running clocks whose limit lies before an instant, in order of limit, after a position, at most `limit`. A row
+    /// that cannot be read ([`StoreError::Corrupt`]) stands in its place and spoils no other.
     async fn deadlines_before(
         &self,
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError>;
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError>;
 }

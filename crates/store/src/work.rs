@@ -34,11 +34,8 @@ pub const CLOCK_QUEUE: &str = "clocks";
 
 /// The incident that shows a clock which cannot be stepped: one for each clock.
 pub fn clock_incident(stream: StreamId, key: &str, at: Timestamp) -> NewJob {
-    let named = qadiya_ledger::Hash::of(format!("qadiya/clock-incident/v1\n{stream}\n{key}").as_bytes());
-    let mut id = [0; 16];
-    id.iter_mut().zip(named.as_bytes()).for_each(|(byte, of)| *byte = *of);
     NewJob {
-        id: JobId(Uuid::from_bytes(id)),
+        id: named_job(&format!("qadiya/clock-incident/v1\n{stream}\n{key}")),
         seq: 0,
         name: "clock".to_owned(),
         queue: CLOCK_QUEUE.to_owned(),
@@ -46,6 +43,31 @@ pub fn clock_incident(stream: StreamId, key: &str, at: Timestamp) -> NewJob {
         principal: None,
         run_at: at,
     }
+}
+
+/// The queue under which rows are shown that a reader met and could not read. Letting such an incident run again says
+/// that it was seen.
+pub const DAMAGE_QUEUE: &str = "damage";
+
+/// The incident that shows a damaged row of a table: one for each place.
+pub fn damage_incident(table: &str, place: &str, at: Timestamp) -> NewJob {
+    NewJob {
+        id: named_job(&format!("qadiya/damage-incident/v1\n{table}\n{place}")),
+        seq: 0,
+        name: table.to_owned(),
+        queue: DAMAGE_QUEUE.to_owned(),
+        payload: place.as_bytes().to_vec(),
+        principal: None,
+        run_at: at,
+    }
+}
+
+/// The job id that belongs to a text.
+fn named_job(text: &str) -> JobId {
+    let named = Hash::of(text.as_bytes());
+    let mut id = [0; 16];
+    id.iter_mut().zip(named.as_bytes()).for_each(|(byte, of)| *byte = *of);
+    JobId(Uuid::from_bytes(id))
 }
 
 /// The fault of a job or clock whose row cannot be read.

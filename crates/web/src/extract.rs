@@ -7,10 +7,12 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use qadiya_domain::name::Name;
-use qadiya_ledger::Value;
+use qadiya_engine::once::Once;
+use qadiya_ledger::{Value, canonical};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::auth::Asker;
 use crate::json::{self, fields::nearest};
 use crate::problem::{Code, FieldFault, Problem};
 
@@ -34,6 +36,13 @@ impl FromRequest<App> for Body {
         media_type(request.headers(), &["application/json"])?;
         let bytes = bytes(request, app, app.settings.body_limit).await?;
         json::read(&bytes).map(Self)
+    }
+}
+
+impl Body {
+    /// The bytes by which two bodies are told apart, whatever the order of their members.
+    pub fn told(&self) -> Vec<u8> {
+        canonical::to_bytes(&self.0)
     }
 }
 
@@ -255,6 +264,39 @@ impl Params {
             return Ok(());
         }
         Err(Problem::new(Code::Parameter).with_fields(self.faults))
+    }
+}
+
+/// The header of every write of administration.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "the field documents the header; `Key` reads it")]
+pub struct KeyHeader {
+    /// Chosen once for each act. The same request under it is done once; another one is refused with 422.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    key: String,
+}
+
+/// The key of a write of administration, with the address it was sent to.
+#[derive(Debug)]
+pub struct Key {
+    key: String,
+    place: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self { key: idempotency_key(&parts.headers)?, place: parts.uri.path().to_owned() })
+    }
+}
+
+impl Key {
+    /// The key of this caller, bound to the address and to what was sent.
+    pub fn bind(&self, app: &App, asker: &Asker, sent: &[&[u8]]) -> Once {
+        let asked: Vec<&[u8]> = [self.place.as_bytes()].into_iter().chain(sent.iter().copied()).collect();
+        app.engine.once(asker.principal(), &self.key, &asked)
     }
 }
 

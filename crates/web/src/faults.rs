@@ -5,8 +5,9 @@ use qadiya_engine::intake::{CloseError, ImportError, RefusedRowsError};
 use qadiya_engine::library::{ActivateError, PublishError};
 use qadiya_engine::manifest_file::FileRefusal;
 use qadiya_engine::officials::OfficialError;
+use qadiya_engine::once::KEY_SPACE;
 use qadiya_engine::operations::OperationError;
-use qadiya_engine::query::QueryError;
+use qadiya_engine::query::{QueryError, RetryError};
 use qadiya_engine::registry_write::RegistryError;
 use qadiya_engine::submit::SubmitError;
 
@@ -82,6 +83,15 @@ impl From<SubmitError> for Problem {
     }
 }
 
+impl From<RetryError> for Problem {
+    fn from(error: RetryError) -> Self {
+        match error {
+            RetryError::Query(error) => error.into(),
+            RetryError::Registry(error) => error.into(),
+        }
+    }
+}
+
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match &error {
@@ -100,12 +110,26 @@ impl From<EngineError> for Problem {
     }
 }
 
+/// Whether a key is bound to another request: to send the same again would not help.
+fn is_key_reused(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::KeyReused => true,
+        RegistryError::KeyTaken(key) => key.space == KEY_SPACE,
+        RegistryError::Refused(_)
+        | RegistryError::Conflict
+        | RegistryError::Busy
+        | RegistryError::Store(_)
+        | RegistryError::Integrity(_) => false,
+    }
+}
+
 impl From<RegistryError> for Problem {
     fn from(error: RegistryError) -> Self {
         match &error {
             RegistryError::Refused(why) => Self::new(Code::Refused).with_detail(why.clone()),
-            RegistryError::KeyTaken(_) => Self::new(Code::Conflict),
-            RegistryError::Conflict => Self::new(Code::Conflict),
+            RegistryError::KeyReused => Self::new(Code::KeyReused),
+            RegistryError::KeyTaken(key) if key.space == KEY_SPACE => Self::new(Code::KeyReused),
+            RegistryError::KeyTaken(_) | RegistryError::Conflict => Self::new(Code::Conflict),
             RegistryError::Busy => Self::new(Code::Busy),
             RegistryError::Store(cause) => store(cause),
             RegistryError::Integrity(cause) => integrity(cause),
@@ -190,6 +214,7 @@ impl From<ImportError> for Problem {
             ImportError::Submit { record, source } => Self::from(source).with_detail(format!(
                 "record {record} could not be written; send the same file again, it goes on there"
             )),
+            ImportError::Registry { source, .. } if is_key_reused(&source) => Self::from(source),
             ImportError::Registry { source, .. } => Self::from(source)
                 .with_detail("the list could not be written; send the same file again, it goes on there"),
             name @ ImportError::Name(_) => hidden(Code::Internal, &name),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qadiya_engine::Engine;
-use qadiya_store::work::{CLOCK_QUEUE, DueJob, Settle};
+use qadiya_store::work::{CLOCK_QUEUE, DAMAGE_QUEUE, DueJob, Settle};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -84,7 +84,10 @@ pub(crate) async fn perform(engine: &Engine, settings: &Arc<WorkerSettings>, job
 }
 
 async fn attempt(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> Ended {
-    if job.queue == CLOCK_QUEUE {
+    if job.queue == DAMAGE_QUEUE {
+        // Whoever lets it run again has seen it; the next reader that meets the damage shows it anew.
+        Ended::Alone(Settle::Done)
+    } else if job.queue == CLOCK_QUEUE {
         // The clock itself is tried again when it is due; if it still cannot be stepped, the incident comes back.
         Ended::Alone(Settle::Done)
     } else if job.queue == OPERATIONS {

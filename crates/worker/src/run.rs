@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use qadiya_domain::ids::JobId;
 use qadiya_engine::Engine;
-use qadiya_store::work::{CLOCK_QUEUE, Settle};
+use qadiya_store::work::{CLOCK_QUEUE, DAMAGE_QUEUE, Settle};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -54,7 +54,7 @@ impl Default for WorkerSettings {
 
 impl WorkerSettings {
     pub(crate) fn queues(&self) -> Vec<String> {
-        let mut queues = vec![jobs::OPERATIONS.to_owned(), CLOCK_QUEUE.to_owned()];
+        let mut queues = vec![jobs::OPERATIONS.to_owned(), CLOCK_QUEUE.to_owned(), DAMAGE_QUEUE.to_owned()];
         queues.extend(self.serves.iter().cloned());
         queues
     }

@@ -1,6 +1,6 @@
 //! `draw` and `table`: a workflow as a picture, and as rules for lawyers.
 
-use qadiya_domain::workflow::draw;
+use qadiya_domain::workflow::{draw, export};
 
 use crate::args::{Draw, DrawForm, FileArg};
 use crate::exit::{Exit, Failure};
@@ -13,6 +13,8 @@ pub(crate) fn draw(args: &Draw, out: Output) -> Result<Exit, Failure> {
     let text = match args.form {
         DrawForm::Mermaid => draw::mermaid(&definition),
         DrawForm::Dot => draw::dot(&definition),
+        DrawForm::Scxml => export::scxml(&definition),
+        DrawForm::Pnml => export::pnml(&definition),
     };
     out.print(&serde_json::json!({"form": format!("{:?}", args.form).to_lowercase(), "text": text}), || {
         text.clone()

@@ -20,8 +20,13 @@ pub(crate) async fn run(global: &Global, args: &Import, out: Output) -> Result<E
     let principal = session.principal().await?;
     let by = ActorChoice::ByPrincipal { principal: principal.clone(), role: None };
     let today = args.today.unwrap_or_else(|| session.engine.clock().now().to_zoned(zone).date());
-    let options =
-        ImportOptions { dry_run: !args.commit, today, workflow: args.workflow.clone(), access: None };
+    let options = ImportOptions {
+        dry_run: !args.commit,
+        today,
+        workflow: args.workflow.clone(),
+        access: None,
+        once: None,
+    };
     let title = args.file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let file = File::open(&args.file).map_err(|error| {
         Failure::new(format!("the list {} cannot be read", args.file.display())).because(&error)

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use qadiya_devkit::chores::{DevError, Repository, ci, convert, postgres, prepare, schema, test, tidy};
+use qadiya_devkit::chores::{
+    DevError, Repository, bench, ci, convert, postgres, prepare, schema, test, tidy,
+};
 
 /// Developer commands of Qadiya.
 #[derive(Debug, Parser)]
@@ -28,6 +30,12 @@ enum Chore {
     /// Run every test with the numbers that the README states, in the release build (hours).
     Prove {
         /// Handed to `cargo test` instead of `--workspace`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Measure the speed of this machine with and without the engine, in the release build.
+    Bench {
+        /// Handed to `qadiya bench`: `cargo dev bench --quick`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -84,6 +92,7 @@ fn work(chore: Chore) -> Result<(), DevError> {
     match chore {
         Chore::Test { arguments } => test::test(&Repository::here()?, test::Size::Sample, &arguments),
         Chore::Prove { arguments } => test::test(&Repository::here()?, test::Size::Published, &arguments),
+        Chore::Bench { arguments } => bench::bench(&Repository::here()?, &arguments),
         Chore::Ci => ci::ci(&Repository::here()?),
         Chore::Prepare { check } => prepare::prepare(&Repository::here()?, check),
         Chore::Postgres => postgres::hold(),

@@ -259,7 +259,7 @@ fn check_finds_in_the_caveat_case_what_its_source_lacks_and_no_more() {
             ("E-complete", "caveat"),
             ("E-dead", "manage-case-ttl"),
             ("E-final", "states"),
-            ("W-escape", "attach-scanned-docs-with-ocr manage-case-ttl remove-documents system-maintenance"),
+            ("W-escape", "attach-scanned-docs-with-ocr remove-documents"),
             ("W-exit", "deleted disposed"),
             ("W-unused", "gs-profile"),
         ],
@@ -295,9 +295,9 @@ fn check_finds_in_financial_remedy_the_states_no_event_leads_to_and_no_more() {
             ("E-reach", "awaiting-hwf-decision awaiting-payment close info-received"),
             (
                 "W-escape",
-                "clear-applicant-policy clear-respondent-policy create-flags fr-amend-case-cron fr-general-email \
-                 fr-general-letter fr-general-order fr-list-for-hearing fr-migrate-case fr-migrate-frc-case \
-                 fr-remove-case-document fr-remove-user-case-access fr-update-court-info manage-flags",
+                "clear-applicant-policy clear-respondent-policy create-flags fr-general-email \
+                 fr-general-letter fr-general-order fr-list-for-hearing fr-remove-case-document \
+                 fr-remove-user-case-access fr-update-court-info manage-flags",
             ),
             ("W-unused", "caseworker-divorce-financialremedy"),
         ],
@@ -322,14 +322,11 @@ fn check_finds_in_the_employment_case_the_events_no_role_may_give_and_no_more() 
             (
                 "W-escape",
                 "add-respondent-pse-response apply-noc-decision bundles-respondent-prepare-doc \
-                 claimant-tse-respond create-case-link legalrep-documents maintain-case-link \
-                 respondent-tse-respond store-claimant-tse store-claimant-tse-respond \
-                 store-pse-response store-respondent-pse-response store-respondent-tse \
-                 submit-claimant-bundles submit-claimant-tse submit-respondent-pse-response \
-                 submit-respondent-tse submit-stored-claimant-tse-respond submit-stored-pse-response \
-                 tse-claimant-rep-response update-admin-decision-state update-application-state \
-                 update-hublink-status update-notification-response update-notification-state \
-                 update-respondent-pse-state",
+                 claimant-tse-respond legalrep-documents respondent-tse-respond \
+                 submit-claimant-tse submit-respondent-pse-response submit-respondent-tse \
+                 submit-stored-pse-response tse-claimant-rep-response \
+                 update-admin-decision-state update-application-state update-hublink-status \
+                 update-notification-response update-notification-state",
             ),
             ("W-unused", "caseworker-et-pcqextractor caseworker-ras-validation et-acas-api gs-profile"),
         ],

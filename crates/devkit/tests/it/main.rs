@@ -7,6 +7,7 @@ mod ccd;
 mod contract_api;
 mod convert;
 mod demo;
+mod keys;
 mod kills;
 mod manifests;
 mod outside_readers;

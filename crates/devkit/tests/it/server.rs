@@ -248,6 +248,14 @@ impl Store {
         }
     }
 
+    /// An expression that shows a column of bytes in hexadecimal.
+    pub(crate) fn hexed(&self, column: &str) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("hex({column})"),
+            Kind::Postgres => format!("encode({column}, 'hex')"),
+        }
+    }
+
     /// The id of a case as a statement writes it.
     pub(crate) fn id(&self, id: &str) -> String {
         match self.kind {
@@ -397,6 +405,11 @@ impl Server {
     pub(crate) fn caller(&self, token: &str) -> Caller {
         Caller { client: self.client.clone(), base: self.base.clone(), token: token.to_owned(), role: None }
     }
+
+    /// Calls administration with a token.
+    pub(crate) fn administrator(&self, token: &str) -> Caller {
+        Caller { base: self.administration.clone(), ..self.caller(token) }
+    }
 }
 
 /// Who calls, in which capacity.
@@ -427,6 +440,11 @@ impl Answer {
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
         self.json()
+    }
+
+    /// Fails unless it is the thing asked for.
+    pub(crate) fn expect_ok(&self) {
+        assert_eq!(self.status, 200, "{}", self.body);
     }
 
     /// The codes of its refusals, sorted.
@@ -464,6 +482,19 @@ impl Caller {
     /// Writes under a key.
     pub(crate) async fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.try_post(path, key, body).await.unwrap()
+    }
+
+    /// Sends a file of comma-separated values.
+    pub(crate) async fn send_file(&self, path: &str, key: &str, file: &str) -> Answer {
+        let request = self.request(reqwest::Method::POST, path).header("idempotency-key", key);
+        answer(request.header("content-type", "text/csv").body(file.to_owned())).await.unwrap()
+    }
+
+    /// Asks for work that is done later.
+    pub(crate) async fn queue(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let request = self.request(reqwest::Method::POST, path).header("idempotency-key", key);
+        let request = request.header("content-type", "application/json").header("prefer", "respond-async");
+        answer(request.body(body.to_string())).await.unwrap()
     }
 
     /// Writes under a key; an error when the connection broke before the whole answer was there.

@@ -449,7 +449,8 @@ pub(crate) fn clocks(
         for subject in open_subjects(def, case, deadline) {
             let key = ClockKey::Deadline { name: deadline.name.clone(), subject };
             // A case that left the states of a deadline and came back has no old clock: it was stopped on leaving.
-            let old = before.clocks.get(&key);
+            // One that this event itself has stepped or lengthened goes on from there.
+            let old = case.clocks.get(&key);
             clocks.insert(key, wanted(def, (before, old), case, deadline, subject, happened, now));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use qadiya_ledger::Hash;
 
 use crate::case::act::{Act, Paper, RecordGiven};
-use crate::case::event::{Change, Event, EventKind};
+use crate::case::event::{Change, Event, EventKind, ProposalEnd};
 use crate::case::state::{
     Case, ClockKey, Doing, Entered, Instance, PaperState, Proposal, RecordState, Signature,
 };
@@ -218,7 +218,15 @@ impl Case {
                 }
             }
             Change::ProposalClosed(closed) => {
-                self.proposals.remove(&closed.proposal);
+                let proposal = self.proposals.remove(&closed.proposal);
+                // Who countersigns a fact is one of its approvers, for separation too.
+                if let Some(proposal) =
+                    proposal.filter(|held| held.afterwards && closed.how == ProposalEnd::Enacted)
+                    && let Some(doing) = self.doings.iter_mut().find(|doing| doing.seq == closed.proposal)
+                {
+                    let agreed = proposal.signatures.iter().filter(|signature| signature.agree);
+                    doing.approvers = agreed.map(|signature| signature.official).collect();
+                }
             }
             Change::Irregular(missing) => {
                 self.irregular.insert(event.seq, missing.clone());

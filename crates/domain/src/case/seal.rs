@@ -114,6 +114,20 @@ pub fn open_event(bytes: &[u8]) -> Result<Event, SealError> {
     if event.v == EVENT_VERSION { Ok(event) } else { Err(SealError::Version { found: event.v }) }
 }
 
+/// The commitments that an event carries, by their path: what its secret row is held against.
+pub fn commitments(mut event: Event) -> BTreeMap<String, Hash> {
+    let mut carried = BTreeMap::new();
+    let visited = visit(&mut event, &mut |path, protected| {
+        if let Protected::Sealed(commitment) = protected {
+            carried.insert(path.to_owned(), *commitment);
+        }
+        Ok(())
+    });
+    // Looking makes no canonical form, so nothing can be refused.
+    debug_assert!(visited.is_ok());
+    carried
+}
+
 pub(crate) type Visit<'a> = dyn FnMut(&str, &mut Protected) -> Result<(), CanonicalError> + 'a;
 
 /// Every protected part of an event, with its path. The paths are part of the commitments: they never change.

@@ -36,13 +36,15 @@ pub(crate) fn official(person: &str) -> OfficialId {
     OfficialId(Uuid::new_v5(&Uuid::NAMESPACE_OID, person.as_bytes()))
 }
 
+/// The calendar of the court in which all samples lie.
+pub(crate) const CALENDAR: &str = "calendar: court\nversion: 1\nzone: UTC\nweek: [mon, tue, wed, thu, fri]\ncovers: 2026 to 2030\n\
+                                   holidays: [2026-12-25]\n";
+
 fn calendar() -> Arc<Calendar> {
-    let text = "calendar: court\nversion: 1\nzone: UTC\nweek: [mon, tue, wed, thu, fri]\ncovers: 2026 to 2030\n\
-                holidays: [2026-12-25]\n";
-    Arc::new(Calendar::read(text.as_bytes()).unwrap())
+    Arc::new(Calendar::read(CALENDAR.as_bytes()).unwrap())
 }
 
-const HEAD: &str = "
+pub(crate) const HEAD: &str = "
 workflow: sample
 version: 1
 title: A sample for tests

@@ -4,9 +4,11 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names the cases it looks for")]
 
 mod bench;
+mod differential;
 mod golden;
 mod guards;
 mod language;
+mod oracle;
 mod pictures;
 mod properties;
 mod rehearsals;

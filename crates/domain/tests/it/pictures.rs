@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use qadiya_domain::calendar::Calendar;
-use qadiya_domain::workflow::{self, Definition, Source, dot, mermaid, table};
+use qadiya_domain::workflow::{self, Definition, Source, dot, mermaid, pnml, scxml, table};
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good")
@@ -24,6 +24,8 @@ fn pictures_and_table_of_the_example_are_as_released() {
         ("detainee-example.mmd", mermaid(&definition)),
         ("detainee-example.dot", dot(&definition)),
         ("detainee-example.md", table(&definition)),
+        ("detainee-example.scxml", scxml(&definition)),
+        ("detainee-example.pnml", pnml(&definition)),
     ] {
         let released = std::fs::read_to_string(folder().join(file)).unwrap_or_default();
         assert!(text == released, "{file} differs; if that is meant, it becomes:\n{text}");

@@ -7,6 +7,7 @@ mod custody;
 mod forms;
 mod jobs;
 mod machine;
+mod second_reading;
 mod suspended;
 
 use qadiya_domain::case::RefusalCode;

@@ -129,16 +129,14 @@ impl Committer {
             return Step::Later;
         }
         let told = round.access.len();
+        let bound = known.requests.get(position).and_then(Option::as_ref);
         let step = match &slot.work {
             Work::Access(access) => {
                 round.access.push(access.record.clone());
                 Step::Answer(Reply::Access)
             }
-            Work::Registry(registry) => self.decide_registry(round, known, &registry.write),
-            Work::Command(command) => {
-                let bound = known.requests.get(position).and_then(Option::as_ref);
-                self.decide_command(round, known, command, slot.number, bound)
-            }
+            Work::Registry(registry) => self.decide_registry(round, known, &registry.write, bound),
+            Work::Command(command) => self.decide_command(round, known, command, slot.number, bound),
         };
         if is_open_to_doubt(&step, round, known, &slot.work) {
             round.access.truncate(told);
@@ -422,7 +420,7 @@ impl Audit<'_> {
 }
 
 /// Under whom the key of a command is kept.
-pub(super) fn scope(command: &Command) -> OfficialId {
+pub(crate) fn scope(command: &Command) -> OfficialId {
     match &command.submission.actor {
         ActorChoice::ByPrincipal { principal, .. } => principal.scope(),
         ActorChoice::System => SYSTEM_SCOPE,

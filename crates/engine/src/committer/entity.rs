@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use qadiya_domain::ids::{Seq, StreamId};
 use qadiya_domain::registry::{Deed, Entity, RegistryEvent};
 use qadiya_ledger::{Hash, canonical, chain};
-use qadiya_store::append::{EntityRow, Lookup, StoredEvent};
+use qadiya_store::append::{EntityRow, Lookup, NewRequest, StoredEvent};
+use qadiya_store::read::KnownRequest;
 
 use super::Committer;
 use super::cache::{Held, HeldEntity};
@@ -12,6 +13,7 @@ use super::decide::{Reply, Round, Step, Working, Written};
 use super::read::Known;
 use crate::error::EngineError;
 use crate::law;
+use crate::once::Once;
 use crate::registry_write::{Recorded, RegistryError, RegistryWrite};
 
 /// The version of the stored form of these events.
@@ -25,6 +27,7 @@ pub(super) struct EntityWork {
     pub(super) events: Vec<StoredEvent>,
     pub(super) lookups: Vec<Lookup>,
     pub(super) forgets: Vec<Lookup>,
+    pub(super) requests: Vec<NewRequest>,
     pub(super) at: Timestamp,
 }
 
@@ -44,16 +47,31 @@ impl EntityWork {
 }
 
 impl Committer {
-    pub(super) fn decide_registry(&self, round: &mut Round, known: &Known, write: &RegistryWrite) -> Step {
-        match self.work_out(round, known, write) {
+    pub(super) fn decide_registry(
+        &self,
+        round: &mut Round,
+        known: &Known,
+        write: &RegistryWrite,
+        bound: Option<&KnownRequest>,
+    ) -> Step {
+        match self.work_out(round, known, write, bound) {
             Ok(step) => step,
             Err(error) => Step::Answer(Reply::Damaged(error)),
         }
     }
 
-    fn work_out(&self, round: &mut Round, known: &Known, write: &RegistryWrite) -> Result<Step, EngineError> {
+    fn work_out(
+        &self,
+        round: &mut Round,
+        known: &Known,
+        write: &RegistryWrite,
+        bound: Option<&KnownRequest>,
+    ) -> Result<Step, EngineError> {
         let stream = write.stream;
         let damaged = |detail: String| EngineError::Integrity { stream, detail };
+        if round.streams.get(&stream).is_some_and(|working| working.binds_again(write)) {
+            return Ok(Step::Later);
+        }
         let refused = |why: String| Step::Answer(Reply::Registry(Err(RegistryError::Refused(why))));
         let before = match round.streams.get(&stream) {
             Some(Working::Entity(work)) => work.now.clone(),
@@ -73,19 +91,29 @@ impl Committer {
         if before.kind != write.kind {
             return Ok(refused(format!("the stream is about a {}", before.kind)));
         }
-        let deeds = match (write.decide)(&before.entity) {
-            Ok(deeds) => deeds,
-            Err(why) => return Ok(refused(why)),
-        };
-        if deeds.is_empty() {
+        let unchanged = |before: HeldEntity, replayed: bool| {
             let recorded = Recorded {
                 stream,
                 version: before.version,
                 head: before.head,
                 entity: before.entity,
                 receipt: None,
+                replayed,
             };
-            return Ok(Step::Answer(Reply::Registry(Ok(recorded))));
+            Step::Answer(Reply::Registry(Ok(recorded)))
+        };
+        if let (Some(bound), Some(once)) = (bound, &write.once) {
+            if bound.asked == once.asked {
+                return Ok(unchanged(before, true));
+            }
+            return Ok(Step::Answer(Reply::Registry(Err(RegistryError::KeyReused))));
+        }
+        let deeds = match (write.decide)(&before.entity) {
+            Ok(deeds) => deeds,
+            Err(why) => return Ok(refused(why)),
+        };
+        if deeds.is_empty() {
+            return Ok(unchanged(before, false));
         }
         let at = qadiya_domain::moment::micros(write.at.unwrap_or_else(|| self.shared.clock.now()));
         let expected = before.version;
@@ -105,11 +133,13 @@ impl Committer {
             head: now.head,
             entity: now.entity.clone(),
             receipt: None,
+            replayed: false,
         };
         let first = match round.streams.get_mut(&stream) {
             Some(Working::Entity(work)) => {
                 let first = work.events.len();
                 work.events.extend(events);
+                work.requests.extend(request(write, first, recorded.version)?);
                 work.lookups.extend(write.lookups.iter().cloned());
                 work.forgets.extend(write.forgets.iter().cloned());
                 work.at = at;
@@ -125,6 +155,7 @@ impl Committer {
                     events,
                     lookups: write.lookups.clone(),
                     forgets: write.forgets.clone(),
+                    requests: request(write, 0, recorded.version)?.into_iter().collect(),
                     at,
                 };
                 round.streams.insert(stream, Working::Entity(Box::new(work)));
@@ -165,4 +196,21 @@ impl Committer {
         };
         Ok((StoredEvent { seq: event.seq, bytes, hash, at, secret }, after))
     }
+}
+
+impl Working {
+    /// Whether the key of a write is bound by something decided before it.
+    fn binds_again(&self, write: &RegistryWrite) -> bool {
+        let (Self::Entity(work), Some(once)) = (self, &write.once) else { return false };
+        work.requests.iter().any(|held| held.key == once.key && held.principal == once.principal)
+    }
+}
+
+/// What binds the key of a write. The answer is made from the key again, so only the version is kept with it.
+fn request(write: &RegistryWrite, first: usize, version: Seq) -> Result<Option<NewRequest>, EngineError> {
+    let Some(once) = &write.once else { return Ok(None) };
+    let answer = canonical::encode(&version)
+        .map_err(|error| EngineError::Integrity { stream: write.stream, detail: error.to_string() })?;
+    let Once { principal, key, asked } = once.clone();
+    Ok(Some(NewRequest { principal, key, asked, answer, first }))
 }

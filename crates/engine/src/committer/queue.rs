@@ -5,8 +5,10 @@ use qadiya_domain::name::Name;
 use qadiya_ledger::Hash;
 use qadiya_store::StoreError;
 use qadiya_store::access::AccessRecord;
+use qadiya_store::read::RequestRef;
 use tokio::sync::oneshot;
 
+use super::decide::scope;
 use crate::error::EngineError;
 use crate::registry_write::{Recorded, RegistryError, RegistryWrite};
 use crate::submit::{Accepted, Submission, SubmitError, Target};
@@ -70,6 +72,23 @@ impl Work {
         match self {
             Self::Command(command) => Some(command.stream),
             Self::Registry(registry) => Some(registry.write.stream),
+            Self::Access(_) => None,
+        }
+    }
+
+    /// The key it binds, if it carries one.
+    pub(crate) fn request(&self) -> Option<RequestRef> {
+        match self {
+            Self::Command(command) => Some(RequestRef {
+                stream: command.stream,
+                principal: scope(command),
+                key: command.submission.key.clone()?,
+            }),
+            Self::Registry(registry) => {
+                let once = registry.write.once.as_ref()?;
+                let key = once.key.clone();
+                Some(RequestRef { stream: registry.write.stream, principal: once.principal, key })
+            }
             Self::Access(_) => None,
         }
     }

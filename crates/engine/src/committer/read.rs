@@ -12,8 +12,7 @@ use qadiya_store::read::{KnownRequest, Loaded, RequestRef};
 
 use super::Committer;
 use super::cache::{Held, HeldEntity};
-use super::decide::scope;
-use super::queue::{Slot, Work};
+use super::queue::Slot;
 use crate::error::EngineError;
 
 /// What was read for a round.
@@ -65,12 +64,9 @@ impl Committer {
         let mut asked = Vec::new();
         for (position, slot) in slots.iter().enumerate() {
             // A stream that does not exist has no keys: they are bound in the transaction that opens it.
-            if let Work::Command(command) = &slot.work
-                && let Some(key) = &command.submission.key
-                && !matches!(held.get(&command.stream), Some(Ok(None)))
+            if let Some(reference) = slot.work.request()
+                && !matches!(held.get(&reference.stream), Some(Ok(None)))
             {
-                let reference =
-                    RequestRef { stream: command.stream, principal: scope(command), key: key.clone() };
                 asked.push((position, reference));
             }
         }

@@ -1,14 +1,16 @@
 //! From what a round has decided to one transaction, and what follows from how it ended.
 
+use std::collections::BTreeSet;
+
 use qadiya_domain::case::event::Event;
 use qadiya_domain::case::{Case, effects};
-use qadiya_domain::ids::{Seq, StreamId};
+use qadiya_domain::ids::{JobId, Seq, StreamId};
 use qadiya_ledger::Hash;
 use qadiya_ledger::canonical;
 use qadiya_ledger::receipt::SealedBatch;
 use qadiya_store::StoreError;
 use qadiya_store::append::{
-    Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, Loser, Row, StageMove,
+    Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, Loser, Row, Settles, StageMove,
 };
 use qadiya_store::read::CaseRow;
 
@@ -77,6 +79,15 @@ impl CaseWork {
             office: office.clone(),
             net: *net,
         });
+        let mut jobs = law::jobs(&self.definition, after, &events, &effects.jobs, &by, self.at)?;
+        let mut cancels = law::closed_jobs(after.id, &events);
+        // What was queued and closed at one stroke never waits.
+        let queued: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
+        jobs.retain(|job| !cancels.contains(&job.id));
+        cancels.retain(|id| {
+            let settled = matches!(&self.settles, Some(Settles::Job { id: settled, .. }) if settled == id);
+            !settled && !queued.contains(id)
+        });
         Ok(Append {
             stream: after.id,
             expected: self.before.version,
@@ -87,7 +98,8 @@ impl CaseWork {
                 .collect::<Result<_, _>>()?,
             row: Row::Case(Box::new(case_row(after, self.at)?)),
             deadlines: clocks.collect(),
-            jobs: law::jobs(&self.definition, after, &events, &effects.jobs, &by, self.at)?,
+            jobs,
+            cancels: cancels.into_iter().collect(),
             requests: self.requests.clone(),
             settles: self.settles.clone(),
             stages: stages.collect(),
@@ -109,7 +121,8 @@ impl Working {
                 row: Row::Entity(work.row()?),
                 deadlines: Vec::new(),
                 jobs: Vec::new(),
-                requests: Vec::new(),
+                cancels: Vec::new(),
+                requests: work.requests.clone(),
                 settles: None,
                 stages: Vec::new(),
                 lookups: work.lookups.clone(),
@@ -210,7 +223,7 @@ impl Committer {
                 None => Ended::Failed(error),
             },
             Err(error @ StoreError::Io { .. }) => {
-                self.fatal(&error);
+                self.broken = true;
                 Ended::Failed(error)
             }
             Err(

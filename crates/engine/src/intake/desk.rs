@@ -22,6 +22,7 @@ use crate::authorize::{Sight, sight};
 use crate::error::EngineError;
 use crate::law;
 use crate::manifest_file::RefusedRows;
+use crate::once::Once;
 use crate::query::Viewer;
 use crate::registry_write::{RegistryError, RegistryWrite};
 use crate::submit::ActorChoice;
@@ -136,7 +137,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`CloseError::Open`] says how many of its records are not dealt with.
-    pub async fn close_manifest(&self, by: &ActorChoice, id: StreamId) -> Result<(), CloseError> {
+    pub async fn close_manifest(
+        &self,
+        by: &ActorChoice,
+        id: StreamId,
+        once: Option<Once>,
+    ) -> Result<(), CloseError> {
         let view = self.manifest(id).await?.ok_or(CloseError::Unknown)?;
         if view.state.verdicts.is_none() {
             return Err(CloseError::NotImported);
@@ -160,9 +166,11 @@ impl Engine {
                 principal.actor(&held.role, Some(held.id))
             }
         };
-        let write = RegistryWrite::new(id, StreamKind::Manifest, actor).deciding(|entity| {
+        let keyed = once.is_some();
+        let write = RegistryWrite::new(id, StreamKind::Manifest, actor).once(once).deciding(move |entity| {
             let held = entity.manifest().ok_or_else(|| "it is no list".to_owned())?;
-            Ok(if held.closed { Vec::new() } else { vec![Deed::ManifestClosed] })
+            // A key is bound by a deed, also where the list is closed already.
+            Ok(if held.closed && !keyed { Vec::new() } else { vec![Deed::ManifestClosed] })
         });
         self.record(write).await?;
         Ok(())

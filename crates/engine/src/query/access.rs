@@ -9,7 +9,7 @@ use qadiya_domain::case::refusal::Refusals;
 use qadiya_domain::ids::StreamId;
 use qadiya_domain::workflow::Definition;
 use qadiya_store::access::{AccessOutcome, AccessRecord};
-use qadiya_store::read::{CaseRef, CaseRow};
+use qadiya_store::read::{CaseRow, Loaded};
 
 use super::{CaseHead, QueryError, Viewer};
 use crate::Engine;
@@ -96,7 +96,11 @@ impl Engine {
         let now = self.clock().now();
         self.admit(who, now).await?;
         let row = match self.resolve(case).await? {
-            Some(stream) => self.store().find(&CaseRef::Id(stream)).await?,
+            Some(stream) => match self.shared.rows.ask(stream).await? {
+                Loaded::Case(row) => Some(*row),
+                Loaded::Damaged(error) => return Err(error.into()),
+                Loaded::Entity(_) | Loaded::Absent => None,
+            },
             None => None,
         };
         let Some(row) = row else {

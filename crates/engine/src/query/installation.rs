@@ -4,15 +4,30 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use qadiya_domain::ids::{DefinitionHash, JobId, StreamId};
+use qadiya_domain::ids::{DefinitionHash, JobId, StreamId, StreamKind};
 use qadiya_domain::name::Name;
+use qadiya_domain::registry::Deed;
 use qadiya_domain::workflow::Definition;
 
 use super::{QueryError, Viewer};
 use crate::Engine;
 use crate::authorize::{Sight, sight};
 use crate::error::EngineError;
+use crate::ids::derived;
+use crate::once::Once;
+use crate::registry_write::{RegistryError, RegistryWrite};
 use qadiya_store::access::AccessOutcome;
+
+/// Why a job was not let run again.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RetryError {
+    /// It may not be, or it cannot be found out.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The deed was not recorded.
+    #[error("it was not recorded")]
+    Registry(#[from] RegistryError),
+}
 
 /// A published version of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,19 +148,36 @@ impl Engine {
     ///
     /// # Errors
     /// Those of [`Engine::incidents`].
-    pub async fn retry_incident(&self, who: &Viewer, id: JobId) -> Result<bool, QueryError> {
+    pub async fn retry_incident(&self, who: &Viewer, id: JobId, once: Once) -> Result<bool, RetryError> {
         let (engine, who) = (self.clone(), who.clone());
-        self.apart(async move { engine.release_incident(&who, id).await }).await?
+        self.apart(async move { engine.release_incident(&who, id, once).await })
+            .await
+            .map_err(QueryError::from)?
     }
 
-    async fn release_incident(&self, who: &Viewer, id: JobId) -> Result<bool, QueryError> {
+    async fn release_incident(&self, who: &Viewer, id: JobId, once: Once) -> Result<bool, RetryError> {
         self.may_oversee(who).await?;
         if who.principal.service {
-            return Err(QueryError::Forbidden("a program cannot let an incident run again".to_owned()));
+            let why = "a program cannot let an incident run again".to_owned();
+            return Err(QueryError::Forbidden(why).into());
         }
         let now = self.clock().now();
+        let mut held = who.principal.usable().filter(|held| held.is_valid(now));
+        let held = held.find(|held| who.role.as_ref().is_none_or(|role| *role == held.role));
+        let held = held.ok_or_else(|| QueryError::Forbidden("you hold no such capacity".to_owned()))?;
+        let actor = who.principal.actor(&held.role, Some(held.id));
         self.note_access(who, Vec::new(), AccessOutcome::Acted, now).await?;
-        Ok(self.store().retry_job(id, now).await?)
+        let stream = StreamId(derived(&["system"]));
+        if self.was_done(&once, stream, None).await? {
+            return Ok(true);
+        }
+        if !self.store().retry_job(id, now).await.map_err(QueryError::from)? {
+            return Ok(false);
+        }
+        // After the job: should this break off, the same request finds no incident, and nothing runs twice.
+        let write = RegistryWrite::new(stream, StreamKind::System, actor).once(Some(once));
+        self.record(write.doing(vec![Deed::IncidentRetried { job: id }])).await?;
+        Ok(true)
     }
 
     /// The newest checkpoint, a signed note; `None` while nothing is signed.

@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use qadiya_domain::ids::{DefinitionHash, StreamId};
 use qadiya_domain::name::Name;
 use qadiya_store::access::AccessOutcome;
+use qadiya_store::ledger::LogEntry;
 use qadiya_store::read::{CaseFilter, CaseRow, Loaded};
 
 use super::access::head;
+use super::damage::{Damage, is_logged};
 use super::{
     CaseHead, CountRow, Counts, FeedEvent, FeedPage, HealthView, ListFilter, ListPage, Oversight, QueryError,
     Viewer, WorkItem, WorkPage,
@@ -224,28 +226,36 @@ impl Engine {
         }
         let items = self.store().feed(from, limit.clamp(1, PAGE)).await?;
         let size = self.store().log_size().await?;
-        let streams: BTreeSet<StreamId> = items.iter().map(|item| item.entry.stream).collect();
+        let next = items.last().map_or(from, |last| last.index.saturating_add(1));
+        let (mut events, mut damage) = (Vec::with_capacity(items.len()), Damage::default());
+        for item in items {
+            match item.entry {
+                Ok(entry) => {
+                    let bytes = item.bytes.filter(|bytes| is_logged(bytes, entry.hash));
+                    if bytes.is_none() {
+                        damage.at(entry.stream, "event", format!("{}/{}", entry.stream, entry.seq));
+                    }
+                    let LogEntry { index, stream, seq, hash } = entry;
+                    events.push(FeedEvent { index, stream, seq, hash, bytes });
+                }
+                // Whose event it is cannot be read, so nobody's right to see it can be told.
+                Err(error) => damage.found(error)?,
+            }
+        }
+        let streams: BTreeSet<StreamId> = events.iter().map(|event| event.stream).collect();
         let streams: Vec<StreamId> = streams.into_iter().collect();
         let (mut sights, mut shown) = (Sights::default(), BTreeSet::new());
         for (stream, row) in streams.iter().zip(self.store().load_many(&streams).await?) {
-            if let Loaded::Case(row) = row
-                && sights.of(self, who, row.definition, now).await? >= Sight::File
-            {
-                shown.insert(*stream);
+            match row {
+                Loaded::Case(row) if sights.of(self, who, row.definition, now).await? >= Sight::File => {
+                    shown.insert(*stream);
+                }
+                Loaded::Damaged(error) => damage.of(*stream, error)?,
+                Loaded::Case(_) | Loaded::Entity(_) | Loaded::Absent => {}
             }
         }
-        let next = items.last().map_or(from, |last| last.entry.index.saturating_add(1));
-        let events = items
-            .into_iter()
-            .filter(|item| shown.contains(&item.entry.stream))
-            .map(|item| FeedEvent {
-                index: item.entry.index,
-                stream: item.entry.stream,
-                seq: item.entry.seq,
-                hash: item.entry.hash,
-                bytes: item.bytes,
-            })
-            .collect();
+        events.retain(|event| shown.contains(&event.stream));
+        self.show_damage(damage, now).await;
         self.note_access(who, shown.into_iter().collect(), AccessOutcome::Shown, now).await?;
         Ok(FeedPage { events, next, size })
     }
@@ -277,16 +287,28 @@ impl Engine {
             .map(|held| held.role.clone())
             .collect();
         let (mut sights, mut items, mut looked) = (Sights::default(), Vec::new(), 0_usize);
+        let mut damage = Damage::default();
         let next = loop {
-            let clocks = self.store().deadlines_before(Timestamp::MAX, position.clone(), fetch).await?;
-            let mut more = clocks.len() >= fetched;
-            looked = looked.saturating_add(clocks.len());
+            let page = self.store().deadlines_before(Timestamp::MAX, position.clone(), fetch).await?;
+            let full = page.len() >= fetched;
+            looked = looked.saturating_add(page.len());
+            let mut clocks = Vec::with_capacity(page.len());
+            for clock in page {
+                match clock {
+                    Ok(clock) => clocks.push(clock),
+                    Err(error) => damage.found(error)?,
+                }
+            }
+            // A page of damaged rows only tells no position to go on from.
+            let mut more = full && !clocks.is_empty();
             let streams: BTreeSet<StreamId> = clocks.iter().map(|clock| clock.stream).collect();
             let streams: Vec<StreamId> = streams.into_iter().collect();
             let mut rows = BTreeMap::new();
-            for row in self.store().load_many(&streams).await? {
-                if let Loaded::Case(row) = row {
-                    rows.insert(row.id, row);
+            for (stream, row) in streams.iter().zip(self.store().load_many(&streams).await?) {
+                match row {
+                    Loaded::Case(row) => drop(rows.insert(row.id, row)),
+                    Loaded::Damaged(error) => damage.of(*stream, error)?,
+                    Loaded::Entity(_) | Loaded::Absent => {}
                 }
             }
             for clock in clocks {
@@ -311,7 +333,9 @@ impl Engine {
         };
         let streams: BTreeSet<StreamId> = items.iter().map(|item| item.case.stream).collect();
         self.note_access(who, streams.into_iter().collect(), AccessOutcome::Shown, now).await?;
-        Ok(WorkPage { items, next })
+        let left_out = damage.len();
+        self.show_damage(damage, now).await;
+        Ok(WorkPage { items, left_out, next })
     }
 
     async fn read_oversight(&self, who: &Viewer) -> Result<Oversight, QueryError> {

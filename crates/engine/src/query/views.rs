@@ -338,8 +338,9 @@ pub struct FeedEvent {
     pub seq: Seq,
     /// Its hash.
     pub hash: Hash,
-    /// Its canonical bytes; protected values stand in them as commitments only.
-    pub bytes: Vec<u8>,
+    /// Its canonical bytes; protected values stand in them as commitments only. `None` where the event is missing or is
+    /// not the one that was logged: an incident shows it.
+    pub bytes: Option<Vec<u8>>,
 }
 
 /// A page of the feed.
@@ -371,6 +372,8 @@ pub struct WorkItem {
 pub struct WorkPage {
     /// What is to be done.
     pub items: Vec<WorkItem>,
+    /// Rows met on the way that cannot be read and are left out; each is shown as an incident.
+    pub left_out: u32,
     /// Where to go on.
     pub next: Option<String>,
 }

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use qadiya_domain::case::Case;
 use qadiya_domain::case::event::Event;
+use qadiya_domain::case::seal::commitments;
 use qadiya_domain::ids::{StreamId, StreamKind};
-use qadiya_domain::registry::{Entity, RegistryEvent};
+use qadiya_domain::registry::{Deed, Entity, RegistryEvent};
+use qadiya_domain::value::Protected;
 use qadiya_ledger::chain::Seal;
 use qadiya_ledger::{Hash, canonical, verify as ledger};
 use qadiya_store::append::{EntityRow, StoredEvent};
 use qadiya_store::read::{CaseFilter, CaseRow, Loaded, StoredDeadline};
 use strum::IntoEnumIterator;
 
+use super::secrets::{self, Carried, Rows};
 use super::{Check, FaultKind, STREAMS, VerifyFault};
 use crate::committer::{case_row, deadline_row};
 use crate::error::EngineError;
@@ -23,6 +26,7 @@ struct Page {
     rows: Vec<CaseRow>,
     events: BTreeMap<StreamId, Vec<StoredEvent>>,
     deadlines: BTreeMap<StreamId, Vec<StoredDeadline>>,
+    secrets: Rows,
 }
 
 fn grouped(events: Vec<(StreamId, StoredEvent)>) -> BTreeMap<StreamId, Vec<StoredEvent>> {
@@ -78,6 +82,7 @@ impl Check {
     async fn page(&self, rows: Vec<CaseRow>) -> Result<Page, EngineError> {
         let streams: Vec<StreamId> = rows.iter().map(|row| row.id).collect();
         let wanted = streams.clone();
+        let secrets = self.secrets(streams.clone()).await?;
         let events = self.engine.on_store(move |store| async move { store.events_of(&wanted).await }).await?;
         let clocks =
             self.engine.on_store(move |store| async move { store.deadlines(&streams).await }).await?;
@@ -85,7 +90,7 @@ impl Check {
         for clock in clocks {
             deadlines.entry(clock.stream).or_default().push(clock);
         }
-        Ok(Page { rows, events: grouped(events), deadlines })
+        Ok(Page { rows, events: grouped(events), deadlines, secrets })
     }
 
     async fn reread(&self, stream: StreamId) -> Result<Vec<CaseRow>, EngineError> {
@@ -123,6 +128,7 @@ impl Check {
         };
         let stored = page.events.get(&stream).map(Vec::as_slice).unwrap_or_default();
         let mut events: Vec<(Event, Hash)> = Vec::with_capacity(stored.len());
+        let mut carried = Carried::new();
         for event in stored.iter().filter(|event| event.seq <= row.version) {
             match canonical::decode::<Event>(&event.bytes) {
                 Ok(read) => {
@@ -133,6 +139,7 @@ impl Check {
                             "the column with its time was changed".to_owned(),
                         );
                     }
+                    carried.insert(event.seq, commitments(read.clone()));
                     events.push((read, event.hash));
                 }
                 Err(error) => fault(FaultKind::Unreadable, Some(event.seq), error.to_string()),
@@ -177,6 +184,7 @@ impl Check {
         for key in rows.keys() {
             fault(FaultKind::Deadline, None, format!("the clock {key} does not follow from any event"));
         }
+        faults.extend(secrets::faults(stream, row.version, &carried, &page.secrets));
         Ok(faults)
     }
 
@@ -191,12 +199,13 @@ impl Check {
                 let Some(last) = rows.last() else { break };
                 after = Some(last.stream);
                 let streams: Vec<StreamId> = rows.iter().map(|row| row.stream).collect();
+                let secrets = self.secrets(streams.clone()).await?;
                 let events =
                     self.engine.on_store(move |store| async move { store.events_of(&streams).await }).await?;
                 let events = grouped(events);
                 for row in &rows {
                     let stored = events.get(&row.stream).map(Vec::as_slice).unwrap_or_default();
-                    self.check_entity(row, stored);
+                    self.check_entity(row, stored, &secrets);
                     self.take(row.stream, stored);
                     self.report.entities += 1;
                 }
@@ -205,16 +214,18 @@ impl Check {
         Ok(())
     }
 
-    fn check_entity(&mut self, row: &EntityRow, stored: &[StoredEvent]) {
+    fn check_entity(&mut self, row: &EntityRow, stored: &[StoredEvent], secrets: &Rows) {
         let stream = row.stream;
         let mut entity = match Entity::empty(row.kind) {
             Ok(entity) => entity,
             Err(error) => return self.fault(FaultKind::Row, &stream, None, error.to_string()),
         };
         let (mut version, mut head) = (0, Hash::ZERO);
+        let mut carried = Carried::new();
         for event in stored.iter().filter(|event| event.seq <= row.version) {
             match canonical::decode::<RegistryEvent>(&event.bytes) {
-                Ok(read) => {
+                Ok(mut read) => {
+                    carried.insert(event.seq, carried_by(&mut read.deed));
                     entity = entity.evolve(&read.deed);
                     (version, head) = (event.seq, event.hash);
                     if read.about != row.kind || read.at != event.at {
@@ -229,6 +240,7 @@ impl Check {
                 Err(error) => self.fault(FaultKind::Unreadable, &stream, Some(event.seq), error.to_string()),
             }
         }
+        self.report.faults.extend(secrets::faults(stream, row.version, &carried, secrets));
         match Entity::from_bytes(row.kind, &row.state) {
             Ok(state) if state.clone().without_projections() == entity => {}
             Ok(_) => self.fault(FaultKind::Row, &stream, None, "its state is not what the events make of it"),
@@ -238,6 +250,17 @@ impl Check {
             self.fault(FaultKind::Row, &stream, None, "its version or head is not that of its last event");
         }
     }
+}
+
+/// The commitments of a deed, by path.
+fn carried_by(deed: &mut Deed) -> BTreeMap<String, Hash> {
+    let parts = deed.protected_mut().into_iter();
+    parts
+        .filter_map(|(path, part)| match part {
+            Protected::Sealed(commitment) => Some((path, *commitment)),
+            Protected::Clear(_) => None,
+        })
+        .collect()
 }
 
 /// The names of the columns that differ.

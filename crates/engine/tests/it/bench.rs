@@ -16,7 +16,7 @@ use qadiya_engine::clock::ManualClock;
 use qadiya_engine::ids::SeededIds;
 use qadiya_engine::{Engine, Settings};
 use qadiya_ledger::key::Ed25519Signer;
-use qadiya_store::MemoryStore;
+use qadiya_store::{MemoryStore, Store};
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
@@ -59,9 +59,14 @@ impl Bench {
 
     /// An engine on a store that is there already.
     pub(crate) async fn over(store: Arc<MemoryStore>, synthetic: bool) -> Self {
+        Self::behind(Arc::<MemoryStore>::clone(&store), store, synthetic).await
+    }
+
+    /// An engine on a store that stands in front of the one in memory.
+    pub(crate) async fn behind(front: Arc<dyn Store>, store: Arc<MemoryStore>, synthetic: bool) -> Self {
         let settings = Settings::new("court.example/log", Arc::new(|error| panic!("{error}")));
         let engine = Engine::start(
-            Arc::<MemoryStore>::clone(&store),
+            front,
             Arc::new(ManualClock::new(now())),
             Arc::new(SeededIds::new(7)),
             Arc::new(Ed25519Signer::from_seed(&[7; 32])),

@@ -2,7 +2,8 @@
 
 mod access;
 mod committer;
-mod faulty;
+pub(crate) mod faulty;
+mod fence;
 mod fixtures;
 mod log;
 mod rights;

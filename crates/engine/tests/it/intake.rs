@@ -1,5 +1,8 @@
 //! Transfer lists through the one door: every record gets its verdict, nothing is lost, twice is once.
 
+mod broken_off;
+mod places;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::bench::{self, Bench, name};
+use crate::engine::faulty::FaultyStore;
 
 const NOTHING: &(dyn Fn(u64, u64) + Send + Sync) = &|_, _| {};
 const TODAY: Date = date(2026, 3, 1);
@@ -30,7 +34,18 @@ struct Court {
 
 impl Court {
     async fn open() -> Self {
-        let bench = Bench::start().await;
+        Self::on(Bench::start().await).await
+    }
+
+    /// One whose store fails as it is told.
+    async fn open_faulty() -> (Arc<FaultyStore>, Self) {
+        let store = Arc::new(FaultyStore::new(bench::now()));
+        let memory = Arc::clone(&store.inner);
+        let bench = Bench::behind(Arc::<FaultyStore>::clone(&store), memory, true).await;
+        (store, Self::on(bench).await)
+    }
+
+    async fn on(bench: Bench) -> Self {
         for file in ["detainee-case", "intake-record"] {
             let path = bench::root().join(format!("workflows/{file}.v1.yaml"));
             bench.publish(&std::fs::read_to_string(path).unwrap()).await;
@@ -446,15 +461,15 @@ async fn a_list_is_not_closed_while_a_record_of_it_is_set_aside() {
     let court = Court::open().await;
     let engine = &court.bench.engine;
     let bad = court.import("bad", &list(&[&[KHALID], &[SERIAL, KHALID]])).await;
-    let error = engine.close_manifest(&court.by(), bad.manifest).await.unwrap_err();
+    let error = engine.close_manifest(&court.by(), bad.manifest, None).await.unwrap_err();
     assert!(matches!(error, CloseError::Open(1)), "{error}");
     let good = court.import("good", &list(&[&[SERIAL, KHALID]])).await;
-    engine.close_manifest(&court.by(), good.manifest).await.unwrap();
+    engine.close_manifest(&court.by(), good.manifest, None).await.unwrap();
     assert!(engine.manifest(good.manifest).await.unwrap().unwrap().state.closed);
     let events = court.bench.events();
-    engine.close_manifest(&court.by(), good.manifest).await.unwrap();
+    engine.close_manifest(&court.by(), good.manifest, None).await.unwrap();
     assert_eq!(court.bench.events(), events);
-    let error = engine.close_manifest(&court.by(), StreamId(Uuid::nil())).await.unwrap_err();
+    let error = engine.close_manifest(&court.by(), StreamId(Uuid::nil()), None).await.unwrap_err();
     assert!(matches!(error, CloseError::Unknown), "{error}");
     court.bench.engine.stop().await;
 }

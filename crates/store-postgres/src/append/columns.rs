@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use qadiya_store::StoreError;
 use qadiya_store::access::AccessRecord;
-use qadiya_store::append::{Append, Batch, DeadlineRow, EntityRow, Row, Settles};
+use qadiya_store::append::{Append, Batch, DeadlineRow, EntityRow, Row, Settles, first_epoch};
+use qadiya_store::packed;
 use qadiya_store::read::CaseRow;
 use uuid::Uuid;
 
@@ -101,6 +102,7 @@ columns! {
         step: i64,
         passed: bool,
         calendar: Option<Vec<u8>>,
+        first_epoch: i64,
     }
 }
 
@@ -115,6 +117,14 @@ columns! {
         payload: Vec<u8>,
         principal: Option<Uuid>,
         run_at: i64,
+    }
+}
+
+columns! {
+    /// `job_cancelled` of the statement.
+    CancelledJobs {
+        id: Uuid,
+        stream: Uuid,
     }
 }
 
@@ -215,6 +225,7 @@ pub(super) struct Columns {
     pub(super) secrets: Secrets,
     pub(super) deadlines: Deadlines,
     pub(super) jobs: Jobs,
+    pub(super) cancelled: CancelledJobs,
     pub(super) settled: SettledJobs,
     pub(super) requests: Requests,
     pub(super) seal: Option<Seal>,
@@ -313,6 +324,10 @@ impl Columns {
             self.jobs.principal.push(job.principal.map(|principal| principal.0));
             self.jobs.run_at.push(micros(job.run_at));
         }
+        for id in &append.cancels {
+            self.cancelled.id.push(id.0);
+            self.cancelled.stream.push(stream);
+        }
         if let Some(Settles::Job { id, epoch, incident }) = &append.settles {
             self.settled.id.push(id.0);
             self.settled.epoch.push(signed(*epoch));
@@ -357,7 +372,7 @@ impl Columns {
         cases.next_date.push(row.next_date.map(micros));
         cases.outcome.push(row.outcome.as_ref().map(ToString::to_string));
         cases.irregular.push(i64::from(row.irregular));
-        cases.state.push(row.state.clone());
+        cases.state.push(packed::pack(&row.state));
         cases.version.push(signed(row.version));
         cases.head.push(row.head.as_bytes().to_vec());
         cases.opened.push(micros(row.opened));
@@ -370,7 +385,7 @@ impl Columns {
         entities.stream.push(row.stream.0);
         entities.kind.push(row.kind.to_string());
         entities.parent.push(row.parent.map(|parent| parent.0));
-        entities.state.push(row.state.clone());
+        entities.state.push(packed::pack(&row.state));
         entities.version.push(signed(row.version));
         entities.head.push(row.head.as_bytes().to_vec());
         entities.updated.push(micros(row.updated));
@@ -389,23 +404,23 @@ impl Columns {
         };
         for (key, row) in &changes {
             let expected = settled.filter(|(settled, _)| settled == key).map(|(_, epoch)| epoch);
-            self.clock(append.stream.0, key, if row.is_some() { PUT } else { REMOVE }, expected, *row);
+            self.clock(append, key, if row.is_some() { PUT } else { REMOVE }, expected, *row);
         }
         if let Some((key, epoch)) = settled.filter(|(key, _)| !changes.contains_key(key)) {
-            self.clock(append.stream.0, key, RELEASE, Some(epoch), None);
+            self.clock(append, key, RELEASE, Some(epoch), None);
         }
     }
 
     fn clock(
         &mut self,
-        stream: Uuid,
+        append: &Append,
         key: &str,
         mode: i16,
         expected: Option<i64>,
         row: Option<&DeadlineRow>,
     ) {
         let deadlines = &mut self.deadlines;
-        deadlines.stream.push(stream);
+        deadlines.stream.push(append.stream.0);
         deadlines.key.push(key.to_owned());
         deadlines.mode.push(mode);
         deadlines.expected.push(expected);
@@ -415,6 +430,7 @@ impl Columns {
         deadlines.step.push(row.map_or(0, |row| i64::from(row.step)));
         deadlines.passed.push(row.is_some_and(|row| row.passed));
         deadlines.calendar.push(row.and_then(|row| row.calendar).map(|hash| hash.as_bytes().to_vec()));
+        deadlines.first_epoch.push(signed(first_epoch(append.expected)));
     }
 
     fn access(&mut self, record: &AccessRecord) -> Result<(), StoreError> {
@@ -447,6 +463,7 @@ impl Columns {
             && self.secrets.even()
             && self.deadlines.even()
             && self.jobs.even()
+            && self.cancelled.even()
             && self.settled.even()
             && self.requests.even()
             && self.lookups.even()

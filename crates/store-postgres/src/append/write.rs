@@ -149,6 +149,9 @@ impl Columns {
             &batch.shown.id,
             batch.wake,
             renames,
+            &batch.deadlines.first_epoch,
+            &batch.cancelled.id,
+            &batch.cancelled.stream,
         )
         .fetch_one(db)
         .await?;

@@ -1,14 +1,14 @@
 //! A future that is dropped half-way (a clerk closes the tab) must lose nothing (TRUST 3.3.1, DESIGN D9).
 
 use std::future::{Future, poll_fn};
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use qadiya_store::CaseStore as _;
 use qadiya_store::read::Loaded;
-use qadiya_store_postgres::open::{Guards, guarded};
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use qadiya_store_postgres::connections::Connections;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, Postgres, QueryBuilder};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,7 +19,6 @@ use crate::rows::{batch, entity, stream};
 use crate::server::{Database, number};
 
 const ROUNDS: u32 = 200;
-const NONE: Guards = Guards { after_release: false, before_acquire: None };
 
 /// Polls a future so often and drops it.
 async fn polled<F: Future>(future: F, times: u32) {
@@ -33,8 +32,9 @@ async fn polled<F: Future>(future: F, times: u32) {
     }
 }
 
-async fn pool_of_one(database: &Database, guards: Guards) -> PgPool {
-    guarded(PgPoolOptions::new(), guards).max_connections(1).connect(&database.url()).await.unwrap()
+/// A pool of the driver as it comes.
+async fn pool_of_one(database: &Database) -> PgPool {
+    PgPoolOptions::new().max_connections(1).connect(&database.url()).await.unwrap()
 }
 
 /// Rounds in which a row was acknowledged that nobody else can see.
@@ -53,11 +53,53 @@ async fn unseen(database: &Database, pool: &PgPool, begin: impl AsyncFn(&PgPool,
     unseen
 }
 
-/// Passes bytes between one client and the server; while told to, it keeps what the server answers, and says when the
-/// client has sent something.
-async fn hold_answers(listener: TcpListener, server: String, held: watch::Receiver<bool>, sent: Arc<Notify>) {
-    let (client, _) = listener.accept().await.unwrap();
-    let server = TcpStream::connect(&server).await.unwrap();
+/// Stands between the clients of a database and its server.
+struct Between {
+    url: String,
+    hold: watch::Sender<bool>,
+    sent: Arc<Notify>,
+    _tasks: TaskTracker,
+}
+
+impl Between {
+    /// Passes bytes on; while told to hold, it keeps what the server answers, and says when a client has sent something.
+    async fn start(database: &Database) -> Self {
+        let url = database.url();
+        let (account, rest) = url.rsplit_once('@').unwrap();
+        let (server, name) = rest.rsplit_once('/').unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let ((hold, held), sent) = (watch::channel(false), Arc::new(Notify::new()));
+        let (tasks, server, heard) = (TaskTracker::new(), server.to_owned(), sent.clone());
+        let clients = tasks.clone();
+        tasks.spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(&server).await.unwrap();
+                clients.spawn(pass(client, server, held.clone(), heard.clone()));
+            }
+        });
+        Self { url: format!("{account}@127.0.0.1:{port}/{name}"), hold, sent, _tasks: tasks }
+    }
+
+    /// Begins a transaction and gives up waiting once the BEGIN is with the server and before its answer is here.
+    async fn begin_and_give_up(&self, connection: &mut PgConnection) {
+        // What was sent before is answered by now; the next thing sent is the BEGIN.
+        self.hold.send(true).unwrap();
+        self.sent.notify_one();
+        self.sent.notified().await;
+        let mut begin = std::pin::pin!(connection.begin());
+        tokio::select! {
+            _ = &mut begin => panic!("it was answered while the answers were held"),
+            () = self.sent.notified() => {}
+        }
+    }
+
+    fn answer_again(&self) {
+        self.hold.send(false).unwrap();
+    }
+}
+
+async fn pass(client: TcpStream, server: TcpStream, mut held: watch::Receiver<bool>, sent: Arc<Notify>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let asking = async {
@@ -69,7 +111,7 @@ async fn hold_answers(listener: TcpListener, server: String, held: watch::Receiv
         }
     };
     let answering = async {
-        let (mut bytes, mut held) = (vec![0; 65_536], held);
+        let mut bytes = vec![0; 65_536];
         while let Ok(length @ 1..) = from_server.read(&mut bytes).await
             && held.wait_for(|held| !held).await.is_ok()
             && to_client.write_all(&bytes[..length]).await.is_ok()
@@ -78,70 +120,84 @@ async fn hold_answers(listener: TcpListener, server: String, held: watch::Receiv
     tokio::join!(asking, answering);
 }
 
-/// How often somebody else sees a row that was acknowledged after a BEGIN whose answer nobody waited for.
-async fn seen_after_a_dropped_begin(guards: Guards) -> i64 {
-    let database = Database::migrated().await;
-    let url = database.url();
-    let (account, rest) = url.rsplit_once('@').unwrap();
-    let (server, name) = rest.rsplit_once('/').unwrap();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let ((hold, held), sent) = (watch::channel(false), Arc::new(Notify::new()));
-    let tasks = TaskTracker::new();
-    tasks.spawn(hold_answers(listener, server.to_owned(), held, sent.clone()));
-    let through = format!("{account}@127.0.0.1:{port}/{name}");
-    let pool = guarded(PgPoolOptions::new(), guards).max_connections(1).connect(&through).await.unwrap();
-    let mut connection = pool.acquire().await.unwrap();
-    // What was sent before is answered by now; the next thing sent is the BEGIN.
-    hold.send(true).unwrap();
-    sent.notify_one();
-    sent.notified().await;
-    {
-        let mut begin = std::pin::pin!(connection.begin());
-        tokio::select! {
-            _ = &mut begin => panic!("it was answered while the answers were held"),
-            () = sent.notified() => {}
-        }
-    }
-    drop(connection);
-    hold.send(false).unwrap();
+/// Writes a row, which is acknowledged.
+async fn write(connection: &mut PgConnection) {
     let insert = "INSERT INTO setting (key, value) VALUES ('acknowledged', '')";
-    QueryBuilder::<Postgres>::new(insert).build().execute(&pool).await.unwrap();
-    let count = "SELECT count(*) FROM setting WHERE key = 'acknowledged'";
-    number(&url, count).await
+    QueryBuilder::<Postgres>::new(insert).build().execute(connection).await.unwrap();
+}
+
+/// How many of the rows of [`write`] somebody else sees.
+async fn seen(database: &Database) -> i64 {
+    number(&database.url(), "SELECT count(*) FROM setting WHERE key = 'acknowledged'").await
 }
 
 #[tokio::test]
-async fn without_guards_a_dropped_begin_swallows_what_is_acknowledged_after_it() {
-    assert_eq!(
-        seen_after_a_dropped_begin(NONE).await,
-        0,
-        "the fault is gone from sqlx: the guards may go too"
-    );
-    for guards in
-        [Guards { after_release: true, ..NONE }, Guards { before_acquire: Some(Duration::ZERO), ..NONE }]
-    {
-        assert_eq!(seen_after_a_dropped_begin(guards).await, 1, "{guards:?}");
-    }
+async fn a_begin_that_is_dropped_in_a_pool_of_the_driver_swallows_what_is_acknowledged_after_it() {
+    let database = Database::migrated().await;
+    let between = Between::start(&database).await;
+    let pool = PgPoolOptions::new().max_connections(1).connect(&between.url).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    between.begin_and_give_up(&mut connection).await;
+    drop(connection);
+    between.answer_again();
+    write(&mut pool.acquire().await.unwrap()).await;
+    assert_eq!(seen(&database).await, 0, "the fault is gone from sqlx: its pool may be used again");
 }
 
 #[tokio::test]
-async fn each_guard_alone_keeps_every_acknowledged_row() {
-    for guards in
-        [Guards { after_release: true, ..NONE }, Guards { before_acquire: Some(Duration::ZERO), ..NONE }]
-    {
-        let database = Database::migrated().await;
-        let pool = pool_of_one(&database, guards).await;
-        let unseen =
-            unseen(&database, &pool, async |pool, round| polled(pool.begin(), 1 + round % 8).await).await;
-        assert_eq!(unseen, 0, "{guards:?}");
+async fn a_begin_that_is_dropped_takes_its_lent_connection_with_it() {
+    let database = Database::migrated().await;
+    let between = Between::start(&database).await;
+    let options = PgConnectOptions::from_str(&between.url).unwrap();
+    let connections = Connections::new(options, 1, |_| Box::pin(std::future::ready(Ok(()))));
+    let mut lent = connections.lend().await.unwrap();
+    between.begin_and_give_up(lent.get()).await;
+    drop(lent);
+    between.answer_again();
+    let mut lent = connections.lend().await.unwrap();
+    write(lent.get()).await;
+    lent.back(false).await;
+    assert_eq!(seen(&database).await, 1);
+}
+
+#[tokio::test]
+async fn a_connection_whose_work_broke_off_is_never_lent_again() {
+    let database = Database::migrated().await;
+    let options = PgConnectOptions::from_str(&database.url()).unwrap();
+    let connections = Connections::new(options, 1, |_| Box::pin(std::future::ready(Ok(()))));
+    let mut witness = PgConnection::connect(&database.url()).await.unwrap();
+    let (mut unseen, mut broken_off) = (0, 0);
+    for round in 0..ROUNDS {
+        let mut begun = None;
+        polled(
+            async {
+                let mut lent = connections.lend().await.unwrap();
+                begun = Some(());
+                lent.get().begin().await.unwrap().commit().await.unwrap();
+                lent.back(false).await;
+                begun = None;
+            },
+            1 + round % 8,
+        )
+        .await;
+        broken_off += u32::from(begun.is_some());
+        let key = format!("round {round}");
+        let mut lent = connections.lend().await.unwrap();
+        let mut insert = QueryBuilder::<Postgres>::new("INSERT INTO setting (key, value) VALUES (");
+        insert.push_bind(&key).push(", '')").build().execute(lent.get()).await.unwrap();
+        lent.back(false).await;
+        let mut count = QueryBuilder::<Postgres>::new("SELECT count(*) FROM setting WHERE key = ");
+        let seen: i64 = count.push_bind(&key).build_query_scalar().fetch_one(&mut witness).await.unwrap();
+        unseen += u32::from(seen == 0);
     }
+    assert_eq!(unseen, 0);
+    assert!(broken_off > 0, "no round broke off in the middle of its work");
 }
 
 #[tokio::test]
 async fn work_in_a_task_of_its_own_keeps_every_acknowledged_row() {
     let database = Database::migrated().await;
-    let pool = pool_of_one(&database, NONE).await;
+    let pool = pool_of_one(&database).await;
     let tasks = TaskTracker::new();
     let unseen = unseen(&database, &pool, async |pool, round| {
         let pool = pool.clone();

@@ -40,5 +40,5 @@ async fn open() -> Postgre {
     Postgre { store: database.open().await, database }
 }
 
-qadiya_store::conformance!(open, scripts = qadiya_devkit::trials::count(300, 10_000).unwrap());
+qadiya_store::conformance!(open, scripts = qadiya_devkit::trials::count(1_000, 10_000).unwrap());
 qadiya_store::conformance_of_tables!(open);

@@ -17,7 +17,7 @@ use crate::server::Database;
 const FILL: &str = "
     INSERT INTO court_case
     SELECT id, 'R-' || n, 'A-' || n, CASE WHEN n % 2 = 0 THEN 'detainee' ELSE 'civil' END, sha256('d'), id, id, 'received',
-           CASE WHEN n % 3 = 0 THEN 'tried' ELSE 'received' END, 1, 'registry', n % 5 = 0, n, NULL, NULL,
+           CASE WHEN n % 3 = 0 THEN 'tried' ELSE 'received' END, 1, 'office-' || n % 500, n % 5 = 0, n, NULL, NULL,
            CASE WHEN n % 100 = 0 THEN 1 ELSE 0 END, '{}', 1, sha256('h'), 1, 1
     FROM (SELECT n, md5(n::text)::uuid AS id FROM generate_series(1, 20000) AS n) AS made;
     INSERT INTO entity SELECT md5('e' || n)::uuid, 'person', md5('p' || n % 50)::uuid, '{}', 1, sha256('h'), 1
@@ -88,7 +88,7 @@ async fn served_reads_and_claims_scan_no_large_table() {
         CaseFilter { workflow: Some(name("detainee")), stage: Some(Some(name("tried"))), ..all.clone() },
         CaseFilter { group: Some(one), ..all.clone() },
         CaseFilter { irregular: true, ..all.clone() },
-        CaseFilter { office: Some(name("registry")), open: true, ..all.clone() },
+        CaseFilter { office: Some(name("office-7")), open: true, ..all.clone() },
     ] {
         assert!(!store.list(&filter, None, 50).await.unwrap().is_empty(), "{filter:?}");
         store.list(&filter, Some(one), 50).await.unwrap();
@@ -99,7 +99,7 @@ async fn served_reads_and_claims_scan_no_large_table() {
     let until = jiff::Timestamp::from_microsecond(500).unwrap();
     assert_eq!(store.deadlines_before(until, None, 50).await.unwrap().len(), 50);
     store.entities(StreamKind::Person, None, None, 50).await.unwrap();
-    store.by_token(&Hash::of(b"none")).await.unwrap();
+    store.by_tokens(&[Hash::of(b"none")]).await.unwrap();
     let asked = RequestRef { stream: one, principal: OfficialId(Uuid::nil()), key: "k".to_owned() };
     store.requests(&[asked]).await.unwrap();
     store.accesses(Some(one), None, None, 50).await.unwrap();
@@ -121,4 +121,13 @@ async fn served_reads_and_claims_scan_no_large_table() {
     store.close().await;
 
     assert_eq!(scans(&mut owner).await, before);
+    // A list of one office does not walk through the cases of all others either.
+    let by_office: i64 = QueryBuilder::<Postgres>::new(
+        "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'court_case_by_office'",
+    )
+    .build_query_scalar()
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
+    assert!(by_office >= 2, "both pages of the office's list go by its index: {by_office}");
 }

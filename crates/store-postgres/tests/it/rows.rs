@@ -78,6 +78,7 @@ fn append(number: u128, expected: u64, event: StoredEvent, row: Row) -> Append {
         settles: None,
         stages: Vec::new(),
         lookups: Vec::new(),
+        cancels: Vec::new(),
         forgets: Vec::new(),
         opens_under: None,
     }

@@ -15,7 +15,9 @@ async fn two_first_starts_at_once_migrate_once() {
     let url = database.url();
     let (one, two) = tokio::join!(migrate(&url), migrate(&url));
     assert_eq!((one, two), (Ok(()), Ok(())));
-    assert_eq!(number(&url, "SELECT count(*) FROM _sqlx_migrations WHERE success").await, 1);
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres");
+    let files = i64::try_from(std::fs::read_dir(files).unwrap().count()).unwrap();
+    assert_eq!(number(&url, "SELECT count(*) FROM _sqlx_migrations WHERE success").await, files);
     assert_eq!(migrate(&url).await, Ok(()));
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use qadiya_store::append::{Append, Batch, Lookup, NewRequest, Row, Settles};
+use qadiya_store::append::{Append, Batch, Lookup, NewRequest, Row, Settles, first_epoch};
 use qadiya_store::error::StoreError;
+use qadiya_store::packed;
 use qadiya_store::read::CaseRow;
 use serde::Serialize;
 use uuid::Uuid;
@@ -101,7 +102,7 @@ impl<'a> CaseText<'a> {
             nd: row.next_date.map(micros),
             out: row.outcome.as_deref(),
             irr: row.irregular,
-            st: hex::encode(&row.state),
+            st: hex::encode(packed::pack(&row.state)),
             v: row.version,
             hd: row.head.to_string(),
             op: micros(row.opened),
@@ -162,6 +163,7 @@ struct ClockText<'a> {
     step: u32,
     passed: u8,
     cal: Option<String>,
+    e: u64,
 }
 
 #[derive(Serialize)]
@@ -204,6 +206,7 @@ pub(super) struct Texts {
     pub(super) steps: Option<String>,
     pub(super) done: Option<String>,
     pub(super) incidents: Option<String>,
+    pub(super) cancels: Option<String>,
     pub(super) jobs: Option<String>,
     pub(super) requests: Option<String>,
     pub(super) stages: Option<String>,
@@ -254,6 +257,7 @@ impl Texts {
                         step: row.step,
                         passed: u8::from(row.passed),
                         cal: row.calendar.map(|hash| hash.to_string()),
+                        e: first_epoch(append.expected),
                     }),
                 }
             }
@@ -286,7 +290,7 @@ impl Texts {
                     i: hexed(row.stream.0),
                     k: row.kind.to_string(),
                     p: row.parent.map(|parent| hexed(parent.0)),
-                    st: hex::encode(&row.state),
+                    st: hex::encode(packed::pack(&row.state)),
                     v: row.version,
                     hd: row.head.to_string(),
                     up: micros(row.updated),
@@ -310,6 +314,10 @@ impl Texts {
             steps: text(steps)?,
             done: text(done)?,
             incidents: text(incidents)?,
+            cancels: text(
+                sorted()
+                    .flat_map(|append| append.cancels.iter().map(|id| (hexed(id.0), hexed(append.stream.0)))),
+            )?,
             jobs: text(
                 sorted().flat_map(|append| append.jobs.iter().map(|job| JobText::of(append.stream, job))),
             )?,

@@ -174,6 +174,13 @@ pub async fn events_of_several_streams_come_in_order_without_secrets(subject: &d
         [bare(1, 1), bare(1, 2), bare(3, 1), bare(3, 2)]
     );
     assert_eq!(store.events_of(&[]).await.unwrap(), []);
+    let secret = |n: u128, seq| Some((stream(n), seq, event(stream(n), seq).secret?));
+    let secrets: Vec<_> =
+        [secret(1, 1), secret(1, 2), secret(3, 1), secret(3, 2)].into_iter().flatten().collect();
+    assert!(!secrets.is_empty(), "the events of the suite have secrets");
+    let wanted = [stream(3), stream(9), stream(1), stream(3)];
+    assert_eq!(store.secrets_of(&wanted).await.unwrap(), secrets, "by themselves");
+    assert_eq!(store.secrets_of(&[]).await.unwrap(), []);
 }
 
 pub async fn entities_are_listed_by_kind_and_parent(subject: &dyn Subject) {
@@ -292,7 +299,8 @@ pub async fn clocks_before_an_instant_are_paged_by_limit(subject: &dyn Subject) 
             loop {
                 let page = store.deadlines_before(before, after, limit).await.unwrap();
                 let Some(last) = page.last() else { break };
-                after = Some((last.row.due.unwrap(), last.stream, last.key.clone()));
+                let last = last.clone().unwrap();
+                after = Some((last.row.due.unwrap(), last.stream, last.key));
                 got.extend(page);
             }
             assert_eq!(got, all, "before {before} by {limit}");

@@ -139,7 +139,11 @@ pub async fn the_feed_brings_events_in_order_of_their_numbers(subject: &dyn Subj
     let entries = store.entries(0, 9).await.unwrap();
     let items: Vec<FeedItem> = entries
         .into_iter()
-        .map(|entry| FeedItem { bytes: event(entry.stream, entry.seq).bytes, entry })
+        .map(|entry| FeedItem {
+            index: entry.index,
+            bytes: Some(event(entry.stream, entry.seq).bytes),
+            entry: Ok(entry),
+        })
         .collect();
     assert_eq!(items.len(), 3);
     assert_eq!(store.feed(0, 9).await.unwrap(), items);

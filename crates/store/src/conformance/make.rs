@@ -132,6 +132,7 @@ pub fn append(row: Row) -> Append {
         settles: None,
         stages: Vec::new(),
         lookups: Vec::new(),
+        cancels: Vec::new(),
         forgets: Vec::new(),
         opens_under: None,
     }

@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::Subject;
 use super::cases::pages;
 use super::make::{
-    LONG, at, batch, case, commit, event, job, lookup, name, next, open_case, stream, version,
+    LONG, at, batch, case, clock, commit, event, job, lookup, name, next, open_case, sets, stream, version,
 };
-use crate::append::{BatchOutcome, Loser, StageMove};
+use crate::append::{BatchOutcome, DeadlineChange, Loser, StageMove};
 use crate::error::StoreError;
 use crate::read::{CaseFilter, CaseRow};
 
@@ -103,6 +103,42 @@ pub async fn a_job_is_claimed_by_one_of_many_workers(subject: &dyn Subject) {
     all.extend(rest.into_iter().map(|job| job.id));
     all.sort();
     assert_eq!(all, jobs.iter().map(|job| job.id).collect::<Vec<_>>());
+}
+
+pub async fn no_old_lease_reaches_a_clock_that_starts_again(subject: &dyn Subject) {
+    let store = subject.store();
+    let worker = Uuid::from_u128(1);
+    for round in 1..=10_u128 {
+        let mut opens = open_case(case(round));
+        opens.deadlines = vec![sets("a", clock(1))];
+        commit(&*store, vec![opens]).await;
+        let old = store.claim_clocks(at(9), worker, Duration::ZERO, 9).await.unwrap();
+        let old = old.into_iter().find(|clock| clock.stream == stream(round)).unwrap();
+        let mut stale = JoinSet::new();
+        for _ in 0..WRITERS {
+            let (store, old) = (store.clone(), old.clone());
+            stale.spawn(async move {
+                for _ in 0..10 {
+                    store.hold_clock(old.stream, &old.key, old.epoch, Duration::ZERO).await.unwrap();
+                    store.release_clock(old.stream, &old.key, old.epoch).await.unwrap();
+                }
+            });
+        }
+        let mut stops = next(&case(round));
+        stops.deadlines = vec![DeadlineChange { key: "a".to_owned(), row: None }];
+        commit(&*store, vec![stops]).await;
+        let mut starts = next(&CaseRow { version: 2, ..case(round) });
+        starts.deadlines = vec![sets("a", clock(1))];
+        commit(&*store, vec![starts]).await;
+        // The row is new and free: from here on nobody but the new holder may touch it.
+        let new = store.claim_clocks(at(9), Uuid::from_u128(2), LONG, 9).await.unwrap();
+        let new = new.into_iter().find(|clock| clock.stream == stream(round)).unwrap();
+        stale.join_all().await;
+        assert!(!store.release_clock(old.stream, "a", old.epoch).await.unwrap(), "round {round}");
+        let others = store.claim_clocks(at(9), worker, Duration::ZERO, 99).await.unwrap();
+        assert!(others.iter().all(|clock| clock.stream != stream(round)), "round {round}: it was freed");
+        assert!(store.hold_clock(new.stream, "a", new.epoch, LONG).await.unwrap(), "round {round}");
+    }
 }
 
 pub async fn pages_stay_whole_while_others_write(subject: &dyn Subject) {

@@ -83,8 +83,10 @@ pub async fn a_token_leads_to_its_official(subject: &dyn Subject) {
     opens.lookups =
         vec![lookup(TOKEN_SPACE, &hash("secret").to_string()), lookup("other", &hash("x").to_string())];
     commit(&*store, vec![opens]).await;
-    assert_eq!(store.by_token(&hash("secret")).await.unwrap(), Some(entity(1, StreamKind::Official)));
-    assert_eq!(store.by_token(&hash("x")).await.unwrap(), None);
+    let official = || Some(entity(1, StreamKind::Official));
+    let asked = [hash("x"), hash("secret"), hash("secret")];
+    assert_eq!(store.by_tokens(&asked).await.unwrap(), [None, official(), official()]);
+    assert_eq!(store.by_tokens(&[]).await.unwrap(), []);
 }
 
 pub async fn an_access_record_returns_whole(subject: &dyn Subject) {

@@ -31,13 +31,17 @@ const STEPS: u32 = 14;
 /// Streams of a script: the first half cases, the others not.
 const STREAMS: u128 = 6;
 
-/// Runs so many scripts, the first ones always the same. Two lanes run side by side, each on stores of its own, so that
-/// one computes while the other waits for its disk.
+/// Lanes that run side by side.
+const LANES: u32 = 5;
+
+/// Runs so many scripts, the first ones always the same. The lanes have stores of their own: a script waits for its disk
+/// most of the time, and commits that wait together are flushed together.
 pub async fn run<S: Subject, F: Future<Output = S>>(open: impl Fn() -> F, scripts: u32) {
-    tokio::join!(lane(&open, 0, scripts), lane(&open, CHUNK, scripts));
+    let from = |number: u32| lane(&open, number * CHUNK, scripts);
+    tokio::join!(from(0), from(1), from(2), from(3), from(4));
 }
 
-/// Every second chunk from `first` on.
+/// Every chunk of a lane, of which `first` is the first script.
 async fn lane<S: Subject, F: Future<Output = S>>(open: &impl Fn() -> F, mut first: u32, scripts: u32) {
     while first < scripts {
         let (subject, twin) = (open().await, MemoryStore::new(at(0)));
@@ -50,7 +54,7 @@ async fn lane<S: Subject, F: Future<Output = S>>(open: &impl Fn() -> F, mut firs
             committed >= u64::from(last - first),
             "scripts {first}..{last} wrote too little to mean anything"
         );
-        first += 2 * CHUNK;
+        first += LANES * CHUNK;
     }
 }
 

@@ -167,12 +167,42 @@ pub async fn a_damaged_event_is_named_as_corrupt(subject: &dyn Subject) {
 pub async fn a_damaged_clock_is_named_as_corrupt(subject: &dyn Subject) {
     let store = subject.store();
     fill(&*store).await;
-    subject.insider("UPDATE deadline SET calendar = substr(calendar, 1, 3)").await.unwrap();
+    let mut other = open_case(case(7));
+    other.deadlines = vec![sets("trial", clock(50))];
+    commit(&*store, vec![other]).await;
+    subject
+        .insider("UPDATE deadline SET calendar = substr(calendar, 1, 3) WHERE key <> 'trial'")
+        .await
+        .unwrap();
     let id = stream(1).to_string();
     is_corrupt(store.deadlines(&[stream(1)]).await, "deadline", "calendar", &id);
-    is_corrupt(store.deadlines_before(at(999), None, 9).await, "deadline", "calendar", &id);
+    let listed = store.deadlines_before(at(999), None, 9).await.unwrap();
+    assert!(listed.iter().any(Result::is_ok), "a whole row is listed beside it: {listed:?}");
+    let damaged: Vec<_> = listed.into_iter().filter(Result::is_err).collect();
+    assert_eq!(damaged.len(), 1, "{damaged:?}");
+    is_corrupt(damaged.into_iter().collect::<Result<Vec<_>, _>>(), "deadline", "calendar", &id);
     subject.insider("UPDATE deadline SET step = -1").await.unwrap();
     is_corrupt(store.deadlines(&[stream(1)]).await, "deadline", "step", &id);
+}
+
+pub async fn a_damaged_entry_of_the_feed_stands_in_its_place(subject: &dyn Subject) {
+    let store = subject.store();
+    fill(&*store).await;
+    let whole = store.feed(0, 9).await.unwrap();
+    assert_eq!(whole.len(), 2, "{whole:?}");
+    // An entry that cannot be read, and one whose event is missing.
+    for entry in ["idx + 2, stream, seq + 7, substr(hash, 1, 3)", "idx + 3, stream, seq + 8, hash"] {
+        let sql = format!(
+            "INSERT INTO log_entry (idx, stream, seq, hash) SELECT {entry} FROM log_entry WHERE idx = 0"
+        );
+        subject.insider(&sql).await.unwrap();
+    }
+    let feed = store.feed(0, 9).await.unwrap();
+    assert_eq!(feed[..2], whole[..], "the others are served");
+    assert_eq!(feed.iter().map(|item| item.index).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    is_corrupt(feed[2].entry.clone(), "log_entry", "hash", "2");
+    let missing = feed[3].entry.clone().unwrap();
+    assert_eq!((missing.seq, &feed[3].bytes), (whole[0].entry.clone().unwrap().seq + 8, &None));
 }
 
 pub async fn a_damaged_job_is_an_incident_and_the_others_run(subject: &dyn Subject) {

@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use super::Subject;
 use super::make::{
-    LONG, append, at, case, clock, commit, full_case, hash, job, lose, next, official, open_case, sets,
-    stream, version,
+    LONG, append, at, batch, case, clock, commit, full_case, hash, job, lose, next, official, open_case,
+    sets, stream, version,
 };
-use crate::Store;
 use crate::append::{Append, DeadlineRow, Loser, NewJob, Row, Settles};
 use crate::read::CaseRow;
 use crate::work::{DueClock, DueJob, JobRow, Operation, Settle, Started, clock_incident};
+use crate::{Store, StoreError};
 
 const WORKER: Uuid = Uuid::from_u128(0xa);
 const OTHER: Uuid = Uuid::from_u128(0xb);
@@ -107,6 +107,64 @@ pub async fn a_changed_clock_is_free_and_its_old_lease_is_void(subject: &dyn Sub
     last.deadlines = vec![crate::append::DeadlineChange { key: "a".to_owned(), row: None }];
     commit(&*store, vec![last]).await;
     assert_eq!(store.deadlines(&[stream(1)]).await.unwrap(), []);
+}
+
+pub async fn a_clock_that_starts_again_fits_no_lease_of_before(subject: &dyn Subject) {
+    let store = subject.store();
+    commit(&*store, vec![with_clocks(1, &[("a", 1)])]).await;
+    let mut seen = std::collections::BTreeSet::new();
+    for version in (1..9).step_by(2) {
+        // Claimed several times, so that counting from where the row began would meet the old numbers again.
+        for _ in 0..version {
+            let held = claim(&*store, 9, Duration::ZERO).await.remove(0);
+            assert!(seen.insert(held.epoch), "epoch {} twice", held.epoch);
+            assert_eq!(seen.last(), Some(&held.epoch), "epochs only rise");
+        }
+        let mut stops = next(&CaseRow { version, ..case(1) });
+        stops.deadlines = vec![crate::append::DeadlineChange { key: "a".to_owned(), row: None }];
+        commit(&*store, vec![stops]).await;
+        let mut starts = next(&CaseRow { version: version + 1, ..case(1) });
+        starts.deadlines = vec![sets("a", clock(1))];
+        commit(&*store, vec![starts]).await;
+    }
+    let held = claim(&*store, 9, LONG).await.remove(0);
+    for old in seen {
+        assert!(!store.hold_clock(stream(1), "a", old, LONG).await.unwrap(), "epoch {old}");
+        assert!(!store.release_clock(stream(1), "a", old).await.unwrap(), "epoch {old}");
+        assert_eq!(lose(&*store, vec![settles(1, 9, "a", old)]).await, [(0, Loser::LeaseLost)]);
+    }
+    commit(&*store, vec![settles(1, 9, "a", held.epoch)]).await;
+}
+
+pub async fn an_append_takes_back_the_jobs_its_case_waits_for_no_longer(subject: &dyn Subject) {
+    let store = subject.store();
+    let mut opens = open_case(case(1));
+    opens.jobs = vec![job(1, "q", 1), job(2, "q", 1), job(3, "q", 1)];
+    let mut other = open_case(case(2));
+    other.jobs = vec![job(4, "q", 1)];
+    commit(&*store, vec![opens, other]).await;
+    // One is held by a worker, one was given up: both go.
+    let held = claim_one(&*store, LONG).await.unwrap();
+    store.raise_incident(stream(1), &job(2, "q", 1), "status-500").await.unwrap();
+    let mut act = next(&case(1));
+    act.cancels = vec![held.id, job(2, "q", 1).id, job(4, "q", 1).id, job(9, "q", 1).id];
+    // What belongs to another stream is not this one's to take back.
+    commit(&*store, vec![act]).await;
+    let left: Vec<JobId> = store.jobs(false, None, 9).await.unwrap().into_iter().map(|job| job.id).collect();
+    assert_eq!(left, [job(3, "q", 1).id, job(4, "q", 1).id]);
+    assert!(!store.extend_job(held.id, held.epoch, LONG).await.unwrap());
+    assert!(!store.settle_job(held.id, held.epoch, &Settle::Done).await.unwrap());
+    // An append that loses takes nothing back.
+    let mut late = next(&case(1));
+    late.cancels = vec![job(3, "q", 1).id];
+    assert_eq!(lose(&*store, vec![late]).await, [(0, Loser::Conflict)]);
+    assert_eq!(store.jobs(false, None, 9).await.unwrap().len(), 2);
+    // Nor can one cancel what it queues or settles.
+    let mut broken = next(&CaseRow { version: 2, ..case(1) });
+    broken.jobs = vec![job(5, "q", 1)];
+    broken.cancels = vec![job(5, "q", 1).id];
+    let refused = store.append_many(&batch(vec![broken])).await;
+    assert!(matches!(refused, Err(StoreError::Other { .. })), "{refused:?}");
 }
 
 pub async fn a_settled_step_that_leaves_its_row_is_free_again(subject: &dyn Subject) {

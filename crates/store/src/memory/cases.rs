@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::MemoryStore;
 use super::tables::{DeadlineEntry, JobEntry, Lease, RequestEntry, Tables};
 use crate::access::{AccessRecord, AccessStore};
-use crate::append::{Append, Batch, BatchOutcome, EntityRow, Lookup, Row, Settles, StoredEvent};
+use crate::append::{Append, Batch, BatchOutcome, EntityRow, Lookup, Row, Settles, StoredEvent, first_epoch};
 use crate::directory::{Directory, TOKEN_SPACE};
 use crate::error::StoreError;
 use crate::judge::{Found, losers, well_formed};
@@ -95,7 +95,10 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
         match &change.row {
             Some(row) => {
                 // The epoch survives, so that an old lease never fits a changed clock; the lease itself is over.
-                let epoch = tables.deadlines.get(&key).map_or(0, |held| held.lease.epoch.saturating_add(1));
+                let epoch = tables
+                    .deadlines
+                    .get(&key)
+                    .map_or(first_epoch(append.expected), |held| held.lease.epoch.saturating_add(1));
                 let lease = Lease { epoch, ..Lease::free() };
                 tables.deadlines.insert(key, DeadlineEntry { row: row.clone(), lease });
             }
@@ -124,6 +127,11 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
             }
         }
         None => {}
+    }
+    for id in &append.cancels {
+        if tables.jobs.get(id).is_some_and(|job| job.stream == append.stream) {
+            tables.jobs.remove(id);
+        }
     }
     for job in &append.jobs {
         queue(tables, append.stream, job);
@@ -319,6 +327,16 @@ impl CaseStore for MemoryStore {
             .collect())
     }
 
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
+        let tables = self.lock();
+        let wanted: BTreeSet<StreamId> = streams.iter().copied().collect();
+        Ok(wanted
+            .into_iter()
+            .flat_map(|stream| tables.events.range((stream, 0)..=(stream, Seq::MAX)))
+            .filter_map(|((stream, seq), event)| Some((*stream, *seq, event.secret.clone()?)))
+            .collect())
+    }
+
     async fn entities(
         &self,
         kind: StreamKind,
@@ -359,7 +377,7 @@ impl CaseStore for MemoryStore {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         let tables = self.lock();
         let mut rows: Vec<(Timestamp, StreamId, String, StoredDeadline)> = tables
             .deadlines
@@ -374,16 +392,19 @@ impl CaseStore for MemoryStore {
             })
             .collect();
         rows.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
-        Ok(rows.into_iter().take(at_most(limit)).map(|(_, _, _, row)| row).collect())
+        Ok(rows.into_iter().take(at_most(limit)).map(|(_, _, _, row)| Ok(row)).collect())
     }
 }
 
 #[async_trait]
 impl Directory for MemoryStore {
-    async fn by_token(&self, hash: &Hash) -> Result<Option<EntityRow>, StoreError> {
+    async fn by_tokens(&self, hashes: &[Hash]) -> Result<Vec<Option<EntityRow>>, StoreError> {
         let tables = self.lock();
-        let stream = tables.lookups.get(&(TOKEN_SPACE.to_owned(), hash.to_string()));
-        Ok(stream.and_then(|stream| tables.entities.get(stream).cloned()))
+        let official = |hash: &Hash| {
+            let stream = tables.lookups.get(&(TOKEN_SPACE.to_owned(), hash.to_string()));
+            stream.and_then(|stream| tables.entities.get(stream).cloned())
+        };
+        Ok(hashes.iter().map(official).collect())
     }
 }
 

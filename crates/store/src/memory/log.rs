@@ -84,18 +84,13 @@ impl LedgerStore for MemoryStore {
     async fn feed(&self, from: u64, limit: u32) -> Result<Vec<FeedItem>, StoreError> {
         let tables = self.lock();
         let entries = tables.entries.iter().skip(position(from)).take(at_most(limit));
-        entries
-            .map(|entry| {
-                let event =
-                    tables.events.get(&(entry.stream, entry.seq)).ok_or_else(|| StoreError::Corrupt {
-                        table: "log_entry",
-                        column: "seq",
-                        row: entry.index.to_string(),
-                        detail: "its event is missing".to_owned(),
-                    })?;
-                Ok(FeedItem { entry: entry.clone(), bytes: event.bytes.clone() })
+        Ok(entries
+            .map(|entry| FeedItem {
+                index: entry.index,
+                entry: Ok(entry.clone()),
+                bytes: tables.events.get(&(entry.stream, entry.seq)).map(|event| event.bytes.clone()),
             })
-            .collect()
+            .collect())
     }
 
     async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, StoreError> {

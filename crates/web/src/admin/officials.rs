@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use crate::answer;
 use crate::app::App;
 use crate::auth::Asker;
-use crate::extract::{Body, PathParts};
+use crate::extract::{Body, Key, KeyHeader, PathParts};
 use crate::json::Fields;
-use crate::problem::{Problem, ReadProblems, WriteProblems};
+use crate::problem::{Problem, WriteProblems};
 
 /// An official to make known.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -81,48 +81,56 @@ pub struct Noted {
     pub id: String,
 }
 
-/// A new token. Its secret is shown here and never again.
+/// A new token. Its secret is shown once and kept nowhere.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Issued {
     /// Its id, by which it can be revoked.
     #[schema(format = Uuid)]
     pub id: String,
-    /// The secret: send it as `Authorization: Bearer`.
-    pub secret: String,
+    /// The secret: send it as `Authorization: Bearer`. Missing when the same was asked before under the same key: no second
+    /// token was made. Whoever has lost the secret revokes the token and asks for another one under a new key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub secret: Option<String>,
+    /// The token was issued before under the same key, and its secret was shown then.
+    pub shown_before: bool,
 }
 
 /// Makes an official known.
 #[utoipa::path(
-    post, path = "/admin/officials", tag = "administration", operation_id = "name_official",
+    post, path = "/admin/officials", tag = "administration", operation_id = "name_official", params(KeyHeader),
     request_body = OfficialInput,
     responses((status = 201, description = "Known.", body = Noted), WriteProblems),
 )]
-pub async fn name(State(app): State<App>, asker: Asker, Body(body): Body) -> Result<Response, Problem> {
+pub async fn name(State(app): State<App>, asker: Asker, key: Key, body: Body) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
-    let mut fields = Fields::of(body, "")?;
+    let once = key.bind(&app, &asker, &[&body.told()]);
+    let mut fields = Fields::of(body.0, "")?;
     let name = fields.text("name");
     let name = fields.need("name", name);
     let name = fields.end(name)?;
-    let id = app.engine.name_official(&by, &name).await?;
+    let id = app.engine.name_official((&by, &once), &name).await?;
     Ok(answer::created(&format!("/admin/officials/{id}"), Noted { id: id.to_string() }))
 }
 
 /// Gives an official a capacity for a time.
 #[utoipa::path(
     post, path = "/admin/officials/{id}/appointments", tag = "administration", operation_id = "appoint",
-    params(("id" = String, Path, description = "The official", min_length = 1, max_length = 200)),
+    params(("id" = String, Path, description = "The official", min_length = 1, max_length = 200), KeyHeader),
     request_body = AppointmentInput,
     responses((status = 201, description = "Appointed.", body = Noted), WriteProblems),
 )]
 pub async fn appoint(
     State(app): State<App>,
     asker: Asker,
+    key: Key,
     path: PathParts,
-    Body(body): Body,
+    body: Body,
 ) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
+    let once = key.bind(&app, &asker, &[&body.told()]);
     let official = OfficialId(path.id("id")?);
-    let mut fields = Fields::of(body, "")?;
+    let mut fields = Fields::of(body.0, "")?;
     let role = fields.name("role");
     let role = fields.need("role", role);
     let workflow = fields.name("workflow");
@@ -132,7 +140,7 @@ pub async fn appoint(
     let until = fields.instant("until");
     let (role, instrument) = fields.end(role.zip(instrument))?;
     let from = from.unwrap_or_else(|| app.engine.clock().now());
-    let id = app.engine.appoint(&by, official, role, workflow, &instrument, from, until).await?;
+    let id = app.engine.appoint((&by, &once), official, role, workflow, &instrument, from, until).await?;
     let place = format!("/admin/officials/{official}/appointments/{id}");
     Ok(answer::created(&place, Noted { id: id.to_string() }))
 }
@@ -144,6 +152,7 @@ pub async fn appoint(
     params(
         ("id" = String, Path, description = "The official", min_length = 1, max_length = 200),
         ("appointment" = String, Path, description = "The appointment", min_length = 1, max_length = 200),
+        KeyHeader,
     ),
     request_body = EndInput,
     responses((status = 200, description = "It ends then.", body = Noted), WriteProblems),
@@ -151,47 +160,54 @@ pub async fn appoint(
 pub async fn end(
     State(app): State<App>,
     asker: Asker,
+    key: Key,
     path: PathParts,
-    Body(body): Body,
+    body: Body,
 ) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
+    let once = key.bind(&app, &asker, &[&body.told()]);
     let official = OfficialId(path.id("id")?);
     let appointment = AppointmentId(path.id("appointment")?);
-    let mut fields = Fields::of(body, "")?;
+    let mut fields = Fields::of(body.0, "")?;
     let until = fields.instant("until");
     let instrument = fields.text("instrument");
     let instrument = fields.need("instrument", instrument);
     let instrument = fields.end(instrument)?;
     let until = until.unwrap_or_else(|| app.engine.clock().now());
-    app.engine.end_appointment(&by, official, appointment, until, &instrument).await?;
+    app.engine.end_appointment((&by, &once), official, appointment, until, &instrument).await?;
     Ok(answer::ok(Noted { id: appointment.to_string() }))
 }
 
-/// Issues a token. The secret is in this answer only.
+/// Issues a token. The secret is in the first answer only; the same key again makes no second token.
 #[utoipa::path(
     post, path = "/admin/officials/{id}/tokens", tag = "administration", operation_id = "issue_token",
-    params(("id" = String, Path, description = "The official", min_length = 1, max_length = 200)),
+    params(("id" = String, Path, description = "The official", min_length = 1, max_length = 200), KeyHeader),
     request_body = TokenInput,
     responses((status = 201, description = "Issued.", body = Issued), WriteProblems),
 )]
 pub async fn issue(
     State(app): State<App>,
     asker: Asker,
+    key: Key,
     path: PathParts,
-    Body(body): Body,
+    body: Body,
 ) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
+    let once = key.bind(&app, &asker, &[&body.told()]);
     let official = OfficialId(path.id("id")?);
-    let mut fields = Fields::of(body, "")?;
+    let mut fields = Fields::of(body.0, "")?;
     let title = fields.text("title");
     let title = fields.need("title", title);
     let service = fields.flag("service");
     let roles = fields.names("roles");
     let expires = fields.instant("expires");
     let title = fields.end(title)?;
-    let (id, secret) = app.engine.issue_token(&by, official, service, roles, expires, &title).await?;
+    let issued = app.engine.issue_token_once(&by, &once, official, service, roles, expires, &title);
+    let (id, secret) = issued.await?;
     let place = format!("/admin/officials/{official}/tokens/{id}");
-    Ok(answer::created(&place, Issued { id: id.to_string(), secret: secret.expose().to_owned() }))
+    let secret = secret.map(|secret| secret.expose().to_owned());
+    let shown_before = secret.is_none();
+    Ok(answer::created(&place, Issued { id: id.to_string(), secret, shown_before }))
 }
 
 /// Revokes a token; it opens nothing from this answer on.
@@ -200,13 +216,20 @@ pub async fn issue(
     params(
         ("id" = String, Path, description = "The official", min_length = 1, max_length = 200),
         ("token" = String, Path, description = "The token", min_length = 1, max_length = 200),
+        KeyHeader,
     ),
-    responses((status = 200, description = "Revoked.", body = Noted), ReadProblems),
+    responses((status = 200, description = "Revoked.", body = Noted), WriteProblems),
 )]
-pub async fn revoke(State(app): State<App>, asker: Asker, path: PathParts) -> Result<Response, Problem> {
+pub async fn revoke(
+    State(app): State<App>,
+    asker: Asker,
+    key: Key,
+    path: PathParts,
+) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
+    let once = key.bind(&app, &asker, &[]);
     let official = OfficialId(path.id("id")?);
     let token = TokenId(path.id("token")?);
-    app.engine.revoke_token(&by, official, token).await?;
+    app.engine.revoke_token((&by, &once), official, token).await?;
     Ok(answer::ok(Noted { id: token.to_string() }))
 }

@@ -50,9 +50,12 @@ pub struct FeedWire {
     pub seq: u64,
     /// The hash of its canonical bytes.
     pub hash: String,
-    /// The event; protected values stand in it as commitments.
-    #[schema(value_type = Object)]
-    pub event: serde_json::Value,
+    /// The event; protected values stand in it as commitments. Missing where it is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, nullable = false)]
+    pub event: Option<serde_json::Value>,
+    /// The event is missing or is not the one that was logged; an incident shows it.
+    pub damaged: bool,
 }
 
 /// Reads events from a position on.
@@ -71,7 +74,8 @@ pub async fn read(State(app): State<App>, asker: Asker, mut params: Params) -> R
             stream: text(event.stream),
             seq: event.seq,
             hash: text(event.hash),
-            event: event_json(&event.bytes)?,
+            damaged: event.bytes.is_none(),
+            event: event.bytes.as_deref().map(event_json).transpose()?,
         })
     };
     let events = page.events.into_iter().map(event).collect::<Result<Vec<_>, _>>()?;

@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer;
 use crate::app::App;
 use crate::auth::Asker;
-use crate::extract::{Params, PathParts};
-use crate::problem::{Code, Problem, ReadProblems};
+use crate::extract::{Key, KeyHeader, Params, PathParts};
+use crate::problem::{Code, Problem, ReadProblems, WriteProblems};
 use crate::wire::{at, text};
 
 /// Which part of the list.
@@ -97,15 +97,20 @@ pub async fn list(State(app): State<App>, asker: Asker, mut params: Params) -> R
     Ok(answer::ok(Incidents { items: page.into_iter().map(IncidentWire::from).collect(), next }))
 }
 
-/// Lets a job that gave up run again. Doing it twice is harmless.
+/// Lets a job that gave up run again, once for each key.
 #[utoipa::path(
     post, path = "/incidents/{id}/retry", tag = "oversight", operation_id = "retry_incident",
-    params(("id" = String, Path, description = "The id of the job", min_length = 1, max_length = 200)),
-    responses((status = 200, description = "It runs again.", body = Retried), ReadProblems),
+    params(("id" = String, Path, description = "The id of the job", min_length = 1, max_length = 200), KeyHeader),
+    responses((status = 200, description = "It runs again.", body = Retried), WriteProblems),
 )]
-pub async fn retry(State(app): State<App>, asker: Asker, path: PathParts) -> Result<Response, Problem> {
+pub async fn retry(
+    State(app): State<App>,
+    asker: Asker,
+    key: Key,
+    path: PathParts,
+) -> Result<Response, Problem> {
     let id = JobId(path.id("id")?);
-    if app.engine.retry_incident(&asker.0, id).await? {
+    if app.engine.retry_incident(&asker.0, id, key.bind(&app, &asker, &[])).await? {
         return Ok(answer::ok(Retried { id: text(id) }));
     }
     Err(Problem::new(Code::NotFound))

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::answer;
 use crate::app::App;
 use crate::auth::Asker;
-use crate::extract::{Params, PathParts, bytes, media_type};
+use crate::extract::{Key, KeyHeader, Params, PathParts, bytes, media_type};
 use crate::problem::{Code, Problem, ReadProblems, WriteProblems};
 use crate::wire::text;
 
@@ -206,9 +206,12 @@ impl From<ImportReport> for ImportAnswer {
 
 /// Sends a list in: the bytes of the file. Without `dry-run=false` nothing is written.
 ///
-/// The same file twice adds nothing, so no idempotency key is asked for. An import that broke off is sent again.
+/// The same file twice adds nothing: under the same key or another one, it is gone through again, goes on where it broke
+/// off, and says of each record that it was there. A key under which a list was written is refused for another one; a
+/// run without writing binds no key.
 #[utoipa::path(
-    post, path = "/manifests", tag = "manifests", operation_id = "import_manifest", params(ImportParams),
+    post, path = "/manifests", tag = "manifests", operation_id = "import_manifest",
+    params(ImportParams, KeyHeader),
     request_body(content(
         (String = "text/csv"),
         (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -218,6 +221,7 @@ impl From<ImportReport> for ImportAnswer {
 pub async fn import(
     State(app): State<App>,
     asker: Asker,
+    key: Key,
     mut params: Params,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -236,6 +240,7 @@ pub async fn import(
     let place = app.uploads.clone().try_acquire_owned().map_err(|_| Problem::new(Code::Busy))?;
     let file = bytes(request, &app, app.settings.upload_limit).await?;
     let title = title.unwrap_or_default();
+    let options = ImportOptions { once: Some(key.bind(&app, &asker, &[title.as_bytes(), &file])), ..options };
     let report = app.engine.import_list(&asker.0, &title, file.to_vec(), options).await?;
     drop(place);
     Ok(answer::ok(ImportAnswer::from(report)))
@@ -298,16 +303,21 @@ pub async fn refused(
     Ok((headers, rows).into_response())
 }
 
-/// Closes a list. Refused while records of it wait. Closing it again changes nothing.
+/// Closes a list. Refused while records of it wait.
 #[utoipa::path(
     post, path = "/manifests/{id}/close", tag = "manifests", operation_id = "close_manifest",
-    params(("id" = String, Path, description = "The id of the list", min_length = 1, max_length = 200)),
+    params(("id" = String, Path, description = "The id of the list", min_length = 1, max_length = 200), KeyHeader),
     responses((status = 200, description = "Closed.", body = ManifestWire), WriteProblems),
 )]
-pub async fn close(State(app): State<App>, asker: Asker, path: PathParts) -> Result<Response, Problem> {
+pub async fn close(
+    State(app): State<App>,
+    asker: Asker,
+    key: Key,
+    path: PathParts,
+) -> Result<Response, Problem> {
     let id = StreamId(path.id("id")?);
     let by = ActorChoice::ByPrincipal { principal: asker.0.principal.clone(), role: asker.0.role.clone() };
-    app.engine.close_manifest(&by, id).await?;
+    app.engine.close_manifest(&by, id, Some(key.bind(&app, &asker, &[]))).await?;
     let view = app.engine.transfer_list(&asker.0, id).await?;
     Ok(answer::ok(ManifestWire::from(view)))
 }

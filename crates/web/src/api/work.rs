@@ -36,6 +36,8 @@ pub struct Work {
     pub order: &'static str,
     /// What is to be done.
     pub items: Vec<WorkWire>,
+    /// How many damaged rows were met and left out; each is shown as an incident.
+    pub left_out: u32,
     /// Send it as `after` for the next page; missing on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -74,5 +76,5 @@ pub async fn list(State(app): State<App>, asker: Asker, mut params: Params) -> R
         passed: item.passed,
     };
     let items = page.items.into_iter().map(item).collect();
-    Ok(answer::ok(Work { order: ORDER, items, next: page.next }))
+    Ok(answer::ok(Work { order: ORDER, items, left_out: page.left_out, next: page.next }))
 }

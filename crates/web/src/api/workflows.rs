@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::answer;
 use crate::app::App;
 use crate::auth::Asker;
-use crate::extract::{Body, Params, PathParts};
+use crate::extract::{Body, Key, KeyHeader, Params, PathParts};
 use crate::json::{Fields, step};
 use crate::problem::{Code, FieldFault, FindingWire, Problem, ReadProblems, WriteProblems};
 use crate::wire::{at, text};
@@ -168,15 +168,21 @@ pub async fn show(
 }
 
 /// Checks a workflow file and stores it. What the checks found is in the answer; a file with open findings is a trial.
-/// Publishing the same file again changes nothing.
+/// Publishing the same file again gives the same answer.
 #[utoipa::path(
-    post, path = "/workflows", tag = "workflows", operation_id = "publish_workflow",
+    post, path = "/workflows", tag = "workflows", operation_id = "publish_workflow", params(KeyHeader),
     request_body = PublishInput,
     responses((status = 200, description = "Stored.", body = PublishedWire), WriteProblems),
 )]
-pub async fn publish(State(app): State<App>, asker: Asker, Body(body): Body) -> Result<Response, Problem> {
+pub async fn publish(
+    State(app): State<App>,
+    asker: Asker,
+    key: Key,
+    body: Body,
+) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
-    let mut fields = Fields::of(body, "")?;
+    let once = key.bind(&app, &asker, &[&body.told()]);
+    let mut fields = Fields::of(body.0, "")?;
     // A file is longer than a field, and has lines: it is taken as it came.
     let file = match fields.raw("file") {
         Some(qadiya_ledger::Value::Text(file)) => Some(file),
@@ -186,7 +192,7 @@ pub async fn publish(State(app): State<App>, asker: Asker, Body(body): Body) -> 
     let calendars = fields.raw("calendars");
     let file = fields.end(file)?;
     let calendars = calendars.as_ref().map_or_else(|| Ok(Vec::new()), read_calendars)?;
-    let published = app.engine.publish(&by, file.as_bytes(), &calendars).await?;
+    let published = app.engine.publish((&by, &once), file.as_bytes(), &calendars).await?;
     Ok(answer::ok(PublishedWire {
         workflow: text(published.workflow),
         version: published.version,
@@ -218,19 +224,21 @@ fn read_calendars(value: &qadiya_ledger::Value) -> Result<Vec<(Name, Vec<u8>)>, 
 /// Makes a published version the active one: new cases are opened under it, running ones keep theirs.
 #[utoipa::path(
     post, path = "/workflows/{name}/activate", tag = "workflows", operation_id = "activate_workflow",
-    params(("name" = String, Path, description = "The workflow", min_length = 1, max_length = 200)),
+    params(("name" = String, Path, description = "The workflow", min_length = 1, max_length = 200), KeyHeader),
     request_body = ActivateInput,
     responses((status = 200, description = "Active.", body = Activated), WriteProblems),
 )]
 pub async fn activate(
     State(app): State<App>,
     asker: Asker,
+    key: Key,
     path: PathParts,
-    Body(body): Body,
+    body: Body,
 ) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
+    let once = key.bind(&app, &asker, &[&body.told()]);
     let name = path.name("name")?;
-    let mut fields = Fields::of(body, "")?;
+    let mut fields = Fields::of(body.0, "")?;
     let hash = fields.text("definition");
     let hash = match fields.need("definition", hash).map(|hash| hash.parse::<Hash>()) {
         Some(Ok(hash)) => Some(DefinitionHash(hash)),
@@ -238,6 +246,6 @@ pub async fn activate(
         None => None,
     };
     let hash = fields.end(hash)?;
-    app.engine.activate(&by, &name, hash).await?;
+    app.engine.activate((&by, &once), &name, hash).await?;
     Ok(answer::ok(Activated { workflow: text(name), definition: text(hash) }))
 }

@@ -47,9 +47,11 @@ async fn each_item_is_answered_on_its_own() {
     // `instance` of a problem is the id of its access record.
     let by = Some(server.officials["police-clerk"]);
     let records = server.store.accesses(None, by, None, 1_000).await.unwrap();
+    let mut instances = std::collections::BTreeSet::new();
     for item in [&answer["items"][1], &answer["items"][3]] {
         let instance = item["problem"]["instance"].as_str().unwrap().trim_start_matches("urn:uuid:");
         assert!(records.iter().any(|record| record.id.to_string() == instance), "{instance}: {records:?}");
+        assert!(instances.insert(instance), "an item has an instance of its own: {answer}");
     }
 
     let again = batch(&server, "police-clerk", items).await;

@@ -103,8 +103,10 @@ async fn an_answer_that_takes_too_long_is_503_and_nothing_begun_is_cancelled() {
         .header("content-type", "application/json")
         .header("idempotency-key", "k");
     let request = request.body(Body::from(json!({"command": "send-fine"}).to_string())).unwrap();
+    let written = server.store.gate.lock().await;
     let answer = send(&hurried, request).await.expect(503);
     assert!(answer.header("retry-after").is_some());
+    drop(written);
     server.act("police-clerk", &case, "k", json!({"command": "send-fine"})).await.expect(200);
     let read = server.get("judge", &format!("/api/v1/cases/{case}")).await.expect(200).json();
     assert_eq!((&read["state"], &read["version"]), (&json!("sent"), &json!(2)));

@@ -10,6 +10,7 @@ mod faults;
 mod faulty;
 mod held;
 mod json;
+mod keys;
 mod limits;
 mod manifests;
 mod matrix;

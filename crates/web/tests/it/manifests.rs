@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Server, send};
 
-const HEADER: &str = "isn,batch_id,batch_seq,transfer_mode,transfer_date,handover_point,holding_facility,name_ar,name_latn,\
+pub(crate) const HEADER: &str = "isn,batch_id,batch_seq,transfer_mode,transfer_date,handover_point,holding_facility,name_ar,name_latn,\
                       father_name_ar,father_name_latn,dob,dob_precision,nationality,birth_place,sex,languages,\
                       interpreter_needed,health_flags,prior_documents,investigation_status,remarks";
 /// An invented person whose record is right.
-const GOOD: &str = "SYN-1089003-4,TB-20260121-001-L,1,LAND,2026-01-21,Crossing North,Holding Facility 1,أنس آكسو,Enes Aksu,\
+pub(crate) const GOOD: &str = "SYN-1089003-4,TB-20260121-001-L,1,LAND,2026-01-21,Crossing North,Holding Facility 1,أنس آكسو,Enes Aksu,\
                     السادات,Sadat,1986-01-20,day,TUR,,M,tr;ar,N,,,RECEIVED,";
 /// The same line of another person, with a serial whose check character is wrong and a date that is none.
-const BAD: &str = "SYN-1048984-D,TB-20260121-001-L,2,LAND,2026-02-30,Crossing North,Holding Facility 1,حماد,Hammad,\
+pub(crate) const BAD: &str = "SYN-1048984-D,TB-20260121-001-L,2,LAND,2026-02-30,Crossing North,Holding Facility 1,حماد,Hammad,\
                    محمود,Mehmoud,1988-07-14,day,SYR,,M,ar,N,,,RECEIVED,";
 
-async fn court() -> Server {
+pub(crate) async fn court() -> Server {
     let mut server = Server::start().await;
     server.publish("intake-record.v1.yaml").await;
     server.publish("detainee-case.v1.yaml").await;
@@ -28,9 +28,22 @@ async fn court() -> Server {
 }
 
 async fn import(server: &Server, role: &str, query: &str, kind: &str, file: &str) -> Answer {
+    import_under(server, role, query, kind, file, "list").await
+}
+
+/// The same under a key.
+pub(crate) async fn import_under(
+    server: &Server,
+    role: &str,
+    query: &str,
+    kind: &str,
+    file: &str,
+    key: &str,
+) -> Answer {
     let request = server
         .request("POST", role, &format!("/api/v1/manifests?{query}"))
         .header("content-type", kind)
+        .header("idempotency-key", key)
         .body(Body::from(file.to_owned()))
         .unwrap();
     send(&server.router, request).await
@@ -161,6 +174,7 @@ async fn whoever_may_not_import_is_refused_before_the_file_is_read() {
     let request = server
         .request("POST", "judge", "/api/v1/manifests?title=list-1")
         .header("content-type", "text/csv")
+        .header("idempotency-key", "never")
         .body(Body::new(Never))
         .unwrap();
     send(&server.router, request).await.expect(403);
@@ -173,6 +187,7 @@ async fn an_import_says_in_the_access_log_who_asked_why_and_which_cases_it_showe
     let request = server
         .request("POST", "intake-clerk", "/api/v1/manifests?title=list-1&dry-run=false")
         .header("content-type", "text/csv")
+        .header("idempotency-key", "list")
         .header("qadiya-purpose", "intake of the day")
         .body(Body::from(file))
         .unwrap();

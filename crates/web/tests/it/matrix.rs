@@ -59,7 +59,7 @@ async fn every_route_answers_every_role_as_the_committed_table_says() {
             }
             let body = if method == "POST" {
                 request =
-                    request.header("content-type", "application/json").header("idempotency-key", "matrix");
+                    request.header("content-type", "application/json").header("idempotency-key", rule.path);
                 body.map_or_else(Body::empty, |body| Body::from(body.to_string()))
             } else {
                 Body::empty()

@@ -127,3 +127,21 @@ async fn with_the_engine_stopped_no_read_gives_data_and_the_server_says_so() {
     assert!(!String::from_utf8_lossy(&answer.bytes).contains("road-fine"));
     assert!(answer.header("retry-after").is_some());
 }
+
+#[tokio::test]
+async fn a_server_that_is_not_ready_tells_a_stranger_no_path_no_address_and_no_password() {
+    let server = Server::start().await;
+    let said =
+        "postgres://qadiya_app:secret@db.example/qadiya: fsync is off; /srv/court/court.db lies on NFS";
+    server.store.unsafe_about.lock().unwrap().push(said.to_owned());
+    let request = Request::get("/ready").body(Body::empty()).unwrap();
+    let answer = send(&server.router, request).await.expect(503);
+    assert_eq!(answer.code(), "not-ready");
+    assert_eq!(answer.json()["fields"][0]["field"], "store");
+    let text = String::from_utf8(answer.bytes).unwrap();
+    for part in ["secret", "db.example", "qadiya_app", "court.db", "/srv", "fsync"] {
+        assert!(!text.contains(part), "{part}: {text}");
+    }
+    // Whoever watches whether the process lives is not misled by the store.
+    server.get("judge", "/live").await.expect(200);
+}

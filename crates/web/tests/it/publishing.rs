@@ -18,7 +18,7 @@ async fn a_file_is_published_activated_and_read_back() {
     assert_eq!(published["version"], 2);
     let path = "/api/v1/workflows/road-fine/activate";
     let body = json!({"definition": published["definition"]});
-    server.post("administrator", path, "k", body).await.expect(200);
+    server.post("administrator", path, "k2", body).await.expect(200);
     let read = server.get("judge", "/api/v1/workflows/road-fine").await.expect(200).json();
     assert_eq!(read["version"], 2);
     assert_eq!(read["file"], json!(text));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use qadiya_domain::case::Act;
 use qadiya_domain::case::act::JobReport;
+use qadiya_domain::case::{Act, Case};
 use qadiya_domain::name::Name;
 use qadiya_domain::value::Value;
 use qadiya_domain::workflow::Definition;
@@ -12,7 +12,7 @@ use qadiya_domain::workflow::model::Job;
 use qadiya_engine::Engine;
 use qadiya_engine::submit::{ActInput, ActorChoice, Submission, SubmitError, Target};
 use qadiya_store::append::Settles;
-use qadiya_store::read::{CaseRow, Loaded};
+use qadiya_store::read::Loaded;
 use qadiya_store::work::{DueJob, Settle};
 
 use super::Ended;
@@ -22,7 +22,9 @@ use crate::run::WorkerSettings;
 
 pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> Ended {
     let prepared = match prepare(engine, settings, job).await {
-        Ok(prepared) => prepared,
+        Ok(Some(prepared)) => prepared,
+        // The case waits for it no longer (its act was annulled after it was claimed): it must not go out.
+        Ok(None) => return Ended::Alone(Settle::Done),
         Err(fault) => return postponed(engine, fault),
     };
     // Each try was counted when it was claimed. More of them than the file grants means that the last ones broke off.
@@ -72,16 +74,20 @@ async fn prepare<'a>(
     engine: &Engine,
     settings: &'a WorkerSettings,
     job: &DueJob,
-) -> Result<Prepared<'a>, String> {
+) -> Result<Option<Prepared<'a>>, String> {
     let loaded = engine.store().load_many(&[job.stream]).await.map_err(|_| "store-unavailable".to_owned())?;
     let Some(Loaded::Case(row)) = loaded.into_iter().next() else {
         return Err("no-such-case".to_owned());
     };
+    let case: Case = serde_json::from_slice(&row.state).map_err(|_| "unreadable-case".to_owned())?;
+    if !case.jobs.iter().any(|waiting| waiting.queued == job.seq && waiting.job == *job.name) {
+        return Ok(None);
+    }
     let definition = engine.definition(row.definition).await.map_err(|_| "no-definition".to_owned())?;
     let declared = definition.jobs.get(&job.name).ok_or("no-such-job")?;
     let call = declared.call.as_ref().ok_or("no-call")?;
     let channel = settings.channels.get(&call.channel).ok_or("channel-not-configured")?;
-    Ok(Prepared {
+    Ok(Some(Prepared {
         name: declared.name.clone(),
         channel,
         within: elapsed(&declared.attempt_limit),
@@ -91,25 +97,18 @@ async fn prepare<'a>(
             doubles_to: declared.doubles_to.as_ref().map_or(FIRST_WAIT.saturating_mul(20), elapsed),
         },
         reference: row.reference.clone(),
-        facts: open_facts(&definition, declared, &row)?,
-    })
+        facts: open_facts(&definition, declared, &case),
+    }))
 }
 
 /// The facts under `sends` that stand open in the case. Protected ones never leave by this door.
-fn open_facts(
-    definition: &Definition,
-    job: &Job,
-    row: &CaseRow,
-) -> Result<BTreeMap<String, serde_json::Value>, String> {
-    let case: qadiya_domain::case::Case =
-        serde_json::from_slice(&row.state).map_err(|_| "unreadable-case".to_owned())?;
+fn open_facts(definition: &Definition, job: &Job, case: &Case) -> BTreeMap<String, serde_json::Value> {
     let sends = job.call.iter().flat_map(|call| &call.sends);
     let open = sends.filter(|name| definition.facts.get(name).is_some_and(|fact| !fact.is_protected()));
-    Ok(open
-        .filter_map(|name| {
-            case.facts.get(name).and_then(|given| given.value()).map(|value| (name.to_string(), plain(value)))
-        })
-        .collect())
+    open.filter_map(|name| {
+        case.facts.get(name).and_then(|given| given.value()).map(|value| (name.to_string(), plain(value)))
+    })
+    .collect()
 }
 
 fn plain(value: &Value) -> serde_json::Value {

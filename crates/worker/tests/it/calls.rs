@@ -148,3 +148,47 @@ async fn what_a_dead_worker_held_is_taken_over() {
     assert_eq!(swept.freed, 1);
     assert_eq!(court.main(case).await, "told");
 }
+
+#[tokio::test]
+async fn what_an_annulled_act_had_queued_does_not_go_out() {
+    let court = Court::new().await;
+    let receiver = Receiver::answering(&[THERE]).await;
+    let (case, other) = (court.open().await, court.open().await);
+    assert_eq!(court.jobs(false).await.len(), 2);
+    court.annuls(case, 2).await;
+    assert_eq!(court.main(case).await, "arrived");
+    let left: Vec<_> = court.jobs(false).await.into_iter().map(|job| job.stream).collect();
+    assert_eq!(left, [other], "it left the queue with the act, and the other case's stands");
+    court.calling(&receiver).until_idle().await.unwrap();
+    assert_eq!(receiver.requests().len(), 1, "only the other case asks");
+    assert_eq!((court.main(case).await, court.main(other).await), ("arrived".to_owned(), "told".to_owned()));
+}
+
+#[tokio::test]
+async fn a_job_that_was_given_up_is_not_let_run_again_after_its_act_was_annulled() {
+    let court = Court::new().await;
+    let receiver = Receiver::answering(&[BROKEN, BROKEN, THERE]).await;
+    let case = court.open().await;
+    let worker = court.calling(&receiver);
+    for _ in 0..3 {
+        worker.until_idle().await.unwrap();
+        court.pass(LATER);
+    }
+    let incident = court.jobs(true).await.remove(0);
+    court.annuls(case, 2).await;
+    assert!(!court.store.retry_job(incident.id, court.engine.clock().now()).await.unwrap());
+    assert_eq!(receiver.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_job_whose_case_waits_for_it_no_longer_is_not_sent_even_where_its_row_was_left() {
+    let court = Court::new().await;
+    let receiver = Receiver::answering(&[THERE]).await;
+    let case = court.open().await;
+    let row = court.store.tamper(|tables| tables.jobs.clone());
+    court.annuls(case, 2).await;
+    court.store.tamper(|tables| tables.jobs = row);
+    court.calling(&receiver).until_idle().await.unwrap();
+    assert_eq!(receiver.requests(), Vec::<String>::new());
+    assert_eq!(court.jobs(false).await, []);
+}

@@ -68,8 +68,17 @@ impl Court {
     }
 
     pub(crate) async fn does(&self, target: Target, command: &str) -> StreamId {
+        self.acts(target, Value::map([("command", Value::Text(command.to_owned()))])).await
+    }
+
+    /// Annuls the act of an event.
+    pub(crate) async fn annuls(&self, case: StreamId, event: i64) {
+        let reason = Value::Text("sent by mistake".to_owned());
+        self.acts(Target::Case(case), Value::map([("annul", Value::Int(event)), ("reason", reason)])).await;
+    }
+
+    async fn acts(&self, target: Target, act: Value) -> StreamId {
         let actor = ActorChoice::ByPrincipal { principal: self.clerk.clone(), role: None };
-        let act = Value::map([("command", Value::Text(command.to_owned()))]);
         let key = format!("key-{}", self.keys.fetch_add(1, Ordering::SeqCst));
         let ask = Submission { key: Some(key), ..Submission::new(actor, target, ActInput::Raw(act)) };
         self.engine.submit(ask).await.unwrap().stream

@@ -282,6 +282,10 @@ impl CaseStore for Line {
         self.before("events_of").await?;
         self.world.memory.events_of(streams).await
     }
+    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
+        self.before("secrets_of").await?;
+        self.world.memory.secrets_of(streams).await
+    }
     async fn entities(
         &self,
         kind: StreamKind,
@@ -305,7 +309,7 @@ impl CaseStore for Line {
         before: Timestamp,
         after: Option<(Timestamp, StreamId, String)>,
         limit: u32,
-    ) -> Result<Vec<StoredDeadline>, StoreError> {
+    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
         self.before("deadlines_before").await?;
         self.world.memory.deadlines_before(before, after, limit).await
     }
@@ -440,7 +444,7 @@ impl WorkStore for Line {
 }
 
 passed_on! {Directory:
-    fn by_token(hash: &Hash) -> Option<EntityRow>;
+    fn by_tokens(hashes: &[Hash]) -> Vec<Option<EntityRow>>;
 }
 
 passed_on! {Registry:

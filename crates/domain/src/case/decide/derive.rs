@@ -19,6 +19,8 @@ use crate::workflow::model::{OnLeave, Track, TrackState};
 /// The changes that complete an event. `case` has the event's own changes, and gets those that complete it.
 pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: &Event) -> Vec<Change> {
     let now = event.at;
+    // Tracks and stages may ask whether the authority has lapsed: they see it as this event leaves it.
+    let custody = custody(def, before, case, event);
     let mut changes = tracks(def, case, event);
     queue_jobs(def, event, &mut changes);
     case.apply(event, &changes);
@@ -34,9 +36,7 @@ pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: 
         {
             changes.push(Change::Office(office.clone()));
         }
-        if state.held != case.held {
-            changes.push(Change::Held(state.held));
-        }
+        changes.extend(custody.held);
         match (&state.final_outcome, &case.outcome) {
             (Some(outcome), None) => changes.push(Change::Ended(outcome.clone())),
             (None, Some(_)) => changes.push(Change::Reopened),
@@ -44,30 +44,15 @@ pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: 
             (Some(_), Some(_)) | (None, None) => {}
         }
     }
-    // What is made good gives its effect from here on.
-    let regularised = regularised(def, before, case, event);
-    case.apply(event, &regularised);
-    changes.extend(regularised);
-    let until = cover::authority_until(def, case, now);
-    // A lapse is computed, never set: the last end of the cover stays until an act gives another one.
-    if let Some(until) = until
-        && case.authority_until != Some(until)
-    {
-        changes.push(Change::AuthorityUntil(until));
-    } else if until.is_none() && case.authority_until.is_some_and(|old| old > now) {
-        changes.push(Change::AuthorityNone);
-    }
+    changes.extend(custody.regularised);
+    changes.extend(custody.authority);
     case.apply(event, changes.get(first..).unwrap_or_default());
 
     let first = changes.len();
     let wanted = clock::clocks(def, before, case, entered(before, event), now);
     for (key, clock) in &wanted {
         if case.clocks.get(key) != Some(clock) {
-            let changed_here =
-                event.changes.iter().any(|change| matches!(change, Change::Clock(own) if own.clock == *key));
-            if !changed_here {
-                changes.push(Change::Clock(ClockChange { clock: key.clone(), now: clock.clone() }));
-            }
+            changes.push(Change::Clock(ClockChange { clock: key.clone(), now: clock.clone() }));
         }
     }
     let is_deadline =
@@ -77,6 +62,32 @@ pub(super) fn complete(def: &Definition, before: &Case, case: &mut Case, event: 
     }
     case.apply(event, changes.get(first..).unwrap_or_default());
     changes
+}
+
+/// What an event makes of the custody of the person.
+struct Custody {
+    held: Option<Change>,
+    regularised: Vec<Change>,
+    authority: Option<Change>,
+}
+
+/// Works out the custody, and gives it to the case.
+fn custody(def: &Definition, before: &Case, case: &mut Case, event: &Event) -> Custody {
+    let state = case.main.as_ref().and_then(|main| def.states.get(main));
+    let held = state.filter(|state| state.held != case.held).map(|state| Change::Held(state.held));
+    case.apply(event, held.as_slice());
+    // What is made good gives its effect from here on.
+    let regularised = regularised(def, before, case, event);
+    case.apply(event, &regularised);
+    let until = cover::authority_until(def, case, event.at);
+    // A lapse is computed, never set: the last end of the cover stays until an act gives another one.
+    let authority = match until {
+        Some(until) if case.authority_until != Some(until) => Some(Change::AuthorityUntil(until)),
+        None if case.authority_until.is_some_and(|old| old > event.at) => Some(Change::AuthorityNone),
+        Some(_) | None => None,
+    };
+    case.apply(event, authority.as_slice());
+    Custody { held, regularised, authority }
 }
 
 /// When the states that an event enters count as entered. An annulment leads back as if the annulled act had not been:

@@ -161,6 +161,10 @@ pub(super) fn test<'a>(
     records(case, command, branch, perform, reasons);
     single_records(def, case, command, perform, reasons);
     condition(def, command, &command.guard, &view, reasons);
+    // What is automatic is open only while its own condition holds, whoever asks for it: a ladder or a job too.
+    if let Some(when) = &command.when {
+        condition(def, command, when, &view, reasons);
+    }
     if let (Some(branch), Ways::Outcomes(_)) = (branch, &command.ways) {
         condition(def, command, &branch.guard, &view, reasons);
     }
@@ -800,7 +804,9 @@ struct Around<'a> {
 
 impl Surroundings for Around<'_> {
     fn opens(&self, track: &Track) -> bool {
-        track.open_if.holds(&self.def.rules, &CaseView::with(self.def, self.after, self.perform, self.now))
+        // The facts are those after the command: what it sets stands over what it answers.
+        let view = CaseView::with(self.def, self.after, self.perform, self.now);
+        track.open_if.holds(&self.def.rules, &CaseView { answers: None, ..view })
     }
 
     fn has_unfinished_instance(&self, track: &Track, moved_to: Option<&Name>) -> bool {

@@ -173,6 +173,35 @@ async fn lists_counts_work_and_feed_agree() {
 }
 
 #[tokio::test]
+async fn a_damaged_event_stands_marked_in_the_feed_and_is_shown_as_one_incident() {
+    let court = Court::new().await;
+    let (whole, damaged, gone) = (court.open().await, court.open().await, court.open().await);
+    court.engine.sequence_once().await.unwrap();
+    let clerk = || court.viewer(&court.clerk);
+    let before = court.engine.feed(&clerk(), 0, 1000).await.unwrap();
+    assert!(before.events.iter().all(|event| event.bytes.is_some()), "the control: {before:?}");
+    assert_eq!(court.engine.store().jobs(true, None, 9).await.unwrap(), []);
+    court.store.inner.tamper(|tables| {
+        tables.events.get_mut(&(damaged.stream, 1)).unwrap().bytes.push(b' ');
+        tables.events.remove(&(gone.stream, 1));
+    });
+    for _ in 0..2 {
+        let after = court.engine.feed(&clerk(), 0, 1000).await.unwrap();
+        assert_eq!(after.next, before.next);
+        for (was, is) in before.events.iter().zip(&after.events) {
+            assert_eq!((was.index, was.stream, was.seq, was.hash), (is.index, is.stream, is.seq, is.hash));
+            assert_eq!(is.bytes.is_some(), was.stream == whole.stream);
+        }
+        let incidents = court.engine.store().jobs(true, None, 9).await.unwrap();
+        let mut shown: Vec<_> = incidents.iter().map(|job| (job.stream, job.name.as_str())).collect();
+        shown.sort();
+        let mut expected = vec![(damaged.stream, "event"), (gone.stream, "event")];
+        expected.sort();
+        assert_eq!(shown, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_value_that_its_event_does_not_vouch_for_is_marked_and_not_shown() {
     let court = Court::new().await;
     let case = court.open().await;

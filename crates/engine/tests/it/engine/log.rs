@@ -45,6 +45,25 @@ async fn untouched_rows_verify_clean() {
     assert_eq!(report.events, report.entries);
 }
 
+/// Changes the text of the secret row of the third event.
+fn change_secret(tables: &mut Tables, case: StreamId, change: impl Fn(&str) -> String) {
+    let secret = tables.events.get_mut(&(case, 3)).unwrap().secret.as_mut().unwrap();
+    let before = String::from_utf8(secret.clone()).unwrap();
+    let after = change(&before);
+    assert_ne!(before, after);
+    *secret = after.into_bytes();
+}
+
+#[tokio::test]
+async fn an_erased_secret_value_is_no_fault() {
+    let (court, cases) = worked().await;
+    court.store.inner.tamper(|tables| {
+        tables.events.get_mut(&(cases[2].stream, 3)).unwrap().secret = None;
+    });
+    let report = verify(&court).await;
+    assert_eq!(report.faults, [], "{:#?}", report.faults);
+}
+
 #[tokio::test]
 async fn whatever_is_changed_is_found() {
     type Change = fn(&mut Tables, StreamId);
@@ -65,6 +84,26 @@ async fn whatever_is_changed_is_found() {
             };
             tables.events.insert((case, 2), swap(three, 2));
             tables.events.insert((case, 3), swap(two, 3));
+        }),
+        ("a changed secret value", FaultKind::Secret, |tables, case| {
+            change_secret(tables, case, |text| text.replacen("note 1", "note 7", 1));
+        }),
+        ("a changed salt", FaultKind::Secret, |tables, case| {
+            change_secret(tables, case, |text| {
+                let (head, rest) = text.split_once("\"salt\":\"").unwrap();
+                let digit = if rest.starts_with('0') { "1" } else { "0" };
+                let kept: String = rest.chars().skip(1).collect();
+                format!("{head}\"salt\":\"{digit}{kept}")
+            });
+        }),
+        ("a swapped pair of secret rows", FaultKind::Secret, |tables, case| {
+            let [two, three] = [2, 3].map(|seq| tables.events[&(case, seq)].secret.clone());
+            assert!(two.is_some() && three.is_some());
+            tables.events.get_mut(&(case, 2)).unwrap().secret = three;
+            tables.events.get_mut(&(case, 3)).unwrap().secret = two;
+        }),
+        ("an unreadable secret row", FaultKind::Secret, |tables, case| {
+            change_secret(tables, case, |text| format!("{text} "));
         }),
         ("a changed case row", FaultKind::Row, |tables, case| {
             tables.cases.get_mut(&case).unwrap().office = None;

@@ -1,5 +1,7 @@
 //! Counter-examples in words.
 
+use std::collections::BTreeSet;
+
 use super::answers::Answers;
 use super::cut::words;
 use super::graph::{Graph, Node};
@@ -25,14 +27,32 @@ pub(super) fn command_of<'m>(model: &'m Model<'_>, act: &Act) -> Option<&'m Comm
 
 /// The shortest way to a configuration, one step a line, and where the case then stands.
 pub(super) fn story(graph: &Graph<'_>, node: Node) -> Vec<String> {
+    let steps: Vec<(usize, Key)> =
+        graph.path(node).into_iter().map(|(at, number)| (number, graph.key(at))).collect();
+    told(graph, &steps)
+}
+
+/// The same, and one step more.
+pub(super) fn story_and(graph: &Graph<'_>, node: Node, number: usize, to: Key) -> Vec<String> {
+    let mut steps: Vec<(usize, Key)> =
+        graph.path(node).into_iter().map(|(at, number)| (number, graph.key(at))).collect();
+    steps.push((number, to));
+    told(graph, &steps)
+}
+
+fn told(graph: &Graph<'_>, steps: &[(usize, Key)]) -> Vec<String> {
+    let packing = graph.stepper.packing;
     let mut before = graph.key(0);
+    let mut moved = BTreeSet::new();
     let mut lines = Vec::new();
-    for (at, number) in graph.path(node) {
-        let key = graph.key(at);
-        lines.push(step(graph, number, before, key));
-        before = key;
+    for (number, key) in steps {
+        lines.push(step(graph, *number, before, *key));
+        moved.extend(
+            graph.kept.iter().copied().filter(|var| packing.get(before, *var) != packing.get(*key, *var)),
+        );
+        before = *key;
     }
-    lines.push(format!("Here: {}.", stands(graph, before)));
+    lines.push(format!("Here: {}.", stands(graph, before, &moved)));
     lines
 }
 
@@ -120,8 +140,9 @@ fn changes(graph: &Graph<'_>, before: Key, after: Key) -> Vec<String> {
     all
 }
 
-/// Where a case stands: main state, tracks, facts and records that the slice follows.
-pub(super) fn stands(graph: &Graph<'_>, key: Key) -> String {
+/// Where a case stands: main state, tracks, facts and records that the slice follows, of which `moved` have changed on
+/// the way. A fact that nobody set and whose absence no guard tells apart from a value says nothing.
+pub(super) fn stands(graph: &Graph<'_>, key: Key, moved: &BTreeSet<usize>) -> String {
     let (model, packing) = (graph.stepper.model, graph.stepper.packing);
     let mut all = Vec::new();
     for var in graph.kept {
@@ -135,7 +156,10 @@ pub(super) fn stands(graph: &Graph<'_>, key: Key) -> String {
                 | What::Cell(..)
                 | What::Since(_),
             ) => at != 0,
-            Some(What::Fact(_)) => true,
+            Some(What::Fact(name)) => {
+                let region = model.facts.get(name).and_then(|fact| fact.regions.get(at));
+                moved.contains(var) || region.is_none_or(|region| region.unset || !region.maybe_unset)
+            }
             Some(What::Before | What::Lapsed | What::Sum(..)) | None => false,
         };
         if told {

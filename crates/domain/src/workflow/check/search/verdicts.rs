@@ -7,7 +7,7 @@ use super::graph::{Graph, Unrecorded};
 use super::model::{Model, What};
 use super::moves::{Act, FreeKind};
 use super::slices::Item;
-use super::story::{command_of, open_here, stands, step, story, way_of};
+use super::story::{command_of, open_here, story, story_and, way_of};
 use crate::name::Name;
 use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::guard::Guard;
@@ -360,6 +360,11 @@ fn was_met(graph: &Graph<'_>, name: &Name) -> bool {
     }
 }
 
+/// Whether the command of an act can be given at all.
+fn is_alive(graph: &Graph<'_>, act: &Act) -> bool {
+    (act.first..act.first + act.ways.len()).any(|number| graph.was_taken(number))
+}
+
 /// E-dead of one command.
 fn dead(
     graph: &Graph<'_>,
@@ -370,7 +375,7 @@ fn dead(
 ) {
     let model = graph.stepper.model;
     let name = &command.name;
-    let alive = (act.first..act.first + act.ways.len()).any(|number| graph.was_taken(number));
+    let alive = is_alive(graph, act);
     let truth = graph.guards.get(act.command).copied().unwrap_or_default();
     if !alive {
         let people = command.by.iter().any(|role| *role != "system");
@@ -441,7 +446,8 @@ fn open_everywhere(graph: &Graph<'_>, act: &Act, command: &Command, out: &mut Ve
         one.hint = Some("end the list with a route without `if`".to_owned());
         out.push(one);
     }
-    if let Some(seen) = graph.no_escape.get(&act.command) {
+    // Of a command that can never be given it is said already, and once.
+    if let Some(seen) = graph.no_escape.get(&act.command).filter(|_| is_alive(graph, act)) {
         let message = format!(
             "`{name}` is `from: every-state` but is not open everywhere: {} it is not",
             many(seen.times)
@@ -528,10 +534,7 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         let (old, new) = (stage_name(graph.stage(key)), stage_name(graph.stage(*to)));
         let message = format!("{who} lowers the public stage from {old} to {new}, {}", many(*times));
         let mut one = finding(place, CheckId::Stage, at, message);
-        one.story = story(graph, *node);
-        one.story.pop();
-        one.story.push(step(graph, *number, key, *to));
-        one.story.push(format!("Here: {}.", stands(graph, *to)));
+        one.story = story_and(graph, *node, *number, *to);
         one.hint =
             Some("mark it `steps-back` or `reopens`, or change the conditions of the stages".to_owned());
         out.push(one);

@@ -316,7 +316,7 @@ fn walk(file: &[u8], tries: &[u8]) -> Result<Option<usize>, TestCaseError> {
         prop_assert!(
             met.contains(&key),
             "the search never met: {}\nafter {act:?}\n{text}",
-            story::stands(&graph, key)
+            story::stands(&graph, key, &graph.kept.iter().copied().collect())
         );
         let Act::Perform(perform) = &act else { continue };
         let at = def.commands.iter().position(|known| Some(&known.name) == perform.command.as_ref()).unwrap();
