@@ -135,9 +135,10 @@ impl Oracle {
 
     /// Time passes; each step is taken at its instant.
     pub(crate) fn until(&mut self, from: Timestamp, end: Timestamp) -> Vec<(Timestamp, Key)> {
-        let mut taken = Vec::new();
+        let (mut taken, mut now) = (Vec::new(), from);
         while let Some((at, key)) = self.next().filter(|(at, _)| *at <= end) {
-            self.step(&key, at.max(from));
+            now = now.max(at);
+            self.step(&key, now);
             taken.push((at, key));
             assert!(taken.len() < 2000, "a ladder without end");
         }

@@ -181,7 +181,7 @@ impl Oracle {
     }
 
     /// Proposals whose case left the states they were made in, or came to them again.
-    fn overtake(&self, case: &mut Case) {
+    fn overtake(&self, case: &mut Case, now: Timestamp) {
         let came = std::mem::take(&mut case.came_to);
         let tracks = std::mem::take(&mut case.tracks_came);
         let was = self.case.main.clone();
@@ -208,8 +208,13 @@ impl Oracle {
                 _ => false,
             }
         };
-        let left = case.proposals.iter().filter(|proposal| !gone(proposal)).cloned().collect();
-        case.proposals = left;
+        let over: Vec<u32> =
+            case.proposals.iter().filter(|proposal| gone(proposal)).map(|proposal| proposal.number).collect();
+        // Each is an entry of its own, after which everything is read again.
+        for number in over {
+            case.proposals.retain(|proposal| proposal.number != number);
+            self.follow(case, now);
+        }
     }
 
     /// What follows an act, then automatic commands until none is open.
@@ -227,7 +232,7 @@ impl Oracle {
                     self.tests(case, &Who::system(), &[], &doing, now).is_empty().then_some(doing)
                 });
             let Some(doing) = open else {
-                self.overtake(case);
+                self.overtake(case, now);
                 return;
             };
             *case = self.effect(case, &Who::system(), &[], &doing, now);
