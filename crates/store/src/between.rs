@@ -138,6 +138,8 @@ port!(CaseStore {
     fn list(filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Vec<CaseRow>;
     fn counts() -> Vec<StageCount>;
     fn count(filter: &CaseFilter) -> u64;
+    fn count_groups(filter: &CaseFilter, groups: &[StreamId]) -> Vec<u64>;
+    fn openings(filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Vec<(StreamId, StoredEvent)>;
     fn fold_stages() -> u64;
     fn events(stream: StreamId, from: Seq, limit: u32) -> Vec<StoredEvent>;
     fn events_of(streams: &[StreamId]) -> Vec<(StreamId, StoredEvent)>;

@@ -164,9 +164,11 @@ impl Worker {
 
     /// Waits until every job this worker has started is settled.
     pub async fn settled(&self) {
-        while !self.running.is_empty() {
-            self.finished.notified().await;
-        }
+        // The tracker itself is asked: a job says that it has finished while it still counts as running, so whoever waits
+        // for that word alone may look too early and then wait for ever.
+        self.running.close();
+        self.running.wait().await;
+        self.running.reopen();
     }
 
     /// Rounds and started jobs until nothing is due at this instant; returns the sums. For demos, replays and tests.

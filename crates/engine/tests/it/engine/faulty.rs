@@ -27,12 +27,17 @@ pub(crate) enum Fault {
     Io,
 }
 
+/// Reads of cases and their events.
+const READS: [&str; 7] = ["find", "list", "count", "count_groups", "openings", "events", "events_of"];
+
 /// The store in memory with faults in front of it.
 #[derive(Debug)]
 pub(crate) struct FaultyStore {
     pub(crate) inner: Arc<MemoryStore>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) batches: Mutex<Vec<Batch>>,
+    /// The reads of cases and their events, in their order.
+    pub(crate) asked: Mutex<Vec<&'static str>>,
     /// The method that fails, and how.
     pub(crate) broken: Mutex<Option<(&'static str, StoreError)>>,
     /// Streams of this kind are written so many times more, and then no more.
@@ -49,6 +54,7 @@ impl FaultyStore {
             inner: Arc::new(MemoryStore::new(clock)),
             faults: Mutex::default(),
             batches: Mutex::default(),
+            asked: Mutex::default(),
             broken: Mutex::default(),
             closed: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
@@ -102,6 +108,9 @@ impl Between for FaultyStore {
     }
 
     async fn before(&self, call: &'static str) -> Result<(), StoreError> {
+        if READS.contains(&call) {
+            self.asked.lock().unwrap().push(call);
+        }
         match self.broken.lock().unwrap().as_ref() {
             Some((broken, error)) if *broken == call => Err(error.clone()),
             _ => Ok(()),
