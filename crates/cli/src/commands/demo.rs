@@ -165,12 +165,13 @@ async fn serve(
         session.close().await;
         return Ok(Exit::Done);
     }
-    out.note(&format!(
-        "\nServing on http://{at} (administration and metrics on http://{admin_at}). Ctrl-C stops it."
-    ))?;
+    // Signals are heard before the line that invites them: who stops the demo at once still ends it in order.
     let tasks = TaskTracker::new();
     let stop = shutdown::on_signal()?;
     start_workers(engine, &Workers { channels: Vec::new(), queues: Vec::new(), workers: 1 }, &tasks, &stop)?;
+    out.note(&format!(
+        "\nServing on http://{at} (administration and metrics on http://{admin_at}). Ctrl-C stops it."
+    ))?;
     let served = serve_both(engine, api, admin, &tasks, &stop).await;
     stop.cancel();
     tasks.close();
