@@ -102,7 +102,7 @@ pub(crate) fn open_secret(
 }
 
 /// The queue in which notices wait.
-pub const NOTICE_QUEUE: &str = "notices";
+pub const NOTICE_QUEUE: &str = "engine:notices";
 /// The name of the job that tells capacities about something; its payload is a [`Notice`].
 pub const NOTICE_JOB: &str = "notice";
 

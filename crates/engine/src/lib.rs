@@ -63,8 +63,8 @@ use references::References;
 /// The setting with the name of the log.
 const ORIGIN: &str = "origin";
 
-/// What is called when the store reports an input/output error: what is on the disk is not known, and the process must
-/// end (DESIGN D9).
+/// What is called when the store reports an input/output error, or a committer breaks off in the middle of a batch: what
+/// is on the disk is not known, and the process must end (DESIGN D9).
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 
 /// How the engine is set up.
@@ -80,7 +80,7 @@ pub struct Settings {
     pub cache: usize,
     /// The name of the log.
     pub origin: String,
-    /// Called when the store reports an input/output error, from whatever call.
+    /// Called when what is stored is not known any more, from whatever call.
     pub on_fatal: OnFatal,
 }
 

@@ -1,5 +1,5 @@
-//! The one way of writing. A batch is one transaction of one question and one text of statements, however many appends it
-//! has: each statement reads one JSON text by `json_each` (SPEED).
+//! The one way of writing. A batch is one transaction of at most three questions and one text of statements, however many
+//! appends it has: each statement reads one JSON text by `json_each` (decision 6).
 //!
 //! Order: what stands about the batch is gathered by set queries inside the transaction, [`judge::losers`] decides, and
 //! only then anything is written. Every text is made before the transaction begins, so that the writer is held shortly.

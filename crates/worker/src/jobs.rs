@@ -8,7 +8,7 @@ mod operation;
 use std::sync::Arc;
 use std::time::Duration;
 
-use qadiya_engine::Engine;
+use qadiya_engine::{Engine, NOTICE_QUEUE, OPERATION_QUEUE};
 use qadiya_store::work::{CLOCK_QUEUE, DAMAGE_QUEUE, DueJob, Settle};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -16,9 +16,6 @@ use uuid::Uuid;
 use crate::error::{WorkerError, store};
 use crate::retry::{FIRST_WAIT, Retry};
 use crate::run::WorkerSettings;
-
-/// The queue of work asked for with 202.
-pub const OPERATIONS: &str = "operations";
 
 /// How a try ended, for the queue.
 pub(crate) enum Ended {
@@ -90,9 +87,9 @@ async fn attempt(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> En
     } else if job.queue == CLOCK_QUEUE {
         // The clock itself is tried again when it is due; if it still cannot be stepped, the incident comes back.
         Ended::Alone(Settle::Done)
-    } else if job.queue == OPERATIONS {
+    } else if job.queue == OPERATION_QUEUE {
         operation::perform(engine, job).await
-    } else if job.queue == qadiya_engine::NOTICE_QUEUE {
+    } else if job.queue == NOTICE_QUEUE {
         notice::perform(engine, settings, job).await
     } else {
         call::perform(engine, settings, job).await

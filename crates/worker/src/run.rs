@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use qadiya_domain::ids::JobId;
-use qadiya_engine::Engine;
+use qadiya_engine::{Engine, OPERATION_QUEUE};
 use qadiya_store::work::{CLOCK_QUEUE, DAMAGE_QUEUE, Settle};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,7 @@ impl Default for WorkerSettings {
 
 impl WorkerSettings {
     pub(crate) fn queues(&self) -> Vec<String> {
-        let mut queues = vec![jobs::OPERATIONS.to_owned(), CLOCK_QUEUE.to_owned(), DAMAGE_QUEUE.to_owned()];
+        let mut queues = vec![OPERATION_QUEUE.to_owned(), CLOCK_QUEUE.to_owned(), DAMAGE_QUEUE.to_owned()];
         queues.extend(self.serves.iter().cloned());
         queues
     }
@@ -137,7 +137,11 @@ impl Worker {
             held.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, job.epoch);
             self.running.spawn(async move {
                 jobs::perform(&engine, &settings, &job).await;
-                held.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
+                // A lease that was lost may be held here again, by a later try that still runs.
+                held.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extract_if(job.id..=job.id, |_, epoch| *epoch == job.epoch)
+                    .for_each(drop);
                 finished.notify_one();
             });
         }

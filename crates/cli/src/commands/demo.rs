@@ -78,6 +78,7 @@ fn clear(folder: &Path) -> Result<(), Failure> {
         "qadiya.db-wal",
         "qadiya.db-shm",
         "qadiya.db.lock",
+        "qadiya.db.migrate.lock",
         "qadiya.db.key",
         "worked-through-until",
     ] {

@@ -274,7 +274,7 @@ async fn damage_fails_no_page(kind: Kind) {
     assert_eq!(damaged(&feed), [(json!(case), json!(2))], "{feed:#}");
     assert_eq!(work["items"], json!(before), "{work:#}");
     assert_eq!(work["left_out"], clocks, "{work:#}");
-    let shown = "SELECT count(*) FROM job WHERE queue = 'damage' AND fault = 'damaged-row' AND stream = ";
+    let shown = "SELECT count(*) FROM job WHERE queue = 'engine:damage' AND fault = 'damaged-row' AND stream = ";
     let shown = || usize::try_from(store.number(&format!("{shown}{id}"))).unwrap();
     assert_eq!(shown(), 1 + clocks, "an incident for the event and one for each clock");
 
