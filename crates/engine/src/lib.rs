@@ -131,7 +131,7 @@ struct Shared {
     /// Who this process is when it takes an office.
     process: Uuid,
     /// Damaged rows that this process has shown as incidents.
-    told: tokio::sync::Mutex<BTreeSet<JobId>>,
+    told: std::sync::Mutex<BTreeSet<JobId>>,
     sequencing: tokio::sync::Mutex<Option<qadiya_ledger::tree::Frontier>>,
 }
 
@@ -197,7 +197,7 @@ impl Engine {
             asking,
             pepper,
             process,
-            told: tokio::sync::Mutex::default(),
+            told: std::sync::Mutex::default(),
             sequencing: tokio::sync::Mutex::new(None),
         });
         let committers = Arc::new(Committers::start(&shared, &settings, &tracker));

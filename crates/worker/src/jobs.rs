@@ -8,7 +8,8 @@ mod operation;
 use std::sync::Arc;
 use std::time::Duration;
 
-use qadiya_engine::{Engine, NOTICE_QUEUE, OPERATION_QUEUE};
+use qadiya_engine::operations::OPERATION_QUEUE;
+use qadiya_engine::{Engine, NOTICE_QUEUE};
 use qadiya_store::work::{CLOCK_QUEUE, DAMAGE_QUEUE, DueJob, Settle};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -17,12 +18,25 @@ use crate::error::{WorkerError, store};
 use crate::retry::{FIRST_WAIT, Retry};
 use crate::run::WorkerSettings;
 
+/// The fault of a job whose try ended without a word.
+const BROKE_OFF: &str = "broke-off";
+
 /// How a try ended, for the queue.
 pub(crate) enum Ended {
     /// The engine has settled the row together with the case.
     WithCase,
     /// The row is to be settled alone.
     Alone(Settle),
+}
+
+impl Ended {
+    /// Another try, or after the last one an incident.
+    pub(crate) fn again(engine: &Engine, job: &DueJob, retry: &Retry, fault: String) -> Self {
+        Self::Alone(match retry.next(job.attempt, job.id.0, engine.clock().now()) {
+            Some(run_at) => Settle::Again { run_at, fault },
+            None => Settle::Incident { fault },
+        })
+    }
 }
 
 /// Claims jobs of the queues this worker serves.
@@ -63,11 +77,7 @@ pub(crate) async fn perform(engine: &Engine, settings: &Arc<WorkerSettings>, job
     };
     let ended = ended.unwrap_or_else(|fault| {
         tracing::error!(job.id = %job.id, job.name, %fault, "a job broke off");
-        let fault = "broke-off".to_owned();
-        Ended::Alone(match PANICS.next(job.attempt, job.id.0, engine.clock().now()) {
-            Some(run_at) => Settle::Again { run_at, fault },
-            None => Settle::Incident { fault },
-        })
+        Ended::again(engine, job, &PANICS, BROKE_OFF.to_owned())
     });
     if let Ended::Alone(how) = ended {
         match engine.store().settle_job(job.id, job.epoch, &how).await {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use qadiya_domain::ids::JobId;
-use qadiya_engine::{Engine, OPERATION_QUEUE};
+use qadiya_engine::Engine;
+use qadiya_engine::operations::OPERATION_QUEUE;
 use qadiya_store::work::{CLOCK_QUEUE, DAMAGE_QUEUE, Settle};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;

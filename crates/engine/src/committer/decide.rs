@@ -158,7 +158,8 @@ impl Committer {
         // An append settles one lease, so such a command opens one; and the second command under a key waits for what
         // becomes of the first.
         let busy = round.streams.get(&stream);
-        if busy.is_some_and(|working| submission.settles.is_some() || working.binds(command)) {
+        let key = submission.key.as_deref();
+        if busy.is_some_and(|working| submission.settles.is_some() || working.binds(scope(command), key)) {
             return Step::Later;
         }
         let now = qadiya_domain::moment::micros(submission.at.unwrap_or_else(|| self.shared.clock.now()));
@@ -328,11 +329,13 @@ fn is_open_to_doubt(step: &Step, round: &Round, known: &Known, work: &Work) -> b
 }
 
 impl Working {
-    /// Whether the key of a command is bound by something decided before it.
-    fn binds(&self, command: &Command) -> bool {
-        let Self::Case(work) = self else { return false };
-        let key = command.submission.key.as_deref();
-        work.requests.iter().any(|held| Some(held.key.as_str()) == key && held.principal == scope(command))
+    /// Whether the key of some work is bound by something decided before it.
+    pub(super) fn binds(&self, principal: OfficialId, key: Option<&str>) -> bool {
+        let requests = match self {
+            Self::Case(work) => &work.requests,
+            Self::Entity(work) => &work.requests,
+        };
+        requests.iter().any(|held| Some(held.key.as_str()) == key && held.principal == principal)
     }
 }
 
