@@ -183,6 +183,7 @@ async fn write(
         .bind(texts.lookups.as_deref())
         .bind(texts.access.as_deref())
         .bind(texts.cancels.as_deref())
+        .bind(texts.heap.as_slice())
         .execute(connection)
         .await?;
     Ok(())

@@ -190,12 +190,15 @@ pub async fn cases_of_several_groups_are_counted_at_once(subject: &dyn Subject) 
 
 pub async fn the_first_events_of_cases_come_in_pages(subject: &dyn Subject) {
     let store = subject.store();
-    let with = |n: u128, group: u128| open_case(CaseRow { group: Some(stream(group)), ..case(n) });
+    let protected = |n: u128| StoredEvent { secret: Some(b"a name".to_vec()), ..event(stream(n), 1) };
+    let with = |n: u128, group: u128| {
+        let opens = open_case(CaseRow { group: Some(stream(group)), ..case(n) });
+        Append { events: vec![protected(n)], ..opens }
+    };
     commit(&*store, vec![with(1, 7), with(2, 8), with(3, 7), with(4, 7)]).await;
     commit(&*store, vec![next(&CaseRow { group: Some(stream(7)), ..case(3) })]).await;
     let filter = CaseFilter { group: Some(stream(7)), ..CaseFilter::default() };
-    let first = |n: u128| (stream(n), event(stream(n), 1));
-    assert!(first(1).1.secret.is_some());
+    let first = |n: u128| (stream(n), protected(n));
     assert_eq!(store.openings(&filter, None, 2).await.unwrap(), [first(1), first(3)]);
     assert_eq!(store.openings(&filter, Some(stream(3)), 2).await.unwrap(), [first(4)]);
     assert_eq!(store.openings(&filter, Some(stream(4)), 2).await.unwrap(), []);
