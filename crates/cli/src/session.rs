@@ -199,8 +199,9 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub(crate) async fn start(place: Place, key: &Path, start: Start) -> Result<Self, Failure> {
-        let signer = read_key(key)?;
+        // A store that is not there is told first: it has no key either.
         let store = place.open().await?;
+        let signer = read_key(key)?;
         let origin = match start.origin {
             Some(origin) => origin,
             None => origin(&store, &place).await?,

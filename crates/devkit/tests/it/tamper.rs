@@ -288,10 +288,13 @@ async fn damage_fails_no_page(kind: Kind) {
     assert_eq!(shown(), 2 + clocks);
 
     let server = store.serve_with(&["--workers", "0"]);
-    let item = json!({"case": "T-2", "key": "k", "act": {"command": "send-fine"}});
-    let batch = json!({"items": [item]});
-    let answer = server.caller(&token).post("/api/v1/commands:batch", "b", &batch).await;
-    answer.expect(500);
+    let caller = server.caller(&token);
+    let act = json!({"command": "send-fine"});
+    let batch = json!({"items": [{"case": case, "key": "k", "act": act}]});
+    let at_once = caller.post("/api/v1/commands:batch", "b", &batch).await.expect(200);
+    assert_eq!(at_once["items"][0]["status"], 500, "{at_once:#}");
+    caller.queue("/api/v1/commands:batch", "b", &batch).await.expect(500);
+    caller.queue(&format!("/api/v1/cases/{case}/commands"), "k", &act).await.expect(500);
     server.process.stop();
 
     store.sql("UPDATE entity SET version = -1 WHERE kind = 'system'");

@@ -161,7 +161,7 @@ impl Engine {
                 Loaded::Case(row) => {
                     rows.insert(row.id, row);
                 }
-                // A case that cannot be read is not a case that is not there.
+                // A case that cannot be read is not one that is not there.
                 Loaded::Damaged(fault) => return Err(fault.into()),
                 Loaded::Entity(_) | Loaded::Absent => {}
             }
