@@ -12,7 +12,7 @@ use crate::calendar::{Calendar, Ends, IfNotWorking, MonthEnd, Rule, Span, Unit};
 use crate::case::act::RecordNo;
 use crate::case::cover::ceiling;
 use crate::case::state::{Case, Clock, ClockKey};
-use crate::case::view::{self, CaseView};
+use crate::case::view::CaseView;
 use crate::name::Name;
 use crate::value::{Given, Value};
 use crate::workflow::Definition;
@@ -139,13 +139,20 @@ fn working(calendar: &Calendar, at: Timestamp, count: u32, forward: bool) -> Opt
     Some(zoned.timestamp())
 }
 
-/// The calendar of a deadline for this case.
+/// The calendar that counts in this case; `None` while the fact that says which has no value.
 pub(crate) fn calendar_of<'a>(
     def: &'a Definition,
     case: &Case,
     which: Option<&CalendarRef>,
 ) -> Option<&'a Calendar> {
-    view::calendar(def, case, which)
+    let name = match which? {
+        CalendarRef::Named(name) => name,
+        CalendarRef::ByFact(fact) => match case.facts.get(fact).and_then(Given::value) {
+            Some(Value::Choice(name)) => name,
+            Some(_) | None => return None,
+        },
+    };
+    def.calendars.get(name).map(AsRef::as_ref)
 }
 
 /// When a span ends that starts now, by a rule; `None` when the calendar does not tell, or is not known yet.

@@ -12,8 +12,9 @@ use crate::value::{Given, Value};
 use crate::workflow::Definition;
 use crate::workflow::model::{Limit, LimitPart, Record};
 
-/// The ranges in which live records of these kinds cover, each never before its signature when it was signed after a
-/// gap began (DESIGN D19), none longer than its kind allows, merged and in order.
+/// The ranges in which the live records of a case cover, of every kind that covers, merged and in order: none of a record
+/// without effect, none longer than its kind allows, and none that was signed in a gap from before its signature (DESIGN
+/// D19).
 pub(crate) fn cover(def: &Definition, case: &Case) -> Vec<(Timestamp, Timestamp)> {
     let zone = def.calendars.values().next().map(AsRef::as_ref);
     let mut ranges: Vec<(Timestamp, Timestamp, Timestamp)> = def

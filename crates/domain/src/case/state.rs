@@ -291,10 +291,12 @@ pub struct Clock {
     /// The instant it counts from.
     #[serde(with = "crate::moment")]
     pub since: Timestamp,
-    /// The limit; `None` while there is none to count to (paused, no authority yet).
+    /// The limit; `None` while what it is counted to is not there (a moment that has not come, a ceiling under which
+    /// nothing is filed), or no calendar can count it. A pause leaves it; the time that stood still is added when the clock
+    /// goes on, but not to the end of an authority.
     #[serde(with = "crate::moment::option", skip_serializing_if = "Option::is_none", default)]
     pub due: Option<Timestamp>,
-    /// When the next step is due; `None` when the ladder is finished or the clock is paused.
+    /// When the next step is due; `None` when the ladder is finished, the clock is paused or there is no limit.
     #[serde(with = "crate::moment::option", skip_serializing_if = "Option::is_none", default)]
     pub next: Option<Timestamp>,
     /// The number of the next step: warnings first, then the limit, then the late steps, then repetitions.

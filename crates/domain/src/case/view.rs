@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::calendar::Calendar;
 use crate::case::act::{Paper, Perform, RecordGiven, RecordNo};
 use crate::case::state::{Case, ClockKey, RecordState};
 use crate::name::Name;
 use crate::value::{Given, Value};
 use crate::workflow::Definition;
 use crate::workflow::guard::{Constant, Guard, Quantifier, SinceUnit, View};
-use crate::workflow::model::{CalendarRef, Machine, NamedRule, Table};
+use crate::workflow::model::{Machine, NamedRule, Table};
 
 /// A case with what a command brings.
 pub(crate) struct CaseView<'a> {
@@ -65,32 +64,6 @@ impl<'a> CaseView<'a> {
             .filter_map(|track| self.case.instances.get(&track.name)?.get(&no))
             .any(|instance| instance.state == *state)
     }
-}
-
-/// The calendar whose zone counts the days of a case: that of the file's clock rule, if it names one.
-pub(crate) fn calendar<'a>(
-    def: &'a Definition,
-    case: &Case,
-    which: Option<&CalendarRef>,
-) -> Option<&'a Calendar> {
-    let name = match which? {
-        CalendarRef::Named(name) => name.clone(),
-        CalendarRef::ByFact(fact) => match case.facts.get(fact)?.value()? {
-            Value::Choice(name) => name.clone(),
-            Value::Flag(_)
-            | Value::Number(_)
-            | Value::Date(_)
-            | Value::Instant(_)
-            | Value::Range(_)
-            | Value::Text(_)
-            | Value::Person(_)
-            | Value::Official(_)
-            | Value::Place(_)
-            | Value::Money(_)
-            | Value::Reference(_) => return None,
-        },
-    };
-    def.calendars.get(&name).map(AsRef::as_ref)
 }
 
 /// Complete units from a civil day to the day of an instant, in the zone of any calendar of the file (UTC without one).

@@ -9,7 +9,9 @@ use super::{Draft, Entry, correct};
 use crate::actor::Actor;
 use crate::case::act::{Act, Perform, RecordNo};
 use crate::case::clock;
-use crate::case::event::{Change, ClockChange, EventKind, ProposalClosed, ProposalEnd, ProposalSigned};
+use crate::case::event::{
+    Change, ClockChange, EventKind, ProposalClosed, ProposalEnd, ProposalOpened, ProposalSigned,
+};
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::{Case, Clock, ClockKey, Proposal};
 use crate::ids::{OfficialId, Seq};
@@ -18,21 +20,12 @@ use crate::workflow::Definition;
 use crate::workflow::model::{Approval, ApprovalStep, From, Machine, States};
 
 /// Opens a proposal with the event being written: the proposal itself, and its clock.
-pub(super) fn open(
-    draft: &Draft<'_>,
-    approval: Option<&Approval>,
-    afterwards: bool,
-    changes: &mut Vec<Change>,
-) {
-    let Some(approval) = approval else { return };
-    if draft.case.opened.is_none() && !afterwards {
-        changes.extend(draft.opened());
-    }
+pub(super) fn open(draft: &Draft<'_>, approval: &Approval, afterwards: bool, changes: &mut Vec<Change>) {
     let now = draft.moment.now;
     let calendar = clock::calendar_of(draft.def, &draft.case, approval.calendar.as_ref());
     let lapses =
         approval.within.as_ref().and_then(|within| clock::limit(calendar, now, within, &approval.rule));
-    changes.push(perform::proposal_opened(lapses, afterwards));
+    changes.push(Change::ProposalOpened(ProposalOpened { lapses, afterwards }));
     if let Some(due) = lapses {
         let now = Clock {
             since: now,
@@ -211,10 +204,12 @@ fn take_effect(
             let Some(command) = perform::find(def, perform, reasons) else { return };
             let doers =
                 Doers { actor: &actor, role: proposal.role.clone(), proposer: proposal.proposer, approvers };
-            let ready = perform::test(draft, command, perform, &doers, reasons);
-            let Some(_) = ready.filter(|_| reasons.is_empty()) else { return };
+            if perform::test(draft, command, perform, &doers, reasons).is_none() || !reasons.is_empty() {
+                return;
+            }
             draft.push(entry);
-            // The signature changed no fact and moved nothing, so the way found before it is the way now.
+            // With every event tracks open and close that time alone has made due: the way is found anew from where
+            // the signature leaves the case.
             if let Some(ready) = perform::test(draft, command, perform, &doers, reasons) {
                 perform::enact(draft, number, &ready, perform, &doers);
             }

@@ -126,7 +126,7 @@ pub(super) fn correct_facts(
     let def = draft.def;
     if let Some(asked) = &def.corrections.facts_approval {
         let mut entry = draft.entry(EventKind::Proposed, act);
-        approval::open(draft, Some(asked), false, &mut entry.changes);
+        approval::open(draft, asked, false, &mut entry.changes);
         draft.push(entry);
     } else {
         let mut entry = draft.entry(EventKind::Corrected, act);
@@ -226,7 +226,7 @@ pub(super) fn annul(draft: &mut Draft<'_>, act: &Act, event: Seq, reasons: &mut 
     }
     if let Some(asked) = &found.approval {
         let mut entry = draft.entry(EventKind::Proposed, act);
-        approval::open(draft, Some(asked), false, &mut entry.changes);
+        approval::open(draft, asked, false, &mut entry.changes);
         draft.push(entry);
     } else {
         let mut entry = draft.entry(EventKind::Annulled, act);

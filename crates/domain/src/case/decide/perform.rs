@@ -10,8 +10,8 @@ use crate::case::act::{Act, Perform, RecordNo};
 use crate::case::clock::{self, DayEdge};
 use crate::case::cover;
 use crate::case::event::{
-    Change, ClockChange, Did, EventKind, FactChange, JobQueued, Missing, ProposalOpened, RecordFiled,
-    SubcasePending, TrackChange,
+    Change, ClockChange, Did, EventKind, FactChange, JobQueued, Missing, RecordFiled, SubcasePending,
+    TrackChange,
 };
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::{Case, Clock, ClockKey};
@@ -67,10 +67,12 @@ pub(super) fn propose_or_do(draft: &mut Draft<'_>, perform: &Perform, reasons: &
     }
     let Some(ready) = ready.filter(|_| reasons.is_empty()) else { return };
     let act = Act::Perform(perform.clone());
-    if command.approval.is_some() && !command.irregular {
+    if let Some(approval) = &command.approval
+        && !command.irregular
+    {
         let mut entry = draft.entry(EventKind::Proposed, &act);
         entry.basis.clone_from(&command.basis);
-        approval::open(draft, command.approval.as_ref(), false, &mut entry.changes);
+        approval::open(draft, approval, false, &mut entry.changes);
         draft.push(entry);
         return;
     }
@@ -88,8 +90,8 @@ pub(super) fn propose_or_do(draft: &mut Draft<'_>, perform: &Perform, reasons: &
         if !missing.is_empty() {
             entry.changes.push(Change::Irregular(missing));
         }
-        if command.approval.is_some() {
-            approval::open(draft, command.approval.as_ref(), true, &mut entry.changes);
+        if let Some(approval) = &command.approval {
+            approval::open(draft, approval, true, &mut entry.changes);
         }
     }
     draft.push(entry);
@@ -979,11 +981,6 @@ fn instances(def: &Definition, case: &Case, command: &Command) -> Vec<Perform> {
         From::New => Vec::new(),
         From::EveryState | From::Always | From::States(_, _) => vec![Perform::of(command.name.clone())],
     }
-}
-
-/// What a proposal changes when it is opened, beside itself.
-pub(super) fn proposal_opened(lapses: Option<Timestamp>, afterwards: bool) -> Change {
-    Change::ProposalOpened(ProposalOpened { lapses, afterwards })
 }
 
 /// The event that enacts a proposal, for one that has all its signatures.

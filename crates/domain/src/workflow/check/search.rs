@@ -1,5 +1,5 @@
 //! The checks of LANGUAGE 4.6 that need search: E-reach, E-dead, E-complete, E-proper, W-exit, E-route, E-stage,
-//! E-irregular, E-held, W-escape and E-auto.
+//! E-irregular, E-held, W-escape, E-auto and, by a search for each role, W-roles; I-not-proved where there is too much.
 //!
 //! A **configuration** is the main state, the state remembered for `back`, the state of each single track, and what
 //! guards can tell of the rest:
@@ -11,8 +11,10 @@
 //!   record's own tracks;
 //! - a sum: the regions between its limits; each filing may bring it to any of them.
 //!
-//! **Moves** are commands with every answer, outcome and filing; edits of facts; papers; time; annulments. Approvals,
-//! papers and minimum waits are taken as given, separation is left to E-people. Corrections of facts are no moves.
+//! **Moves** are commands with every answer, outcome and filing; edits of facts; papers; time; annulments. Approvals and
+//! the papers a command needs are taken as given, but by W-roles, which asks who signs and files. A minimum wait is over
+//! wherever what it counts from can have come before, as the main states alone tell; how long it is, E-time asks.
+//! Separation is left to E-people. Corrections of facts are no moves.
 //! A fact that has happened (`irregular`) is not held back by guards or tracks. Automatic commands come before anything
 //! else.
 //!
