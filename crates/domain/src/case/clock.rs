@@ -211,8 +211,8 @@ pub(crate) fn moment(
     match moment {
         MomentRef::Field { field, record } => {
             let own = subject.and_then(|no| case.records.get(&no)).filter(|held| held.record == *record);
-            let latest = case.records.values().rev().find(|held| held.record == *record && !held.annulled);
-            let value = own.or(latest)?.fields.get(field).and_then(Given::value)?;
+            let latest = || case.live(record).next_back().map(|(_, held)| held);
+            let value = own.or_else(latest)?.fields.get(field).and_then(Given::value)?;
             match value {
                 Value::Instant(at) => Some(*at),
                 Value::Range(range) => Some(range.until),
@@ -248,11 +248,7 @@ fn open_subjects(def: &Definition, case: &Case, deadline: &Deadline) -> Vec<Opti
             match (&deadline.per, inside) {
                 (_, false) => Vec::new(),
                 (None, true) => vec![None],
-                (Some(record), true) => {
-                    let live =
-                        case.records.iter().filter(|(_, held)| held.record == *record && !held.annulled);
-                    live.map(|(no, _)| Some(*no)).collect()
-                }
+                (Some(record), true) => case.live(record).map(|(no, _)| Some(no)).collect(),
             }
         }
         Machine::Track(track) => {

@@ -48,10 +48,11 @@ fn live<'a>(
     case: &'a Case,
     record: &'a Record,
 ) -> impl Iterator<Item = (&'a RecordState, (Timestamp, Timestamp))> {
-    let of_kind = case.records.values().filter(|held| held.record == record.name && !held.annulled);
-    of_kind.filter_map(|held| match held.fields.get(record.covers.as_ref()?).and_then(Given::value) {
-        Some(Value::Range(range)) => Some((held, (range.from, range.until))),
-        Some(_) | None => None,
+    case.live(&record.name).filter_map(|(_, held)| {
+        match held.fields.get(record.covers.as_ref()?).and_then(Given::value) {
+            Some(Value::Range(range)) => Some((held, (range.from, range.until))),
+            Some(_) | None => None,
+        }
     })
 }
 
@@ -106,10 +107,11 @@ pub(crate) fn limit_length(
         .filter_map(|part| match part {
             LimitPart::Span(span) => shift(calendar, start, *span, true).map(|end| end.duration_since(start)),
             LimitPart::Greatest { field, record, numerator, denominator } => {
-                let live = case.records.values().filter(|held| held.record == *record && !held.annulled);
-                let numbers = live.filter_map(|held| match held.fields.get(field).and_then(Given::value) {
-                    Some(Value::Number(days)) => Some(*days),
-                    Some(_) | None => None,
+                let numbers = case.live(record).filter_map(|(_, held)| {
+                    match held.fields.get(field).and_then(Given::value) {
+                        Some(Value::Number(days)) => Some(*days),
+                        Some(_) | None => None,
+                    }
                 });
                 let days = numbers.max()?.checked_mul(i64::from(*numerator))?;
                 let hours = days.checked_mul(24)?.checked_div(i64::from(*denominator))?;

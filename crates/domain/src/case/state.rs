@@ -363,6 +363,12 @@ impl Case {
         }
     }
 
+    /// The records of a kind that are not annulled, by number.
+    pub fn live(&self, kind: &str) -> impl DoubleEndedIterator<Item = (RecordNo, &RecordState)> {
+        let live = self.records.iter().filter(move |(_, held)| *held.record == *kind && !held.annulled);
+        live.map(|(no, held)| (*no, held))
+    }
+
     /// Whether the authority to hold the person has lapsed at this moment: the person is held, and no cover reaches
     /// beyond now.
     pub fn authority_has_lapsed(&self, now: Timestamp) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::case::act::{Paper, Perform, RecordGiven, RecordNo};
-use crate::case::state::{Case, ClockKey, RecordState};
+use crate::case::state::{Case, ClockKey};
 use crate::name::Name;
 use crate::value::{Given, Value};
 use crate::workflow::Definition;
@@ -45,15 +45,6 @@ impl<'a> CaseView<'a> {
 
     fn given(&self, fact: &Name) -> Option<&Given> {
         self.answers.and_then(|answers| answers.get(fact)).or_else(|| self.case.facts.get(fact))
-    }
-
-    fn live(&self, kind: &Name) -> impl Iterator<Item = (RecordNo, &RecordState)> {
-        let kind = kind.clone();
-        self.case
-            .records
-            .iter()
-            .filter(move |(_, held)| held.record == kind && !held.annulled)
-            .map(|(no, held)| (*no, held))
     }
 
     fn in_state_of_track(&self, kind: &Name, no: RecordNo, state: &Name) -> bool {
@@ -150,7 +141,7 @@ impl View for CaseView<'_> {
         let mut any = false;
         let mut some = false;
         let mut every = true;
-        let filed = self.live(record).map(|(no, held)| (&held.fields, Some(no)));
+        let filed = self.case.live(record).map(|(no, held)| (&held.fields, Some(no)));
         let given =
             self.records.iter().filter(|given| given.record == *record).map(|given| (&given.fields, None));
         for (fields, no) in filed.chain(given) {
@@ -177,7 +168,7 @@ impl View for CaseView<'_> {
             Some(Constant::Number(number)) => number,
             Some(Constant::Flag(_) | Constant::Choice(_) | Constant::Date(_)) | None => 0,
         };
-        let filed = self.live(record).map(|(_, held)| number(&held.fields));
+        let filed = self.case.live(record).map(|(_, held)| number(&held.fields));
         let given =
             self.records.iter().filter(|given| given.record == *record).map(|given| number(&given.fields));
         filed.chain(given).fold(0, i64::saturating_add)

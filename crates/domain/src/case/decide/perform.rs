@@ -375,8 +375,7 @@ fn not_before(
 ) {
     let Some(wait) = &command.not_before else { return };
     let waived = wait.unless.as_ref().is_some_and(|record| {
-        case.records.values().any(|held| held.record == *record && !held.annulled)
-            || perform.records.iter().any(|given| given.record == *record)
+        case.live(record).next().is_some() || perform.records.iter().any(|given| given.record == *record)
     });
     if waived {
         return;
@@ -457,9 +456,8 @@ fn records(
             Ask::Required if given.is_empty() => refuse(format!("{} needs a record {name}", command.name)),
             Ask::Required => {}
             Ask::OnePer(about) => {
-                let live = case.records.iter().filter(|(_, held)| held.record == *about && !held.annulled);
-                for (no, _) in live {
-                    let count = given.iter().filter(|given| given.about == Some(*no)).count();
+                for (no, _) in case.live(about) {
+                    let count = given.iter().filter(|given| given.about == Some(no)).count();
                     if count != 1 {
                         refuse(format!(
                             "{} needs one {name} about {about} {no}; there are {count}",
@@ -481,14 +479,11 @@ fn single_records(
     perform: &Perform,
     reasons: &mut Vec<Refusal>,
 ) {
-    let filed = case.records.values().filter(|held| !held.annulled).map(|held| (&held.record, held.about));
-    let filed: Vec<(&Name, Option<RecordNo>)> = filed.collect();
     for (position, given) in perform.records.iter().enumerate() {
         let Some(kind) = def.records.get(&given.record).filter(|kind| !kind.many) else { continue };
-        let same =
-            |(record, about): (&Name, Option<RecordNo>)| *record == given.record && about == given.about;
-        let earlier = perform.records.iter().take(position).map(|other| (&other.record, other.about));
-        if filed.iter().copied().chain(earlier).any(same) {
+        let filed = case.live(&given.record).map(|(_, held)| held.about);
+        let before = perform.records.iter().take(position).filter(|other| other.record == given.record);
+        if filed.chain(before.map(|other| other.about)).any(|about| about == given.about) {
             let text = format!("there may be one {} only, and there is one already", kind.name);
             // What has happened is recorded all the same.
             let code = if command.irregular { RefusalCode::Records } else { RefusalCode::Form };
@@ -578,11 +573,7 @@ fn permits(
 ) -> bool {
     let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
     let last = given.iter().map(|(_, until)| *until).max();
-    let filed = case
-        .records
-        .values()
-        .filter(|held| held.record == *beyond && !held.annulled)
-        .map(|held| &held.fields);
+    let filed = case.live(beyond).map(|(_, held)| &held.fields);
     let now = perform.records.iter().filter(|held| held.record == *beyond).map(|held| &held.fields);
     filed.chain(now).any(|fields| {
         // Of several dates the last is the one until which it is given.
