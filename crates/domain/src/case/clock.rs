@@ -200,6 +200,28 @@ pub(crate) enum DayEdge {
     End,
 }
 
+/// The instant a value stands for, if it has to do with time: of a range its end, of a day one of its edges.
+pub(crate) fn instant(value: &Value, calendar: Option<&Calendar>, edge: DayEdge) -> Option<Timestamp> {
+    match value {
+        Value::Instant(at) => Some(*at),
+        Value::Range(range) => Some(range.until),
+        Value::Date(date) => {
+            let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
+            let date = if edge == DayEdge::End { date.tomorrow().ok()? } else { *date };
+            date.to_zoned(zone).ok().map(|zoned| zoned.timestamp())
+        }
+        Value::Flag(_)
+        | Value::Choice(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Person(_)
+        | Value::Official(_)
+        | Value::Place(_)
+        | Value::Money(_)
+        | Value::Reference(_) => None,
+    }
+}
+
 /// The latest instant a moment stands for.
 pub(crate) fn moment(
     case: &Case,
@@ -213,24 +235,7 @@ pub(crate) fn moment(
             let own = subject.and_then(|no| case.records.get(&no)).filter(|held| held.record == *record);
             let latest = || case.live(record).next_back().map(|(_, held)| held);
             let value = own.or_else(latest)?.fields.get(field).and_then(Given::value)?;
-            match value {
-                Value::Instant(at) => Some(*at),
-                Value::Range(range) => Some(range.until),
-                Value::Date(date) => {
-                    let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
-                    let date = if edge == DayEdge::End { date.tomorrow().ok()? } else { *date };
-                    date.to_zoned(zone).ok().map(|zoned| zoned.timestamp())
-                }
-                Value::Flag(_)
-                | Value::Choice(_)
-                | Value::Number(_)
-                | Value::Text(_)
-                | Value::Person(_)
-                | Value::Official(_)
-                | Value::Place(_)
-                | Value::Money(_)
-                | Value::Reference(_) => None,
-            }
+            instant(value, calendar, edge)
         }
         MomentRef::Document(document) => case.papers.get(document)?.last().map(|paper| paper.at),
         MomentRef::State(state) => case.entered.get(state).map(|entered| entered.at),

@@ -45,7 +45,7 @@ const MOST_STEPS: usize = 10_000;
 /// # Errors
 /// The first step that went otherwise than the test says.
 pub fn rehearse(def: &Definition, test: &Test) -> Result<(), Surprise> {
-    let zone = def.calendars.values().next().map_or(TimeZone::UTC, |calendar| calendar.zone().clone());
+    let zone = def.first_calendar().map_or(TimeZone::UTC, |calendar| calendar.zone().clone());
     let start = instant(&zone, test.at).ok_or_else(|| Surprise {
         place: test.place,
         message: "the start of the test is no time".to_owned(),
@@ -172,7 +172,7 @@ impl Stage<'_> {
                 Ok(self.raw(who, &Tree::Map(map), None))
             }
             What::Wait(span) => {
-                let calendar = self.def.calendars.values().next().map(AsRef::as_ref);
+                let calendar = self.def.first_calendar();
                 let until = clock::shift(calendar, self.now, *span, true).ok_or("this is too long a time")?;
                 self.wait(until).map(Ok)
             }

@@ -59,8 +59,7 @@ impl<'a> CaseView<'a> {
 
 /// Complete units from a civil day to the day of an instant, in the zone of any calendar of the file (UTC without one).
 fn since(def: &Definition, unit: SinceUnit, value: &Value, now: Timestamp) -> Option<i64> {
-    let zone =
-        def.calendars.values().next().map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
+    let zone = def.first_calendar().map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
     let from = match value {
         Value::Date(date) => *date,
         Value::Instant(at) => at.to_zoned(zone.clone()).date(),

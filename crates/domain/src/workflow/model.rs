@@ -172,6 +172,11 @@ impl Definition {
         })
     }
 
+    /// The calendar in whose zone the days of a case begin where no clock rule names one.
+    pub fn first_calendar(&self) -> Option<&Calendar> {
+        self.calendars.values().next().map(AsRef::as_ref)
+    }
+
     /// The machine a state belongs to.
     pub fn machine_of(&self, state: &str) -> Option<Machine> {
         if self.states.get(state).is_some() {

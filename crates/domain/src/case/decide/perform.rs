@@ -170,7 +170,7 @@ pub(super) fn test<'a>(
     if let (Some(branch), Ways::Outcomes(_)) = (branch, &command.ways) {
         condition(def, command, &branch.guard, &view, reasons);
     }
-    ceilings(def, case, perform, now, command, reasons);
+    cover::ceilings(def, case, command, perform, now, reasons);
     separation(def, case, command, perform, doers, reasons);
     extension(def, case, command, perform, reasons);
     let branch = branch?;
@@ -506,106 +506,6 @@ fn condition(
     let text = format!("{} is not open: {}", command.name, why.join("; "));
     let reason = Refusal::new(RefusalCode::Guard, command.name.as_str(), text);
     reasons.push(Refusal { basis: command.basis.clone(), ..reason });
-}
-
-/// Ceilings of records with a limit: each alone, and all together without counting an hour twice.
-fn ceilings(
-    def: &Definition,
-    case: &Case,
-    perform: &Perform,
-    now: Timestamp,
-    command: &Command,
-    reasons: &mut Vec<Refusal>,
-) {
-    for record in &def.records {
-        let (Some(limit), Some(field)) = (&record.limit, &record.covers) else { continue };
-        let given: Vec<(Timestamp, Timestamp)> = perform
-            .records
-            .iter()
-            .filter(|given| given.record == record.name)
-            .filter_map(|given| match given.fields.get(field).and_then(Given::value) {
-                Some(Value::Range(range)) => Some((range.from, range.until)),
-                Some(_) | None => None,
-            })
-            .collect();
-        let Some((first_given, _)) = given.iter().min() else { continue };
-        let zone = def.calendars.values().next().map(AsRef::as_ref);
-        let mut refuse = |text: String, who: Vec<Name>| {
-            let reason = Refusal::new(RefusalCode::Ceiling, record.name.as_str(), text);
-            reasons.push(Refusal { basis: command.basis.clone(), who, ..reason });
-        };
-        if let Some(each) = &limit.each {
-            for (from, until) in &given {
-                let length = cover::limit_length(case, zone, each, *from);
-                if length.is_some_and(|length| until.duration_since(*from) > length) {
-                    refuse(format!("one {} may not cover so long", record.name), Vec::new());
-                }
-            }
-        }
-        let Some(total) = &limit.total else { continue };
-        let mut all = cover::ranges_of(case, record);
-        let start = all.first().map_or(*first_given, |(from, _)| (*from).min(*first_given));
-        all.extend(&given);
-        let used = cover::union(all).iter().fold(jiff::SignedDuration::ZERO, |sum, (from, until)| {
-            sum.saturating_add(until.duration_since(*from))
-        });
-        let Some(length) = cover::limit_length(case, zone, total, start) else { continue };
-        if used <= length {
-            continue;
-        }
-        let beyond = limit.beyond_needs.as_ref();
-        let permitted = beyond.is_some_and(|beyond| permits(case, perform, beyond, &given, zone));
-        if !permitted {
-            let needs = beyond.map(|beyond| format!("; beyond it a {beyond} is needed")).unwrap_or_default();
-            let who = beyond.map(|beyond| givers(def, beyond)).unwrap_or_default();
-            refuse(format!("with this {} the ceiling is crossed{needs} (now {now})", record.name), who);
-        }
-    }
-}
-
-/// Whether a record that permits going beyond a ceiling is there, and reaches as far as what is given, if it has a date.
-fn permits(
-    case: &Case,
-    perform: &Perform,
-    beyond: &Name,
-    given: &[(Timestamp, Timestamp)],
-    calendar: Option<&crate::calendar::Calendar>,
-) -> bool {
-    let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
-    let last = given.iter().map(|(_, until)| *until).max();
-    let filed = case.live(beyond).map(|(_, held)| &held.fields);
-    let now = perform.records.iter().filter(|held| held.record == *beyond).map(|held| &held.fields);
-    filed.chain(now).any(|fields| {
-        // Of several dates the last is the one until which it is given.
-        let dates = fields.values().filter_map(Given::value).filter_map(|value| match value {
-            Value::Date(date) => {
-                date.tomorrow().ok()?.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
-            }
-            Value::Range(range) => Some(range.until),
-            Value::Instant(at) => Some(*at),
-            Value::Flag(_)
-            | Value::Choice(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::Person(_)
-            | Value::Official(_)
-            | Value::Place(_)
-            | Value::Money(_)
-            | Value::Reference(_) => None,
-        });
-        let until = dates.max();
-        until.is_none_or(|until| last.is_none_or(|last| last <= until))
-    })
-}
-
-/// The capacities whose commands file a record.
-fn givers(def: &Definition, record: &Name) -> Vec<Name> {
-    let files = |command: &&Command| command.records.iter().any(|(name, _)| name == record);
-    let mut who: Vec<Name> =
-        def.commands.iter().filter(files).flat_map(|command| command.by.clone()).collect();
-    who.sort();
-    who.dedup();
-    who
 }
 
 /// Who has done, or is doing, an act that separation names.
