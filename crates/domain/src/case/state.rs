@@ -12,6 +12,7 @@ use crate::case::event::{Did, Incident, JobQueued, Missing, Opened, SubcasePendi
 use crate::ids::{OfficialId, Seq, StreamId};
 use crate::name::Name;
 use crate::value::Given;
+use crate::workflow::model::Machine;
 
 /// A case as its log has made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -360,6 +361,17 @@ impl Case {
             incidents: BTreeMap::new(),
             subcases: Vec::new(),
             last_record: 0,
+        }
+    }
+
+    /// The state of a machine; of a track per record, that of the instance named.
+    pub fn stands(&self, machine: &Machine, instance: Option<RecordNo>) -> Option<&Name> {
+        match (machine, instance) {
+            (Machine::Main, _) => self.main.as_ref(),
+            (Machine::Track(track), None) => self.tracks.get(track),
+            (Machine::Track(track), Some(no)) => {
+                self.instances.get(track)?.get(&no).map(|instance| &instance.state)
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::name::Name;
 use crate::value::{Given, Value};
 use crate::workflow::Definition;
 use crate::workflow::guard::{Constant, Guard, Quantifier, SinceUnit, View};
-use crate::workflow::model::{Machine, NamedRule, Table};
+use crate::workflow::model::{NamedRule, Table};
 
 /// A case with what a command brings.
 pub(crate) struct CaseView<'a> {
@@ -91,19 +91,9 @@ impl View for CaseView<'_> {
     }
 
     fn at(&self, state: &Name) -> bool {
-        match self.def.machine_of(state) {
-            Some(Machine::Main) => self.case.main.as_ref() == Some(state),
-            Some(Machine::Track(track)) => {
-                if let Some(no) = self.instance
-                    && self.def.tracks.get(&track).is_some_and(|track| track.per.is_some())
-                {
-                    let instance = self.case.instances.get(&track).and_then(|instances| instances.get(&no));
-                    return instance.is_some_and(|instance| instance.state == *state);
-                }
-                self.case.tracks.get(&track) == Some(state)
-            }
-            None => false,
-        }
+        let Some(machine) = self.def.machine_of(state) else { return false };
+        let no = self.instance.filter(|_| self.def.record_of(&machine).is_some());
+        self.case.stands(&machine, no) == Some(state)
     }
 
     fn filed(&self, document: &Name) -> bool {

@@ -187,6 +187,27 @@ impl Definition {
             .find(|track| track.states.get(state).is_some())
             .map(|track| Machine::Track(track.name.clone()))
     }
+
+    /// The record of which a machine has an instance each; none of the main machine and of a single track.
+    pub fn record_of(&self, machine: &Machine) -> Option<&Name> {
+        match machine {
+            Machine::Main => None,
+            Machine::Track(track) => self.tracks.get(track)?.per.as_ref(),
+        }
+    }
+
+    /// The record of which a command names one: it belongs to a track of this record.
+    pub fn record_named(&self, command: &Command) -> Option<&Name> {
+        match &command.from {
+            From::States(machine, _) => self.record_of(machine),
+            From::New | From::EveryState | From::Always => None,
+        }
+    }
+
+    /// The record for each of which a deadline runs, by itself or by its track.
+    pub fn record_timed<'a>(&'a self, deadline: &'a Deadline) -> Option<&'a Name> {
+        deadline.per.as_ref().or_else(|| self.record_of(&deadline.machine))
+    }
 }
 
 /// A machine of a workflow.

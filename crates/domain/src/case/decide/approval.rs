@@ -331,13 +331,14 @@ pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
     let left_main = |stays: &dyn Fn(&Name) -> bool| {
         main_entered.iter().any(|state| !stays(state) || before.main.as_ref() == Some(*state))
     };
-    let left_track = |track: &Name, instance: Option<RecordNo>, states: &[Name]| {
+    let left_track = |machine: &Machine, track: &Name, instance: Option<RecordNo>, states: &[Name]| {
         changes().any(|change| {
             if let Change::Track(moved) = change
                 && moved.track == *track
                 && moved.instance == instance
             {
-                return !states.contains(&moved.state) || at(before, track, instance) == Some(&moved.state);
+                return !states.contains(&moved.state)
+                    || before.stands(machine, instance) == Some(&moved.state);
             }
             matches!(change, Change::TrackClosed(closed)
                 if closed.track == *track && closed.instance == instance)
@@ -351,8 +352,8 @@ pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
             Act::Perform(perform) => match from(draft.def, perform) {
                 Some(From::States(Machine::Main, states)) => left_main(&|state| states.contains(state)),
                 Some(From::EveryState) => left_main(&|state| States::Every.contains(draft.def, state)),
-                Some(From::States(Machine::Track(track), states)) => {
-                    left_track(track, perform.instance, states)
+                Some(From::States(machine @ Machine::Track(track), states)) => {
+                    left_track(machine, track, perform.instance, states)
                 }
                 Some(From::New | From::Always) | None => false,
             },
@@ -381,14 +382,6 @@ pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
         };
         close(draft, number, ProposalEnd::Overtaken, &mut entry.changes);
         draft.push(entry);
-    }
-}
-
-/// Where a track, or one instance of it, stands.
-fn at<'a>(case: &'a Case, track: &Name, instance: Option<RecordNo>) -> Option<&'a Name> {
-    match instance {
-        Some(no) => case.instances.get(track)?.get(&no).map(|held| &held.state),
-        None => case.tracks.get(track),
     }
 }
 

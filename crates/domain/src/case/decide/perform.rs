@@ -260,9 +260,8 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
         reasons.push(Refusal { basis, ..Refusal::new(code, command.name.as_str(), text) });
     };
     let main = case.main.as_ref();
-    let moves_a_record = matches!(&command.from, From::States(Machine::Track(track), _)
-        if def.tracks.get(track).is_some_and(|track| track.per.is_some()));
-    if let Some(no) = perform.instance.filter(|_| !moves_a_record) {
+    let names_record = def.record_named(command).is_some();
+    if let Some(no) = perform.instance.filter(|_| !names_record) {
         // Separation compares acts per instance: an act that names one without need would be compared with none.
         refuse(RefusalCode::Instance, format!("{} moves no single record, and {no} is named", command.name));
     }
@@ -293,21 +292,20 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
                 );
             }
         }
-        From::States(Machine::Track(track), states) => {
-            let per = def.tracks.get(track).is_some_and(|track| track.per.is_some());
-            let at = if per {
+        From::States(machine @ Machine::Track(track), states) => {
+            let at = if names_record {
                 let Some(no) = perform.instance else {
                     refuse(RefusalCode::Instance, format!("{} moves one record: say which", command.name));
                     return;
                 };
-                let instance = case.instances.get(track).and_then(|instances| instances.get(&no));
-                let Some(instance) = instance else {
+                let at = case.stands(machine, Some(no));
+                if at.is_none() {
                     refuse(RefusalCode::Instance, format!("record {no} has no open {track} track"));
                     return;
-                };
-                Some(&instance.state)
+                }
+                at
             } else {
-                case.tracks.get(track)
+                case.stands(machine, None)
             };
             if !at.is_some_and(|at| states.contains(at)) {
                 let at = at.map_or("closed", |at| at.as_str());
@@ -731,15 +729,11 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
             }
         }
     }
-    let before = match &command.from {
-        From::States(Machine::Track(track), _) => match perform.instance {
-            Some(no) => {
-                case.instances.get(track).and_then(|held| held.get(&no)).map(|held| held.state.clone())
-            }
-            None => case.tracks.get(track).cloned(),
-        },
-        From::New | From::EveryState | From::Always | From::States(Machine::Main, _) => case.main.clone(),
+    let own = match &command.from {
+        From::States(machine, _) => machine,
+        From::New | From::EveryState | From::Always => &Machine::Main,
     };
+    let before = case.stands(own, perform.instance).cloned();
     changes.push(Change::Did(Did { command: command.name.clone(), instance: perform.instance, before }));
     let mut no: RecordNo = case.last_record;
     for (position, _) in perform.records.iter().enumerate() {
@@ -812,16 +806,18 @@ fn moves(case: &Case, step: &Step, perform: &Perform, changes: &mut Vec<Change>)
     }
 }
 
-/// Runs a command as the engine, if it is open for it. Returns whether it was done.
-pub(super) fn run_as_system(draft: &mut Draft<'_>, perform: &Perform) -> bool {
-    let def = draft.def;
+/// The way a command goes when the engine gives it, if it is open for it.
+pub(super) fn open_to_system<'a>(draft: &Draft<'a>, perform: &Perform) -> Option<Ready<'a>> {
     let mut reasons = Vec::new();
-    let Some(command) = find(def, perform, &mut reasons) else { return false };
-    if command.approval.is_some() {
-        return false;
-    }
+    let command = find(draft.def, perform, &mut reasons)?;
     let ready = test(draft, command, perform, &Doers::of(&Actor::System), &mut reasons);
-    let Some(ready) = ready.filter(|_| reasons.is_empty()) else { return false };
+    ready.filter(|_| reasons.is_empty())
+}
+
+/// Runs a command as the engine, if it is open for it and nobody has to sign. Returns whether it was done.
+pub(super) fn run_as_system(draft: &mut Draft<'_>, perform: &Perform) -> bool {
+    let ready = open_to_system(draft, perform).filter(|ready| ready.command.approval.is_none());
+    let Some(ready) = ready else { return false };
     let mut entry = Entry {
         kind: EventKind::Acted,
         act: Act::Perform(perform.clone()),
@@ -863,9 +859,7 @@ pub(super) fn automatic(draft: &mut Draft<'_>) {
 /// The ways an automatic command could be given: once, or for each instance of its track.
 fn instances(def: &Definition, case: &Case, command: &Command) -> Vec<Perform> {
     match &command.from {
-        From::States(Machine::Track(track), _)
-            if def.tracks.get(track).is_some_and(|track| track.per.is_some()) =>
-        {
+        From::States(Machine::Track(track), _) if def.record_named(command).is_some() => {
             let numbers = case.instances.get(track).into_iter().flat_map(|held| held.keys().copied());
             numbers.map(|no| Perform { instance: Some(no), ..Perform::of(command.name.clone()) }).collect()
         }

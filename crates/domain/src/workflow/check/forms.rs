@@ -67,7 +67,7 @@ fn openings(definition: &Definition, found: &mut Vec<Finding>) {
 }
 
 /// The track per record that a command belongs to.
-pub(super) fn per_track<'d>(definition: &'d Definition, command: &Command) -> Option<(&'d Track, &'d Name)> {
+fn per_track<'d>(definition: &'d Definition, command: &Command) -> Option<(&'d Track, &'d Name)> {
     let From::States(Machine::Track(track), _) = &command.from else { return None };
     let track = definition.tracks.get(track)?;
     Some((track, track.per.as_ref()?))
