@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::name::Name;
-use crate::workflow::check::people::role_matrix;
+use crate::workflow::check::rights::{Rights, role_matrix};
 use crate::workflow::guard::explain;
 use crate::workflow::model::{
     Approval, Ask, Branch, Command, Deadline, Definition, From, Label, Machine, MomentRef, States, Target,
@@ -286,7 +286,7 @@ pub fn table(definition: &Definition) -> String {
     out.push_str("\n## Who may do what\n\n");
     head(&mut out, &["Role", "Gives", "Signs", "Annuls"]);
     for (role, rights) in role_matrix(definition).rows {
-        let having = |wanted: fn(&crate::workflow::check::people::Rights) -> bool| {
+        let having = |wanted: fn(&Rights) -> bool| {
             let commands =
                 rights.iter().filter(|(_, rights)| wanted(rights)).map(|(command, _)| command.clone());
             list(&commands.collect::<Vec<_>>())
