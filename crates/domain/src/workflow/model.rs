@@ -65,6 +65,11 @@ impl<T: Named> Table<T> {
         self.index.get(name).copied()
     }
 
+    /// What stands at a position in the file.
+    pub fn at(&self, position: usize) -> Option<&T> {
+        self.items.get(position)
+    }
+
     /// All things in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, T> {
         self.items.iter()
@@ -658,6 +663,16 @@ impl Command {
             }
             Ways::Routes(routes) => routes.iter().map(|branch| (None, branch)).collect(),
         }
+    }
+
+    /// The records it files, on any of its ways.
+    pub fn all_records(&self) -> impl Iterator<Item = &(Name, Ask)> {
+        self.records.iter().chain(self.branches().into_iter().flat_map(|(_, branch)| &branch.records))
+    }
+
+    /// What it sets, on any of its ways.
+    pub fn all_sets(&self) -> impl Iterator<Item = &(Name, Set)> {
+        self.sets.iter().chain(self.branches().into_iter().flat_map(|(_, branch)| &branch.sets))
     }
 }
 
