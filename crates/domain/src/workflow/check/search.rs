@@ -112,8 +112,7 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Searches one slice by meeting every configuration, and answers the questions; the number of configurations, or
-    /// what there is too much of.
+    /// Searches one slice by meeting every configuration, and answers the questions; says how many there are.
     fn one_by_one(
         &self,
         kept: &BTreeSet<Var>,
@@ -121,7 +120,7 @@ impl Search<'_> {
         limit: usize,
         out: &mut Vec<Finding>,
     ) -> Result<usize, TooMany> {
-        let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany::Configurations)?;
+        let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany)?;
         let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit)?;
         self.judge(&graph, &Answers::of(&graph, items), items, out);
         Ok(graph.keys.len())
@@ -197,13 +196,10 @@ impl Search<'_> {
             let name = match self.model.vars.get(*var) {
                 Some(What::Main) => "the main states".to_owned(),
                 Some(What::Before) => "the state for `back`".to_owned(),
-                Some(What::Track(track)) => self
-                    .model
-                    .def
-                    .tracks
-                    .iter()
-                    .nth(*track)
-                    .map_or_else(String::new, |track| format!("the track `{}`", track.name)),
+                Some(What::Track(track)) => {
+                    let track = self.model.def.tracks.at(*track);
+                    track.map_or_else(String::new, |track| format!("the track `{}`", track.name))
+                }
                 Some(What::Fact(fact)) => format!("the fact `{fact}`"),
                 Some(What::Since(_)) => "`days since`".to_owned(),
                 Some(What::Filed(document)) => format!("the paper `{document}`"),
