@@ -2,6 +2,7 @@
 //! rules run on. Every name in it has been resolved by the reader; nothing here is text to be parsed again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::calendar::{Calendar, Rule, Span};
@@ -588,6 +589,15 @@ pub enum MomentRef {
     State(Name),
 }
 
+impl fmt::Display for MomentRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { field, record } => write!(f, "{field} of {record}"),
+            Self::Document(name) | Self::State(name) => write!(f, "{name}"),
+        }
+    }
+}
+
 /// `not-before`: a minimum wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named by the grammar of LANGUAGE 4.2")]
@@ -811,6 +821,22 @@ pub struct ActRef {
 pub enum Separation {
     DifferentPeople { place: Place, acts: Vec<ActRef>, unless_short_of: Option<Name> },
     SamePerson { place: Place, acts: Vec<ActRef> },
+}
+
+impl Separation {
+    /// The acts it speaks of.
+    pub fn acts(&self) -> &[ActRef] {
+        match self {
+            Self::DifferentPeople { acts, .. } | Self::SamePerson { acts, .. } => acts,
+        }
+    }
+
+    /// Where it stands in the file.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::DifferentPeople { place, .. } | Self::SamePerson { place, .. } => *place,
+        }
+    }
 }
 
 /// What may be corrected and annulled.

@@ -545,15 +545,9 @@ pub(super) fn separation(
     reasons: &mut Vec<Refusal>,
 ) {
     for rule in &def.separation {
-        let (acts, same) = match rule {
-            Separation::DifferentPeople { acts, .. } => (acts, false),
-            Separation::SamePerson { acts, .. } => (acts, true),
-        };
-        if !acts.iter().any(|act| act.command == command.name) {
-            continue;
-        }
-        let mine: Vec<&ActRef> = acts.iter().filter(|act| act.command == command.name).collect();
-        let others: Vec<&ActRef> = acts.iter().filter(|act| act.command != command.name).collect();
+        let same = matches!(rule, Separation::SamePerson { .. });
+        let (mine, others): (Vec<&ActRef>, Vec<&ActRef>) =
+            rule.acts().iter().partition(|act| act.command == command.name);
         let mut refuse = |about: &Name, text: String| {
             reasons.push(Refusal::new(RefusalCode::Separation, about.as_str(), text));
         };
@@ -890,7 +884,8 @@ pub(super) fn enact(
     draft.push(entry);
 }
 
-fn list(names: &[Name]) -> String {
+/// Names in a sentence.
+pub(super) fn list(names: &[Name]) -> String {
     if names.is_empty() {
         return "nobody".to_owned();
     }

@@ -37,8 +37,7 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
     staff.corrections(&mut found);
     let mut kept: Vec<&Separation> = Vec::new();
     for rule in &definition.separation {
-        let acts = acts_of(rule);
-        if acts.iter().any(|act| short.contains(&act.command)) {
+        if rule.acts().iter().any(|act| short.contains(&act.command)) {
             continue;
         }
         match staff.unstaffed(&[rule]) {
@@ -53,26 +52,14 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
                 list(&commands),
                 staff.people(&commands)
             );
-            found.push(finding(place_of(first), CheckId::People, at_of(first), message));
+            found.push(finding(first.place(), CheckId::People, at_of(first), message));
         }
     }
     found
 }
 
-fn acts_of(rule: &Separation) -> &[ActRef] {
-    match rule {
-        Separation::DifferentPeople { acts, .. } | Separation::SamePerson { acts, .. } => acts,
-    }
-}
-
-fn place_of(rule: &Separation) -> Place {
-    match rule {
-        Separation::DifferentPeople { place, .. } | Separation::SamePerson { place, .. } => *place,
-    }
-}
-
 fn at_of(rule: &Separation) -> &str {
-    acts_of(rule).first().map_or("separation", |act| act.command.as_str())
+    rule.acts().first().map_or("separation", |act| act.command.as_str())
 }
 
 fn list(commands: &[&Command]) -> String {
@@ -88,7 +75,7 @@ fn list(commands: &[&Command]) -> String {
 fn groups<'d>(rules: &[&'d Separation]) -> Vec<Vec<&'d Separation>> {
     let mut groups: Vec<(BTreeSet<&Name>, Vec<&'d Separation>)> = Vec::new();
     for rule in rules {
-        let mut names: BTreeSet<&Name> = acts_of(rule).iter().map(|act| &act.command).collect();
+        let mut names: BTreeSet<&Name> = rule.acts().iter().map(|act| &act.command).collect();
         let mut all = vec![*rule];
         let (joined, apart): (Vec<_>, Vec<_>) =
             groups.into_iter().partition(|(known, _)| known.iter().any(|name| names.contains(name)));
@@ -212,7 +199,7 @@ impl<'d> Staff<'d> {
                 format!("no person of the stated staff can give {} ({staff})", list(commands))
             }
         };
-        finding(place_of(rule), CheckId::People, at_of(rule), message)
+        finding(rule.place(), CheckId::People, at_of(rule), message)
     }
 
     fn corrections(&self, found: &mut Vec<Finding>) {
@@ -240,7 +227,7 @@ impl<'d> Staff<'d> {
     /// Acts that can happen to one case and that the staff cannot give as the rules say.
     fn unstaffed(&self, rules: &[&'d Separation]) -> Option<Vec<&'d Command>> {
         let names: BTreeSet<&Name> =
-            rules.iter().flat_map(|rule| acts_of(rule)).map(|act| &act.command).collect();
+            rules.iter().flat_map(|rule| rule.acts()).map(|act| &act.command).collect();
         let commands: Vec<&Command> =
             self.definition.commands.iter().filter(|command| names.contains(&command.name)).collect();
         self.together(&commands).into_iter().find(|commands| {

@@ -597,7 +597,7 @@ fn times(ways: &[Writes], more: &[Writes]) -> Option<Vec<Writes>> {
     })
 }
 
-/// Adds the variables whose values decide whether the act is possible, and those it writes.
+/// The variables whose values decide whether the act is possible, and those it writes.
 pub(super) fn footprint(model: &Model<'_>, act: &Act) -> (BTreeSet<Var>, BTreeSet<Var>) {
     let (mut reads, mut writes) = (BTreeSet::from([model.main]), BTreeSet::new());
     act.startable.reads(&mut reads);

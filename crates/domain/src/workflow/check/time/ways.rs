@@ -222,12 +222,7 @@ impl<'d> Ways<'_, 'd> {
                 Reason::Order => {}
                 Reason::Wait(at) => waits.extend(commands.get(at).and_then(|one| {
                     let wait = wait_of(one.command)?;
-                    Some(format!(
-                        "the wait of `{}` ({} after `{}`)",
-                        one.command.name,
-                        wait.wait,
-                        moment(&wait.after)
-                    ))
+                    Some(format!("the wait of `{}` ({} after `{}`)", one.command.name, wait.wait, wait.after))
                 })),
                 Reason::Limit(at) => limits.extend(self.definition.deadlines.at(at)),
             }
@@ -266,13 +261,6 @@ impl<'d> Ways<'_, 'd> {
             lines.push(format!("Then `{}` can only be given when the limit has passed.", one.command.name));
         }
         lines
-    }
-}
-
-fn moment(moment: &MomentRef) -> String {
-    match moment {
-        MomentRef::Field { field, record } => format!("{field} of {record}"),
-        MomentRef::Document(name) | MomentRef::State(name) => name.to_string(),
     }
 }
 
