@@ -206,10 +206,7 @@ impl Session {
             Some(origin) => origin,
             None => origin(&store, &place).await?,
         };
-        let mut settings = Settings::new(origin, end_on_fault());
-        if matches!(place, Place::Postgres(_)) {
-            settings.committers = 2;
-        }
+        let settings = Settings::new(origin, end_on_fault());
         let engine = Engine::start(store.ports(), start.clock, start.ids, Arc::new(signer), settings)
             .await
             .map_err(|error| Failure::new("the engine could not start").because(&error))?;

@@ -70,7 +70,7 @@ pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 /// How the engine is set up.
 #[derive(Clone)]
 pub struct Settings {
-    /// Committers: 1 on SQLite, 2 on PostgreSQL.
+    /// Committers. With two, one decides while the store writes what the other has decided.
     pub committers: usize,
     /// Commands and access records in one batch, at the most.
     pub batch: usize,
@@ -85,9 +85,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings for one committer.
+    /// The usual settings.
     pub fn new(origin: impl Into<String>, on_fatal: OnFatal) -> Self {
-        Self { committers: 1, batch: 512, queue: 4096, cache: 10_000, origin: origin.into(), on_fatal }
+        Self { committers: 2, batch: 512, queue: 4096, cache: 10_000, origin: origin.into(), on_fatal }
     }
 }
 
