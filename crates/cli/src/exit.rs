@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     /// `check`, `publish`: the file is not proved. `import`: records were set aside. `replay`: events were refused.
     /// `doctor`: there are findings.
     Findings = 3,
-    /// `verify` found that something was changed, lost or never legal.
+    /// `verify` or `move` found that something was changed, lost or never legal.
     Tampered = 4,
 }
 

@@ -199,16 +199,14 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub(crate) async fn start(place: Place, key: &Path, start: Start) -> Result<Self, Failure> {
-        let signer = read_key(key)?;
+        // A store that is not there is told first: it has no key either.
         let store = place.open().await?;
+        let signer = read_key(key)?;
         let origin = match start.origin {
             Some(origin) => origin,
             None => origin(&store, &place).await?,
         };
-        let mut settings = Settings::new(origin, end_on_fault());
-        if matches!(place, Place::Postgres(_)) {
-            settings.committers = 2;
-        }
+        let settings = Settings::new(origin, end_on_fault());
         let engine = Engine::start(store.ports(), start.clock, start.ids, Arc::new(signer), settings)
             .await
             .map_err(|error| Failure::new("the engine could not start").because(&error))?;

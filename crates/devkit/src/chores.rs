@@ -5,7 +5,7 @@ pub mod bench;
 pub mod ci;
 pub mod convert;
 pub mod needs;
-mod outside;
+pub mod outside;
 pub mod postgres;
 pub mod prepare;
 mod repository;

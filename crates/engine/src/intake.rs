@@ -287,16 +287,19 @@ impl Engine {
 }
 
 impl Import<'_> {
-    /// Opens the list; one that is there is left as it is.
+    /// Opens the list; one that is there is left as it is. A key is bound by a deed, so the same list under another key
+    /// leaves one more.
     async fn open(&self, title: &str, file: Hash) -> Result<(), ImportError> {
         let title = title.to_owned();
+        let keyed = self.options.once.is_some();
         let write = RegistryWrite::new(self.manifest, StreamKind::Manifest, self.actor.clone())
             .found_by(MANIFEST_SPACE, file.to_string())
             .once_in(COLLECTION, self.options.once.clone())
             .deciding(move |entity| {
                 let held = entity.manifest().ok_or_else(|| "the id belongs to another record".to_owned())?;
-                let opened = Deed::ManifestOpened { title: title.clone(), file };
-                Ok(if held.file.is_some() { Vec::new() } else { vec![opened] })
+                let title = if held.file.is_some() { held.title.clone() } else { title.clone() };
+                let known = held.file.is_some() && !keyed;
+                Ok(if known { Vec::new() } else { vec![Deed::ManifestOpened { title, file }] })
             });
         self.record("the list", vec![write]).await
     }

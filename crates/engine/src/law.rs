@@ -102,7 +102,7 @@ pub(crate) fn open_secret(
 }
 
 /// The queue in which notices wait.
-pub const NOTICE_QUEUE: &str = "notices";
+pub const NOTICE_QUEUE: &str = "engine:notices";
 /// The name of the job that tells capacities about something; its payload is a [`Notice`].
 pub const NOTICE_JOB: &str = "notice";
 
@@ -138,8 +138,11 @@ fn job_id(stream: StreamId, seq: Seq, name: &str) -> JobId {
 }
 
 /// The jobs that a case waits for no longer: they came back, or the act that queued them was annulled.
-pub(crate) fn closed_jobs(stream: StreamId, events: &[Event]) -> BTreeSet<JobId> {
-    let changes = events.iter().flat_map(|event| &event.changes);
+pub(crate) fn closed_jobs<'e>(
+    stream: StreamId,
+    events: impl IntoIterator<Item = &'e Event>,
+) -> BTreeSet<JobId> {
+    let changes = events.into_iter().flat_map(|event| &event.changes);
     changes
         .filter_map(|change| {
             let Change::JobClosed(closed) = change else { return None };
@@ -150,10 +153,10 @@ pub(crate) fn closed_jobs(stream: StreamId, events: &[Event]) -> BTreeSet<JobId>
 
 /// The jobs that follow from a decision: those of the file, and the notices. A job's id follows from the event that
 /// queued it, so a repeated append cannot queue it twice.
-pub(crate) fn jobs(
+pub(crate) fn jobs<'e>(
     definition: &Definition,
     after: &Case,
-    events: &[Event],
+    events: impl IntoIterator<Item = &'e Event>,
     needed: &[JobNeeded],
     by: &dyn Fn(Seq) -> Option<OfficialId>,
     at: Timestamp,

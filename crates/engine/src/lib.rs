@@ -63,14 +63,14 @@ use references::References;
 /// The setting with the name of the log.
 const ORIGIN: &str = "origin";
 
-/// What is called when the store reports an input/output error: what is on the disk is not known, and the process must
-/// end (DESIGN D9).
+/// What is called when the store reports an input/output error, or a committer breaks off in the middle of a batch: what
+/// is on the disk is not known, and the process must end (DESIGN D9).
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 
 /// How the engine is set up.
 #[derive(Clone)]
 pub struct Settings {
-    /// Committers: 1 on SQLite, 2 on PostgreSQL.
+    /// Committers. With two, one decides while the store writes what the other has decided.
     pub committers: usize,
     /// Commands and access records in one batch, at the most.
     pub batch: usize,
@@ -80,14 +80,14 @@ pub struct Settings {
     pub cache: usize,
     /// The name of the log.
     pub origin: String,
-    /// Called when the store reports an input/output error, from whatever call.
+    /// Called when what is stored is not known any more, from whatever call.
     pub on_fatal: OnFatal,
 }
 
 impl Settings {
-    /// Settings for one committer.
+    /// The usual settings.
     pub fn new(origin: impl Into<String>, on_fatal: OnFatal) -> Self {
-        Self { committers: 1, batch: 512, queue: 4096, cache: 10_000, origin: origin.into(), on_fatal }
+        Self { committers: 2, batch: 512, queue: 4096, cache: 10_000, origin: origin.into(), on_fatal }
     }
 }
 
@@ -131,7 +131,7 @@ struct Shared {
     /// Who this process is when it takes an office.
     process: Uuid,
     /// Damaged rows that this process has shown as incidents.
-    told: tokio::sync::Mutex<BTreeSet<JobId>>,
+    told: std::sync::Mutex<BTreeSet<JobId>>,
     sequencing: tokio::sync::Mutex<Option<qadiya_ledger::tree::Frontier>>,
 }
 
@@ -197,7 +197,7 @@ impl Engine {
             asking,
             pepper,
             process,
-            told: tokio::sync::Mutex::default(),
+            told: std::sync::Mutex::default(),
             sequencing: tokio::sync::Mutex::new(None),
         });
         let committers = Arc::new(Committers::start(&shared, &settings, &tracker));

@@ -26,7 +26,7 @@ use crate::submit::{
 };
 
 /// The queue in which operations wait.
-pub const OPERATION_QUEUE: &str = "operations";
+pub const OPERATION_QUEUE: &str = "engine:operations";
 /// The name of the job that carries an operation out; its payload is the operation's id as JSON text.
 pub const OPERATION_JOB: &str = "operation";
 

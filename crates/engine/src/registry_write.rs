@@ -175,26 +175,31 @@ pub struct StoredEntity {
 /// When the store cannot be read, or the record is damaged.
 pub async fn installation(store: &dyn Store) -> Result<Option<Installation>, EngineError> {
     let stream = StreamId(crate::ids::derived(&["system"]));
-    let found = store.load_many(&[stream]).await?;
-    let Some(Loaded::Entity(row)) = found.into_iter().next() else { return Ok(None) };
-    let entity = Entity::from_bytes(row.kind, &row.state)
-        .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
-    Ok(entity.installation().filter(|held| !held.origin.is_empty()).cloned())
+    let stored = stored_entity(stream, store.load_many(&[stream]).await?)?;
+    let held = stored.and_then(|stored| stored.entity.installation().cloned());
+    Ok(held.filter(|held| !held.origin.is_empty()))
+}
+
+/// What was loaded of one stream that is not a case; `None` when there is none.
+fn stored_entity(stream: StreamId, found: Vec<Loaded>) -> Result<Option<StoredEntity>, EngineError> {
+    match found.into_iter().next() {
+        Some(Loaded::Entity(row)) => {
+            let entity = Entity::from_bytes(row.kind, &row.state)
+                .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
+            Ok(Some(StoredEntity { stream, kind: row.kind, version: row.version, entity }))
+        }
+        Some(Loaded::Damaged(error)) => Err(error.into()),
+        Some(Loaded::Case(_) | Loaded::Absent) | None => Ok(None),
+    }
 }
 
 impl Engine {
     /// A stream that is not a case; `None` when there is none.
     pub async fn entity(&self, stream: StreamId) -> Result<Option<StoredEntity>, EngineError> {
-        let found = self.on_store(move |store| async move { store.load_many(&[stream]).await }).await?;
-        match found.into_iter().next() {
-            Some(Loaded::Entity(row)) => {
-                let entity = Entity::from_bytes(row.kind, &row.state)
-                    .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
-                Ok(Some(StoredEntity { stream, kind: row.kind, version: row.version, entity }))
-            }
-            Some(Loaded::Damaged(error)) => Err(error.into()),
-            Some(Loaded::Case(_) | Loaded::Absent) | None => Ok(None),
-        }
+        stored_entity(
+            stream,
+            self.on_store(move |store| async move { store.load_many(&[stream]).await }).await?,
+        )
     }
 
     /// Writes to one stream that is not a case, and answers once it is durable.

@@ -179,6 +179,19 @@ impl CaseStore for PostgresStore {
         self.number_of(filter).await
     }
 
+    async fn count_groups(&self, filter: &CaseFilter, groups: &[StreamId]) -> Result<Vec<u64>, StoreError> {
+        self.numbers_of(filter, groups).await
+    }
+
+    async fn openings(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
+        self.openings_of(filter, after, limit).await
+    }
+
     async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {
         self.read("looking for a batch", move |db| {
             Box::pin(async move {

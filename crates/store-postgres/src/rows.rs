@@ -177,7 +177,7 @@ impl TryFrom<EntityColumns> for EntityRow {
 }
 
 /// A row of `event`, with its secret where it was asked for.
-#[derive(Debug)]
+#[derive(Debug, sqlx::FromRow)]
 pub(crate) struct EventColumns {
     pub(crate) stream: Uuid,
     pub(crate) seq: i64,

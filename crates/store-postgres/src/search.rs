@@ -1,17 +1,27 @@
 //! Lists of cases: the one place where SQL is composed, since a filter has 256 shapes. Values are always bound.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use qadiya_domain::ids::StreamId;
 use qadiya_store::StoreError;
+use qadiya_store::append::StoredEvent;
 use qadiya_store::read::{CaseFilter, CaseRow};
 use sqlx::{Postgres, QueryBuilder};
+use uuid::Uuid;
 
 use crate::open::PostgresStore;
-use crate::rows::{CaseColumns, Reading, micros, word};
+use crate::rows::{CaseColumns, EventColumns, Reading, micros, word};
 
 const LIST: &str = "SELECT id, reference, alias, workflow, definition, person, cohort, main, stage, stage_since, office, \
                     held, authority_until, next_date, outcome, irregular, state, version, head, opened, updated \
                     FROM court_case WHERE true";
+
+// A case without its first event has no hash there, and is refused as damaged when it is read.
+const OPENINGS: &str = "SELECT id AS stream, 1::bigint AS seq, coalesce(e.bytes, '') AS bytes, coalesce(e.hash, '') AS hash, \
+                        coalesce(e.recorded, 0) AS recorded, s.content AS secret \
+                        FROM court_case LEFT JOIN event e ON e.stream = id AND e.seq = 1 \
+                        LEFT JOIN secret s ON s.stream = e.stream AND s.seq = e.seq WHERE true";
 
 fn restrict(query: &mut QueryBuilder<Postgres>, filter: &CaseFilter) {
     if let Some(workflow) = &filter.workflow {
@@ -78,5 +88,48 @@ impl PostgresStore {
             })
             .await?;
         Reading { table: "court_case", row: &"count" }.number("id", count)
+    }
+
+    pub(crate) async fn numbers_of(
+        &self,
+        filter: &CaseFilter,
+        groups: &[StreamId],
+    ) -> Result<Vec<u64>, StoreError> {
+        let wanted: Vec<Uuid> = groups.iter().map(|group| group.0).collect();
+        let mut query = QueryBuilder::new("SELECT cohort, count(*) FROM court_case WHERE cohort = ANY(");
+        query.push_bind(wanted).push(")");
+        restrict(&mut query, filter);
+        query.push(" GROUP BY cohort");
+        let rows = self
+            .read("counting the cases of groups", move |db| {
+                Box::pin(async move { query.build_query_as::<(Uuid, i64)>().fetch_all(db).await })
+            })
+            .await?;
+        let mut counted = HashMap::new();
+        for (group, count) in rows {
+            let read = Reading { table: "court_case", row: &group };
+            counted.insert(group, read.number::<u64>("cohort", count)?);
+        }
+        Ok(groups.iter().map(|group| counted.get(&group.0).copied().unwrap_or_default()).collect())
+    }
+
+    pub(crate) async fn openings_of(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
+        let mut query = QueryBuilder::new(OPENINGS);
+        restrict(&mut query, filter);
+        if let Some(after) = after {
+            query.push(" AND id > ").push_bind(after.0);
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+        let rows = self
+            .read("reading first events", move |db| {
+                Box::pin(async move { query.build_query_as::<EventColumns>().fetch_all(db).await })
+            })
+            .await?;
+        rows.into_iter().map(EventColumns::event).collect()
     }
 }

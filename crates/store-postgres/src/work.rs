@@ -483,6 +483,7 @@ impl WorkStore for PostgresStore {
                         .fetch_one(&mut *transaction)
                         .await?;
                     let same = held == operation.asked.as_bytes();
+                    transaction.rollback().await?;
                     return Ok(if same { Started::Before } else { Started::OtherRequest });
                 }
                 insert_jobs(&mut transaction, operation.id, &queued).await?;

@@ -1,4 +1,5 @@
--- One batch in one text: every table reads one JSON list, and a list that is NULL has no rows. One call to the
+-- One batch in one text: every table reads one JSON list, and a list that is NULL has no rows. Long bytes
+-- stand in $24, one after the other, and a row says where. One call to the
 -- connection's thread costs more than a statement without rows. What stands about the batch was asked in the same
 -- transaction before (append.rs), so nothing here can lose; whatever fails undoes all of it.
 
@@ -8,7 +9,8 @@ INSERT INTO court_case (id, reference, alias, workflow, definition, person, coho
 SELECT unhex(value ->> 'i'), value ->> 'r', value ->> 'a', value ->> 'w', unhex(value ->> 'd'),
        unhex(value ->> 'person'), unhex(value ->> 'cohort'), value ->> 'm', value ->> 's', value ->> 'ss',
        value ->> 'o', value ->> 'h', value ->> 'au', value ->> 'nd', value ->> 'out', value ->> 'irr',
-       unhex(value ->> 'st'), value ->> 'v', unhex(value ->> 'hd'), value ->> 'op', value ->> 'up'
+       substr($24, value ->> 'so', value ->> 'sn'), value ->> 'v', unhex(value ->> 'hd'), value ->> 'op',
+       value ->> 'up'
 FROM json_each($1) ORDER BY key;
 
 UPDATE court_case SET reference = j.r, alias = j.a, person = j.person, cohort = j.cohort
@@ -29,24 +31,24 @@ WHERE court_case.id = j.i
 UPDATE court_case SET definition = j.d, main = j.m, stage_since = j.ss, office = j.o, next_date = j.nd,
        outcome = j.out, state = j.st, version = j.v, head = j.hd, opened = j.op, updated = j.up
 FROM (SELECT unhex(value ->> 'i') AS i, unhex(value ->> 'd') AS d, value ->> 'm' AS m, value ->> 'ss' AS ss,
-             value ->> 'o' AS o, value ->> 'nd' AS nd, value ->> 'out' AS out, unhex(value ->> 'st') AS st,
+             value ->> 'o' AS o, value ->> 'nd' AS nd, value ->> 'out' AS out, substr($24, value ->> 'so', value ->> 'sn') AS st,
              value ->> 'v' AS v, unhex(value ->> 'hd') AS hd, value ->> 'op' AS op, value ->> 'up' AS up
       FROM json_each($3)) AS j
 WHERE court_case.id = j.i;
 
 INSERT INTO entity (stream, kind, parent, state, version, head, updated)
-SELECT unhex(value ->> 'i'), value ->> 'k', unhex(value ->> 'p'), unhex(value ->> 'st'), value ->> 'v',
-       unhex(value ->> 'hd'), value ->> 'up'
+SELECT unhex(value ->> 'i'), value ->> 'k', unhex(value ->> 'p'), substr($24, value ->> 'so', value ->> 'sn'),
+       value ->> 'v', unhex(value ->> 'hd'), value ->> 'up'
 FROM json_each($4) WHERE true ORDER BY key
 ON CONFLICT (stream) DO UPDATE SET kind = excluded.kind, parent = excluded.parent,
   state = excluded.state, version = excluded.version, head = excluded.head, updated = excluded.updated;
 
 INSERT INTO event (stream, seq, bytes, hash, recorded)
-SELECT unhex(value ->> 'i'), value ->> 'n', unhex(value ->> 'b'), unhex(value ->> 'h'), value ->> 'at'
+SELECT unhex(value ->> 'i'), value ->> 'n', substr($24, value ->> 'bo', value ->> 'bn'), unhex(value ->> 'h'), value ->> 'at'
 FROM json_each($5) ORDER BY key;
 
 INSERT INTO secret (stream, seq, content)
-SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2) FROM json_each($6) ORDER BY key;
+SELECT unhex(value ->> 0), value ->> 1, substr($24, value ->> 2, value ->> 3) FROM json_each($6) ORDER BY key;
 
 INSERT INTO log_pending (stream, seq, hash)
 SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2) FROM json_each($7) ORDER BY key;
@@ -83,7 +85,7 @@ FROM json_each($13) WHERE true ORDER BY key ON CONFLICT DO NOTHING;
 
 INSERT INTO request (stream, principal, key, asked, answer, batch, leaf)
 SELECT unhex(value ->> 'i'), unhex(value ->> 'p'), value ->> 'k', unhex(value ->> 'asked'),
-       unhex(value ->> 'answer'), $15, value ->> 'leaf'
+       substr($24, value ->> 'ao', value ->> 'an'), $15, value ->> 'leaf'
 FROM json_each($14) ORDER BY json_each.key;
 
 INSERT INTO batch (id, leaves, signature, key_id)

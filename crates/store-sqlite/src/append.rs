@@ -1,5 +1,5 @@
-//! The one way of writing. A batch is one transaction of one question and one text of statements, however many appends it
-//! has: each statement reads one JSON text by `json_each` (SPEED).
+//! The one way of writing. A batch is one transaction of at most three questions and one text of statements, however many
+//! appends it has: each statement reads one JSON text by `json_each` (decision 6).
 //!
 //! Order: what stands about the batch is gathered by set queries inside the transaction, [`judge::losers`] decides, and
 //! only then anything is written. Every text is made before the transaction begins, so that the writer is held shortly.
@@ -183,6 +183,7 @@ async fn write(
         .bind(texts.lookups.as_deref())
         .bind(texts.access.as_deref())
         .bind(texts.cancels.as_deref())
+        .bind(texts.heap.as_slice())
         .execute(connection)
         .await?;
     Ok(())

@@ -231,6 +231,19 @@ impl CaseStore for SqliteStore {
         search::count(self, filter).await
     }
 
+    async fn count_groups(&self, filter: &CaseFilter, groups: &[StreamId]) -> Result<Vec<u64>, StoreError> {
+        search::count_groups(self, filter, groups).await
+    }
+
+    async fn openings(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
+        search::openings(self, filter, after, limit).await
+    }
+
     async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {
         let seal = blob(seal);
         self.read("looking for a batch", move |connection| {

@@ -231,7 +231,7 @@ impl TryFrom<EntityColumns> for EntityRow {
 }
 
 /// A row of `event`, with its secret where it was asked for.
-#[derive(Debug)]
+#[derive(Debug, sqlx::FromRow)]
 pub(crate) struct EventColumns {
     pub(crate) stream: Vec<u8>,
     pub(crate) seq: i64,

@@ -114,6 +114,8 @@ macro_rules! conformance {
                 each_filter_restricts_lists_and_counts,
                 pages_are_complete_and_hold_nothing_twice,
                 events_are_read_from_a_number_on,
+                cases_of_several_groups_are_counted_at_once,
+                the_first_events_of_cases_come_in_pages,
                 events_of_several_streams_come_in_order_without_secrets,
                 entities_are_listed_by_kind_and_parent,
                 counters_and_pending_moves_make_the_counts,

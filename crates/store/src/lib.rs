@@ -12,6 +12,7 @@
 
 pub mod access;
 pub mod append;
+pub mod between;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod directory;
@@ -28,6 +29,7 @@ pub mod work;
 
 pub use access::{AccessRecord, AccessStore};
 pub use append::{Append, Batch, BatchOutcome, Loser};
+pub use between::Between;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use fenced::Fenced;

@@ -181,6 +181,18 @@ pub trait CaseStore: Send + Sync {
     /// How many cases a filter shows, counted.
     async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError>;
 
+    /// How many cases of each of these groups a filter shows, counted, in the order asked for. A group of the filter itself
+    /// restricts as well.
+    async fn count_groups(&self, filter: &CaseFilter, groups: &[StreamId]) -> Result<Vec<u64>, StoreError>;
+
+    /// The first events, with their secrets, of a page of cases in order of id, after this one, at most `limit` (≤ 1,000).
+    async fn openings(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError>;
+
     /// Folds pending stage moves into the counters; returns how many rows were folded, 0 when none was pending. A store
     /// may keep the net moves of a batch, one row for each workflow, stage and office.
     async fn fold_stages(&self) -> Result<u64, StoreError>;

@@ -30,7 +30,7 @@ pub struct DueClock {
 
 /// The queue under which clocks are shown that cannot be stepped. Letting such an incident run again says that it was
 /// seen; the clock itself is tried again after each lease, and where nothing was mended the incident comes back.
-pub const CLOCK_QUEUE: &str = "clocks";
+pub const CLOCK_QUEUE: &str = "engine:clocks";
 
 /// The incident that shows a clock which cannot be stepped: one for each clock.
 pub fn clock_incident(stream: StreamId, key: &str, at: Timestamp) -> NewJob {
@@ -47,7 +47,7 @@ pub fn clock_incident(stream: StreamId, key: &str, at: Timestamp) -> NewJob {
 
 /// The queue under which rows are shown that a reader met and could not read. Letting such an incident run again says
 /// that it was seen.
-pub const DAMAGE_QUEUE: &str = "damage";
+pub const DAMAGE_QUEUE: &str = "engine:damage";
 
 /// The incident that shows a damaged row of a table: one for each place.
 pub fn damage_incident(table: &str, place: &str, at: Timestamp) -> NewJob {

@@ -267,7 +267,7 @@ impl Params {
     }
 }
 
-/// The header of every write of administration.
+/// The header of every write.
 #[derive(Debug, utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "the field documents the header; `Key` reads it")]
@@ -277,7 +277,7 @@ pub struct KeyHeader {
     key: String,
 }
 
-/// The key of a write of administration, with the address it was sent to.
+/// The key of a write, with the address it was sent to.
 #[derive(Debug)]
 pub struct Key {
     key: String,

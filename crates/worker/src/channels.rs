@@ -106,13 +106,13 @@ impl Channel {
     /// Sends a message once, within a time.
     pub async fn deliver(&self, id: &str, message: &impl Serialize, within: Duration) -> Delivery {
         // One limit for all of it: a name server may be as slow as the receiver.
-        match tokio::time::timeout(within, self.call(id, message, within)).await {
+        match tokio::time::timeout(within, self.call(id, message)).await {
             Ok(delivery) => delivery,
             Err(_) => Delivery::Failed("timeout".to_owned()),
         }
     }
 
-    async fn call(&self, id: &str, message: &impl Serialize, within: Duration) -> Delivery {
+    async fn call(&self, id: &str, message: &impl Serialize) -> Delivery {
         let addresses = match self.addresses().await {
             Ok(addresses) => addresses,
             Err(fault) => return Delivery::Failed(fault),
@@ -121,7 +121,6 @@ impl Channel {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(within)
             // The address that was tested is the address that is called: a second look-up could answer otherwise.
             .resolve_to_addrs(host, &addresses)
             .build();
@@ -131,7 +130,6 @@ impl Channel {
         let request = client.post(self.url.clone()).header("Idempotency-Key", id).json(message);
         let mut response = match request.send().await {
             Ok(response) => response,
-            Err(error) if error.is_timeout() => return Delivery::Failed("timeout".to_owned()),
             Err(error) if error.is_connect() => return Delivery::Failed("no-connection".to_owned()),
             Err(_) => return Delivery::Failed("broken-connection".to_owned()),
         };

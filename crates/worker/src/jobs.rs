@@ -8,7 +8,8 @@ mod operation;
 use std::sync::Arc;
 use std::time::Duration;
 
-use qadiya_engine::Engine;
+use qadiya_engine::operations::OPERATION_QUEUE;
+use qadiya_engine::{Engine, NOTICE_QUEUE};
 use qadiya_store::work::{CLOCK_QUEUE, DAMAGE_QUEUE, DueJob, Settle};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -17,8 +18,8 @@ use crate::error::{WorkerError, store};
 use crate::retry::{FIRST_WAIT, Retry};
 use crate::run::WorkerSettings;
 
-/// The queue of work asked for with 202.
-pub const OPERATIONS: &str = "operations";
+/// The fault of a job whose try ended without a word.
+const BROKE_OFF: &str = "broke-off";
 
 /// How a try ended, for the queue.
 pub(crate) enum Ended {
@@ -26,6 +27,16 @@ pub(crate) enum Ended {
     WithCase,
     /// The row is to be settled alone.
     Alone(Settle),
+}
+
+impl Ended {
+    /// Another try, or after the last one an incident.
+    pub(crate) fn again(engine: &Engine, job: &DueJob, retry: &Retry, fault: String) -> Self {
+        Self::Alone(match retry.next(job.attempt, job.id.0, engine.clock().now()) {
+            Some(run_at) => Settle::Again { run_at, fault },
+            None => Settle::Incident { fault },
+        })
+    }
 }
 
 /// Claims jobs of the queues this worker serves.
@@ -66,11 +77,7 @@ pub(crate) async fn perform(engine: &Engine, settings: &Arc<WorkerSettings>, job
     };
     let ended = ended.unwrap_or_else(|fault| {
         tracing::error!(job.id = %job.id, job.name, %fault, "a job broke off");
-        let fault = "broke-off".to_owned();
-        Ended::Alone(match PANICS.next(job.attempt, job.id.0, engine.clock().now()) {
-            Some(run_at) => Settle::Again { run_at, fault },
-            None => Settle::Incident { fault },
-        })
+        Ended::again(engine, job, &PANICS, BROKE_OFF.to_owned())
     });
     if let Ended::Alone(how) = ended {
         match engine.store().settle_job(job.id, job.epoch, &how).await {
@@ -90,9 +97,9 @@ async fn attempt(engine: &Engine, settings: &WorkerSettings, job: &DueJob) -> En
     } else if job.queue == CLOCK_QUEUE {
         // The clock itself is tried again when it is due; if it still cannot be stepped, the incident comes back.
         Ended::Alone(Settle::Done)
-    } else if job.queue == OPERATIONS {
+    } else if job.queue == OPERATION_QUEUE {
         operation::perform(engine, job).await
-    } else if job.queue == qadiya_engine::NOTICE_QUEUE {
+    } else if job.queue == NOTICE_QUEUE {
         notice::perform(engine, settings, job).await
     } else {
         call::perform(engine, settings, job).await

@@ -20,6 +20,11 @@ pub struct Retry {
 pub const FIRST_WAIT: Duration = Duration::from_secs(30);
 
 impl Retry {
+    /// Whether a try was begun that is not granted. Each is counted when it is claimed, so the last ones broke off.
+    pub fn is_spent(&self, attempt: u32) -> bool {
+        attempt > self.times.saturating_add(1)
+    }
+
     /// When the next try is due after the given one (from 1) failed at `now`, or `None` when that was the last.
     ///
     /// The wait is spread by up to a quarter, told by the job's id, so that jobs that failed together do not come back

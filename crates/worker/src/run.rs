@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use qadiya_domain::ids::JobId;
 use qadiya_engine::Engine;
+use qadiya_engine::operations::OPERATION_QUEUE;
 use qadiya_store::work::{CLOCK_QUEUE, DAMAGE_QUEUE, Settle};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -54,7 +55,7 @@ impl Default for WorkerSettings {
 
 impl WorkerSettings {
     pub(crate) fn queues(&self) -> Vec<String> {
-        let mut queues = vec![jobs::OPERATIONS.to_owned(), CLOCK_QUEUE.to_owned(), DAMAGE_QUEUE.to_owned()];
+        let mut queues = vec![OPERATION_QUEUE.to_owned(), CLOCK_QUEUE.to_owned(), DAMAGE_QUEUE.to_owned()];
         queues.extend(self.serves.iter().cloned());
         queues
     }
@@ -137,7 +138,11 @@ impl Worker {
             held.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id, job.epoch);
             self.running.spawn(async move {
                 jobs::perform(&engine, &settings, &job).await;
-                held.lock().unwrap_or_else(PoisonError::into_inner).remove(&job.id);
+                // A lease that was lost may be held here again, by a later try that still runs.
+                held.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extract_if(job.id..=job.id, |_, epoch| *epoch == job.epoch)
+                    .for_each(drop);
                 finished.notify_one();
             });
         }
@@ -164,9 +169,11 @@ impl Worker {
 
     /// Waits until every job this worker has started is settled.
     pub async fn settled(&self) {
-        while !self.running.is_empty() {
-            self.finished.notified().await;
-        }
+        // The tracker itself is asked: a job says that it has finished while it still counts as running, so whoever waits
+        // for that word alone may look too early and then wait for ever.
+        self.running.close();
+        self.running.wait().await;
+        self.running.reopen();
     }
 
     /// Rounds and started jobs until nothing is due at this instant; returns the sums. For demos, replays and tests.

@@ -86,11 +86,33 @@ fn sqlite(connections: u32) -> Names {
     }
 }
 
-/// Measures.
+/// Measures, and leaves nothing behind, also where it failed.
 pub(crate) async fn run(args: &Bench, out: Output) -> Result<Exit, Failure> {
     std::fs::create_dir_all(&args.folder).map_err(|error| {
         Failure::new(format!("the folder {} cannot be made", args.folder.display())).because(&error)
     })?;
+    clear(&args.folder)?;
+    let report = measured(args, out).await;
+    let database = match &args.postgres {
+        Some(url) => Scratch::Many.remove(url).await,
+        None => Ok(()),
+    };
+    clear(&args.folder)?;
+    // Only an empty folder goes: a folder of somebody's own stays as it was.
+    std::fs::remove_dir(&args.folder).ok();
+    let report = report?;
+    database
+        .map_err(|error| Failure::new("the benchmark's database could not be removed").because(&error))?;
+    if let Some(page) = &args.markdown {
+        std::fs::write(page, report.markdown()).map_err(|error| {
+            Failure::new(format!("the page {} cannot be written", page.display())).because(&error)
+        })?;
+    }
+    out.print(&report, || report.text())?;
+    Ok(Exit::Done)
+}
+
+async fn measured(args: &Bench, out: Output) -> Result<Report, Failure> {
     let (time, repetitions) = if args.quick {
         (Duration::from_secs(1), 1)
     } else {
@@ -109,7 +131,6 @@ pub(crate) async fn run(args: &Bench, out: Output) -> Result<Exit, Failure> {
         sites.push((site, names));
     }
     if !args.without_sqlite {
-        clear(&args.folder)?;
         let site = Site::make(Place::Sqlite(args.folder.join("sqlite.db")), &args.folder, "sqlite").await?;
         let names = sqlite(site.connections());
         sites.push((site, names));
@@ -144,30 +165,27 @@ pub(crate) async fn run(args: &Bench, out: Output) -> Result<Exit, Failure> {
     for (site, _) in sites {
         site.close().await;
     }
-    if let Some(url) = &args.postgres {
-        Scratch::Many
-            .remove(url)
-            .await
-            .map_err(|error| Failure::new("the benchmark's database could not be removed").because(&error))?;
-    }
-    clear(&args.folder)?;
-    let report = Report {
+    Ok(Report {
         commit: args.commit.clone().unwrap_or_else(|| "not told".to_owned()),
-        command: "cargo dev bench".to_owned(),
+        command: command(args, time, repetitions, cases),
         seconds: time.as_secs_f64(),
         repetitions,
         cases,
         processors: std::thread::available_parallelism().map_or(1, usize::from),
         stores,
         rows,
-    };
-    if let Some(page) = &args.markdown {
-        std::fs::write(page, report.markdown()).map_err(|error| {
-            Failure::new(format!("the page {} cannot be written", page.display())).because(&error)
-        })?;
-    }
-    out.print(&report, || report.text())?;
-    Ok(Exit::Done)
+    })
+}
+
+/// The command that measures the same again.
+fn command(args: &Bench, time: Duration, repetitions: usize, cases: u64) -> String {
+    let mut words = vec![format!(
+        "cargo dev bench --seconds {} --repetitions {repetitions} --cases {cases}",
+        time.as_secs_f64()
+    )];
+    words.extend(args.without_sqlite.then(|| "--without-sqlite".to_owned()));
+    words.extend(args.only.iter().map(|part| format!("--only {part}")));
+    words.join(" ")
 }
 
 /// Plain SQL is always measured: every ratio is taken against it.
@@ -177,16 +195,18 @@ fn wanted(args: &Bench, plan: &Plan) -> bool {
         || args.only.iter().any(|name| plan.name.contains(name.as_str()))
 }
 
-/// Takes the files of an earlier run away, and no others.
+/// Takes the files of a run away, and no others.
 fn clear(folder: &Path) -> Result<(), Failure> {
-    for name in ["sqlite.db", "sqlite-plain.db"] {
-        for ending in ["", "-wal", "-shm", ".lock", ".migrate.lock"] {
-            let path = folder.join(format!("{name}{ending}"));
-            if path.exists() {
-                std::fs::remove_file(&path).map_err(|error| {
-                    Failure::new(format!("{} cannot be removed", path.display())).because(&error)
-                })?;
-            }
+    let endings = ["", "-wal", "-shm", ".lock", ".migrate.lock"];
+    let stores = ["sqlite.db", "sqlite-plain.db"]
+        .into_iter()
+        .flat_map(|name| endings.into_iter().map(move |ending| format!("{name}{ending}")));
+    for name in stores.chain(["sqlite.key", "postgres.key"].map(str::to_owned)) {
+        let path = folder.join(name);
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(|error| {
+                Failure::new(format!("{} cannot be removed", path.display())).because(&error)
+            })?;
         }
     }
     Ok(())

@@ -78,6 +78,7 @@ fn clear(folder: &Path) -> Result<(), Failure> {
         "qadiya.db-wal",
         "qadiya.db-shm",
         "qadiya.db.lock",
+        "qadiya.db.migrate.lock",
         "qadiya.db.key",
         "worked-through-until",
     ] {
@@ -165,12 +166,13 @@ async fn serve(
         session.close().await;
         return Ok(Exit::Done);
     }
-    out.note(&format!(
-        "\nServing on http://{at} (administration and metrics on http://{admin_at}). Ctrl-C stops it."
-    ))?;
+    // Signals are heard before the line that invites them: who stops the demo at once still ends it in order.
     let tasks = TaskTracker::new();
     let stop = shutdown::on_signal()?;
     start_workers(engine, &Workers { channels: Vec::new(), queues: Vec::new(), workers: 1 }, &tasks, &stop)?;
+    out.note(&format!(
+        "\nServing on http://{at} (administration and metrics on http://{admin_at}). Ctrl-C stops it."
+    ))?;
     let served = serve_both(engine, api, admin, &tasks, &stop).await;
     stop.cancel();
     tasks.close();

@@ -1,4 +1,5 @@
-//! `replay`: an event log against a workflow, in a store of its own or in the one named, refuse and continue.
+//! `replay`: an event log against a workflow, in a store made for synthetic people; what is refused is told, and the
+//! log goes on.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,6 +1,7 @@
 //! The outside checkers of the API and of our logs: Python programs in a virtual environment below the target folder.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::run::{run, say};
@@ -10,6 +11,19 @@ use super::{DevError, Repository};
 const REQUIREMENTS: &str = "crates/devkit/outside/requirements.txt";
 /// The environment.
 const FOLDER: &str = "target/outside-venv";
+
+/// A program of the environment.
+pub fn program(repository: &Repository, name: &str) -> Result<PathBuf, DevError> {
+    let program = repository.path(FOLDER).join("bin").join(name);
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err(DevError::Missing(format!(
+        "an outside checker is missing at {}: `cargo dev test` installs it from {REQUIREMENTS} when it can reach a \
+         package registry",
+        program.display()
+    )))
+}
 
 /// Makes the environment when it is not there or was made from other requirements. Without a package registry the
 /// tests that need it fail and say so; all others run.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
+use qadiya_devkit::chores::outside;
 use qadiya_devkit::trials;
 use serde_json::{Value, json};
 
@@ -86,13 +87,7 @@ impl Run<'_> {
     fn calls(&self) -> u32 {
         let root = crate::repository();
         let outside = |file: &str| -> PathBuf { root.root().join("crates/devkit/outside").join(file) };
-        let checker = root.root().join("target/outside-venv/bin/schemathesis");
-        assert!(
-            checker.is_file(),
-            "the outside checker of the API is missing at {}: `cargo dev test` installs it from \
-             crates/devkit/outside/requirements.txt when it can reach a package registry",
-            checker.display()
-        );
+        let checker = outside::program(&root, "schemathesis").unwrap();
         let (name, token) = self.caller;
         let output = Command::new(&checker)
             .current_dir(self.store.folder())

@@ -54,7 +54,8 @@ impl Demo {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{rest}");
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{ended}: {rest}");
     }
 
     fn kill(mut self) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use qadiya_devkit::trials;
 use serde_json::Value;
 
 use crate::server::{Kind, Ran, Store, data};
@@ -78,31 +79,104 @@ fn every_list(kind: Kind) {
     }
 }
 
-/// Kills the importer at several places of the list, starts it again each time, and lets it end.
+/// Kills the importer at many places of the list, starts it again each time, and lets it end. A store takes kills until
+/// most of the list is there; then a fresh one follows.
 fn killed_importers(kind: Kind) {
+    const EVENTS: &str = "SELECT count(*) FROM event";
     let list = "manifest-2225";
+    let n = u64::from(trials::count(4, 60).unwrap());
     let whole = court(kind);
+    let empty = whole.number(EVENTS);
     import(&whole, list).json(&[3]);
-    let store = court(kind);
-    let words = words(&store, list);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut reached = 0;
-    for least in [1, 400, 1_000] {
-        let mut importer = store.command(&words).stdout(std::process::Stdio::null()).spawn().unwrap();
-        while store.number("SELECT count(*) FROM court_case") < least {
-            assert_eq!(importer.try_wait().unwrap(), None, "the importer ended before it could be killed");
+    let (expected, all) = (held(&whole), whole.number(EVENTS) - empty);
+    let mut kills = 0;
+    while kills < n {
+        let store = court(kind);
+        let words = words(&store, list);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let mut reached = store.number(EVENTS);
+        while kills < n && reached - empty < all / 2 {
+            // Another place each time: cases come before persons, so it is often between the two.
+            let least = reached + 1 + kills * 89 % 331;
+            let mut importer = store.command(&words).stdout(std::process::Stdio::null()).spawn().unwrap();
+            while store.number(EVENTS) < least {
+                assert_eq!(
+                    importer.try_wait().unwrap(),
+                    None,
+                    "the importer ended before it could be killed"
+                );
+            }
+            importer.kill().unwrap();
+            importer.wait().unwrap();
+            kills += 1;
+            let now = store.number(EVENTS);
+            assert!(now >= reached, "{now} events after {reached}");
+            reached = now;
         }
-        importer.kill().unwrap();
-        importer.wait().unwrap();
-        let cases = store.number("SELECT count(*) FROM court_case");
-        assert!(cases >= reached, "{cases} cases after {reached}");
-        reached = cases;
+        assert!(reached - empty < all, "the last kill came in the middle");
+        import(&store, list).json(&[3]);
+        compare(&store, list);
+        assert_eq!(held(&store), expected, "after {kills} kills");
+        assert_eq!(store.faults(), Vec::<Value>::new());
     }
-    assert!(reached < whole.number("SELECT count(*) FROM court_case"), "the last kill came in the middle");
-    import(&store, list).json(&[3]);
-    compare(&store, list);
-    assert_eq!(held(&store), held(&whole));
-    assert_eq!(store.faults(), Vec::<Value>::new());
+}
+
+/// What is written out of a list by `--refused` is what was set aside, cell by cell, with what to do about it.
+fn refused_records(kind: Kind) {
+    for list in LISTS {
+        let store = court(kind);
+        let file = store.folder().join("refused.csv");
+        let path = data(&format!("manifest/{list}.csv"));
+        let words = ["--json", "import", path.to_str().unwrap(), "--today", "2026-03-01"];
+        let refused = ["--refused", file.to_str().unwrap()];
+        let tried = store.run(&[&words[..], &refused].concat());
+        assert_eq!(tried.code, Some(1), "a dry run sets nothing aside: {tried:?}");
+        assert!(tried.err.contains("--commit") && !file.exists(), "{tried:?}");
+
+        store.run(&[&words[..], &["--commit"], &refused].concat()).json(&[3]);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let found = table(text.strip_prefix('\u{feff}').unwrap());
+        let truth =
+            table(&std::fs::read_to_string(data(&format!("manifest/{list}.truth-rows.csv"))).unwrap());
+        let asked = |row: &&BTreeMap<String, String>| !row["verdict"].starts_with("accept");
+        let truth: Vec<_> = truth.iter().filter(asked).collect();
+        let standing = |rows: &mut dyn Iterator<Item = &BTreeMap<String, String>>| -> Vec<(String, String)> {
+            rows.map(|row| (row["record"].clone(), row["verdict"].clone())).collect()
+        };
+        assert_eq!(standing(&mut found.iter()), standing(&mut truth.iter().copied()), "{list}");
+        assert!(found.iter().all(|row| !row["rule"].is_empty() && !row["mend"].is_empty()), "{list}");
+
+        // Each cell came back as it was sent: a byte that is no text is shown, a formula is made harmless.
+        let bytes = std::fs::read(&path).unwrap();
+        let mut sent = csv::ReaderBuilder::new().flexible(true).from_reader(bytes.as_slice());
+        let header = sent.headers().unwrap().clone();
+        let sent: Vec<csv::ByteRecord> = sent.byte_records().map(|row| row.unwrap()).collect();
+        let mut compared = 0;
+        for row in &found {
+            let record: usize = row["record"].parse().unwrap();
+            let cells = &sent[record - 1];
+            for (column, cell) in header.iter().zip(cells) {
+                let Ok(cell) = std::str::from_utf8(cell) else { continue };
+                let back = row[column.trim()].trim_start_matches('\'');
+                assert_eq!(back, cell.trim_start_matches('\''), "{list}, record {record}, {column}");
+                compared += 1;
+            }
+        }
+        assert!(compared > found.len() * 15, "{list}: {compared} cells compared");
+
+        // Sent in again as it is, it is refused again; but missing cells are there now, and bytes that were no text are
+        // shown as text.
+        let again = store.folder().join("again.csv");
+        let words = ["--json", "import", file.to_str().unwrap(), "--today", "2026-03-01", "--verdicts"];
+        store.run(&[&words[..], &[again.to_str().unwrap()]].concat()).json(&[3]);
+        let again = table(&std::fs::read_to_string(again).unwrap());
+        assert_eq!(again.len(), found.len());
+        for (again, found) in again.iter().zip(&found) {
+            if !["broken-utf8", "column-count"].contains(&found["rule"].as_str()) {
+                assert_eq!(again["verdict"], found["verdict"], "{list}: {found:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -123,4 +197,14 @@ fn a_killed_importer_that_is_started_again_ends_like_one_in_one_go_on_sqlite() {
 #[test]
 fn a_killed_importer_that_is_started_again_ends_like_one_in_one_go_on_postgresql() {
     killed_importers(Kind::Postgres);
+}
+
+#[test]
+fn the_refused_records_are_written_out_as_they_were_sent_on_sqlite() {
+    refused_records(Kind::Sqlite);
+}
+
+#[test]
+fn the_refused_records_are_written_out_as_they_were_sent_on_postgresql() {
+    refused_records(Kind::Postgres);
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use qadiya_devkit::chores::outside::program;
 use qadiya_devkit::convert;
 use serde_json::{Value, json};
 
@@ -11,13 +12,7 @@ use crate::server::{Kind, Store, data};
 /// Has the outside reader count what stands in both files; `None` when it does not accept one.
 fn outside(xes: &Path, ocel: &Path) -> Option<Value> {
     let root = crate::repository();
-    let python = root.root().join("target/outside-venv/bin/python");
-    assert!(
-        python.is_file(),
-        "the outside reader of event logs is missing at {}: `cargo dev test` installs it from \
-         crates/devkit/outside/requirements.txt when it can reach a package registry",
-        python.display()
-    );
+    let python = program(&root, "python").unwrap();
     let read = Command::new(python)
         .arg(root.root().join("crates/devkit/outside/read_logs.py"))
         .args([xes, ocel])

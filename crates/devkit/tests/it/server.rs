@@ -283,9 +283,9 @@ impl Store {
         Server { process, base, administration, client: client() }
     }
 
-    /// Starts workers only.
-    pub(crate) fn work(&self) -> Process {
-        started(self.command(&["work"])).0
+    /// Starts workers only, with more arguments.
+    pub(crate) fn work_with(&self, more: &[&str]) -> Process {
+        started(self.command(&[&["work"], more].concat())).0
     }
 }
 

@@ -237,7 +237,8 @@ async fn the_stores_themselves_refuse_to_change_what_is_recorded() {
     }
 }
 
-/// One damaged event, clock and case row: the feed and the work list serve the others and tell of it.
+/// One damaged event, clock and case row: the feed and the work list serve the others and tell of it. A record that cannot
+/// be read is nowhere taken for one that is not there.
 async fn damage_fails_no_page(kind: Kind) {
     let (store, case) = worked(kind).await;
     without_triggers(&store);
@@ -274,7 +275,8 @@ async fn damage_fails_no_page(kind: Kind) {
     assert_eq!(damaged(&feed), [(json!(case), json!(2))], "{feed:#}");
     assert_eq!(work["items"], json!(before), "{work:#}");
     assert_eq!(work["left_out"], clocks, "{work:#}");
-    let shown = "SELECT count(*) FROM job WHERE queue = 'damage' AND fault = 'damaged-row' AND stream = ";
+    let shown =
+        "SELECT count(*) FROM job WHERE queue = 'engine:damage' AND fault = 'damaged-row' AND stream = ";
     let shown = || usize::try_from(store.number(&format!("{shown}{id}"))).unwrap();
     assert_eq!(shown(), 1 + clocks, "an incident for the event and one for each clock");
 
@@ -284,6 +286,21 @@ async fn damage_fails_no_page(kind: Kind) {
     assert_eq!(feed["events"].as_array().unwrap().len(), 10, "{feed:#}");
     assert_eq!(work["items"], json!(before), "{work:#}");
     assert_eq!(shown(), 2 + clocks);
+
+    let server = store.serve_with(&["--workers", "0"]);
+    let caller = server.caller(&token);
+    let act = json!({"command": "send-fine"});
+    let batch = json!({"items": [{"case": case, "key": "k", "act": act}]});
+    let at_once = caller.post("/api/v1/commands:batch", "b", &batch).await.expect(200);
+    assert_eq!(at_once["items"][0]["status"], 500, "{at_once:#}");
+    caller.queue("/api/v1/commands:batch", "b", &batch).await.expect(500);
+    caller.queue(&format!("/api/v1/cases/{case}/commands"), "k", &act).await.expect(500);
+    server.process.stop();
+
+    store.sql("UPDATE entity SET version = -1 WHERE kind = 'system'");
+    let ran = store.run(&["doctor"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("entity"), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -92,7 +92,7 @@ fn places_of_one_machine_and_package_sources_are_found() {
         concat!("http://x.example/wo", "rk/1"),
         "the work of a day",
         concat!("var/tm", "p/x"),
-        "get(\"/work/{list}\")",
+        concat!("get(\"/wo", "rk/{list}\")"),
     ] {
         assert_eq!(found(&[("docs/x.md", line)]), Vec::<String>::new(), "{line}");
     }

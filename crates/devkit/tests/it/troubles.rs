@@ -374,7 +374,7 @@ async fn an_arrival_without_papers_is_recorded_as_irregular_counted_and_told_to_
             rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect()
         };
         let of_case = "event e JOIN court_case c ON c.id = e.stream ORDER BY e.seq";
-        let notices = "job WHERE name = 'notice' AND queue = 'notices'";
+        let notices = "job WHERE name = 'notice' AND queue = 'engine:notices'";
         assert_eq!(documents("e.bytes", of_case).len(), 1, "nothing but the arrival");
         assert_eq!(documents("payload", notices), Vec::<Value>::new());
         assert_eq!(store.run(&["work", "--until-idle"]).code, Some(0));

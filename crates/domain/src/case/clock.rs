@@ -12,7 +12,7 @@ use crate::calendar::{Calendar, Ends, IfNotWorking, MonthEnd, Rule, Span, Unit};
 use crate::case::act::RecordNo;
 use crate::case::cover::ceiling;
 use crate::case::state::{Case, Clock, ClockKey};
-use crate::case::view::{self, CaseView};
+use crate::case::view::CaseView;
 use crate::name::Name;
 use crate::value::{Given, Value};
 use crate::workflow::Definition;
@@ -139,13 +139,20 @@ fn working(calendar: &Calendar, at: Timestamp, count: u32, forward: bool) -> Opt
     Some(zoned.timestamp())
 }
 
-/// The calendar of a deadline for this case.
+/// The calendar that counts in this case; `None` while the fact that says which has no value.
 pub(crate) fn calendar_of<'a>(
     def: &'a Definition,
     case: &Case,
     which: Option<&CalendarRef>,
 ) -> Option<&'a Calendar> {
-    view::calendar(def, case, which)
+    let name = match which? {
+        CalendarRef::Named(name) => name,
+        CalendarRef::ByFact(fact) => match case.facts.get(fact).and_then(Given::value) {
+            Some(Value::Choice(name)) => name,
+            Some(_) | None => return None,
+        },
+    };
+    def.calendars.get(name).map(AsRef::as_ref)
 }
 
 /// When a span ends that starts now, by a rule; `None` when the calendar does not tell, or is not known yet.
@@ -193,6 +200,28 @@ pub(crate) enum DayEdge {
     End,
 }
 
+/// The instant a value stands for, if it has to do with time: of a range its end, of a day one of its edges.
+pub(crate) fn instant(value: &Value, calendar: Option<&Calendar>, edge: DayEdge) -> Option<Timestamp> {
+    match value {
+        Value::Instant(at) => Some(*at),
+        Value::Range(range) => Some(range.until),
+        Value::Date(date) => {
+            let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
+            let date = if edge == DayEdge::End { date.tomorrow().ok()? } else { *date };
+            date.to_zoned(zone).ok().map(|zoned| zoned.timestamp())
+        }
+        Value::Flag(_)
+        | Value::Choice(_)
+        | Value::Number(_)
+        | Value::Text(_)
+        | Value::Person(_)
+        | Value::Official(_)
+        | Value::Place(_)
+        | Value::Money(_)
+        | Value::Reference(_) => None,
+    }
+}
+
 /// The latest instant a moment stands for.
 pub(crate) fn moment(
     case: &Case,
@@ -204,26 +233,9 @@ pub(crate) fn moment(
     match moment {
         MomentRef::Field { field, record } => {
             let own = subject.and_then(|no| case.records.get(&no)).filter(|held| held.record == *record);
-            let latest = case.records.values().rev().find(|held| held.record == *record && !held.annulled);
-            let value = own.or(latest)?.fields.get(field).and_then(Given::value)?;
-            match value {
-                Value::Instant(at) => Some(*at),
-                Value::Range(range) => Some(range.until),
-                Value::Date(date) => {
-                    let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
-                    let date = if edge == DayEdge::End { date.tomorrow().ok()? } else { *date };
-                    date.to_zoned(zone).ok().map(|zoned| zoned.timestamp())
-                }
-                Value::Flag(_)
-                | Value::Choice(_)
-                | Value::Number(_)
-                | Value::Text(_)
-                | Value::Person(_)
-                | Value::Official(_)
-                | Value::Place(_)
-                | Value::Money(_)
-                | Value::Reference(_) => None,
-            }
+            let latest = || case.live(record).next_back().map(|(_, held)| held);
+            let value = own.or_else(latest)?.fields.get(field).and_then(Given::value)?;
+            instant(value, calendar, edge)
         }
         MomentRef::Document(document) => case.papers.get(document)?.last().map(|paper| paper.at),
         MomentRef::State(state) => case.entered.get(state).map(|entered| entered.at),
@@ -241,11 +253,7 @@ fn open_subjects(def: &Definition, case: &Case, deadline: &Deadline) -> Vec<Opti
             match (&deadline.per, inside) {
                 (_, false) => Vec::new(),
                 (None, true) => vec![None],
-                (Some(record), true) => {
-                    let live =
-                        case.records.iter().filter(|(_, held)| held.record == *record && !held.annulled);
-                    live.map(|(no, _)| Some(*no)).collect()
-                }
+                (Some(record), true) => case.live(record).map(|(no, _)| Some(no)).collect(),
             }
         }
         Machine::Track(track) => {

@@ -27,7 +27,7 @@ pub struct JobNeeded {
 }
 
 /// Compares the case before and after.
-pub fn effects(before: &Case, after: &Case, events: &[Event]) -> Effects {
+pub fn effects<'e>(before: &Case, after: &Case, events: impl IntoIterator<Item = &'e Event>) -> Effects {
     let mut effects = Effects::default();
     for (key, clock) in &after.clocks {
         if before.clocks.get(key) != Some(clock) {

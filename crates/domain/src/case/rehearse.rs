@@ -45,7 +45,7 @@ const MOST_STEPS: usize = 10_000;
 /// # Errors
 /// The first step that went otherwise than the test says.
 pub fn rehearse(def: &Definition, test: &Test) -> Result<(), Surprise> {
-    let zone = def.calendars.values().next().map_or(TimeZone::UTC, |calendar| calendar.zone().clone());
+    let zone = def.first_calendar().map_or(TimeZone::UTC, |calendar| calendar.zone().clone());
     let start = instant(&zone, test.at).ok_or_else(|| Surprise {
         place: test.place,
         message: "the start of the test is no time".to_owned(),
@@ -172,7 +172,7 @@ impl Stage<'_> {
                 Ok(self.raw(who, &Tree::Map(map), None))
             }
             What::Wait(span) => {
-                let calendar = self.def.calendars.values().next().map(AsRef::as_ref);
+                let calendar = self.def.first_calendar();
                 let until = clock::shift(calendar, self.now, *span, true).ok_or("this is too long a time")?;
                 self.wait(until).map(Ok)
             }
@@ -338,14 +338,10 @@ impl Stage<'_> {
     }
 
     fn record(&self, pointer: &Pointer) -> Result<u32, String> {
-        let of_kind =
-            self.case.records.iter().filter(|(_, held)| held.record == pointer.record && !held.annulled);
-        let mut numbers: Vec<u32> = of_kind.map(|(no, _)| *no).collect();
+        let mut live = self.case.live(&pointer.record).map(|(no, _)| no);
         let found = match pointer.number {
-            None => numbers.pop(),
-            Some(position) => {
-                usize::try_from(position).ok().and_then(|at| numbers.get(at.checked_sub(1)?).copied())
-            }
+            None => live.next_back(),
+            Some(position) => usize::try_from(position).ok().and_then(|at| live.nth(at.checked_sub(1)?)),
         };
         found.ok_or(format!("there is no such {}", pointer.record))
     }
@@ -476,8 +472,7 @@ impl Stage<'_> {
             }
         }
         for (record, wanted) in &expect.records {
-            let live =
-                self.case.records.values().filter(|held| held.record == *record && !held.annulled).count();
+            let live = self.case.live(record).count();
             if u32::try_from(live).unwrap_or(u32::MAX) != *wanted {
                 return Err(format!("there are {live} live records {record}"));
             }

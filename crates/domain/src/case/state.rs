@@ -12,6 +12,7 @@ use crate::case::event::{Did, Incident, JobQueued, Missing, Opened, SubcasePendi
 use crate::ids::{OfficialId, Seq, StreamId};
 use crate::name::Name;
 use crate::value::Given;
+use crate::workflow::model::Machine;
 
 /// A case as its log has made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -291,10 +292,12 @@ pub struct Clock {
     /// The instant it counts from.
     #[serde(with = "crate::moment")]
     pub since: Timestamp,
-    /// The limit; `None` while there is none to count to (paused, no authority yet).
+    /// The limit; `None` while what it is counted to is not there (a moment that has not come, a ceiling under which
+    /// nothing is filed), or no calendar can count it. A pause leaves it; the time that stood still is added when the clock
+    /// goes on, but not to the end of an authority.
     #[serde(with = "crate::moment::option", skip_serializing_if = "Option::is_none", default)]
     pub due: Option<Timestamp>,
-    /// When the next step is due; `None` when the ladder is finished or the clock is paused.
+    /// When the next step is due; `None` when the ladder is finished, the clock is paused or there is no limit.
     #[serde(with = "crate::moment::option", skip_serializing_if = "Option::is_none", default)]
     pub next: Option<Timestamp>,
     /// The number of the next step: warnings first, then the limit, then the late steps, then repetitions.
@@ -359,6 +362,23 @@ impl Case {
             subcases: Vec::new(),
             last_record: 0,
         }
+    }
+
+    /// The state of a machine; of a track per record, that of the instance named.
+    pub fn stands(&self, machine: &Machine, instance: Option<RecordNo>) -> Option<&Name> {
+        match (machine, instance) {
+            (Machine::Main, _) => self.main.as_ref(),
+            (Machine::Track(track), None) => self.tracks.get(track),
+            (Machine::Track(track), Some(no)) => {
+                self.instances.get(track)?.get(&no).map(|instance| &instance.state)
+            }
+        }
+    }
+
+    /// The records of a kind that are not annulled, by number.
+    pub fn live(&self, kind: &str) -> impl DoubleEndedIterator<Item = (RecordNo, &RecordState)> {
+        let live = self.records.iter().filter(move |(_, held)| *held.record == *kind && !held.annulled);
+        live.map(|(no, held)| (*no, held))
     }
 
     /// Whether the authority to hold the person has lapsed at this moment: the person is held, and no cover reaches

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::calendar::Calendar;
 use crate::case::act::{Paper, Perform, RecordGiven, RecordNo};
-use crate::case::state::{Case, ClockKey, RecordState};
+use crate::case::state::{Case, ClockKey};
 use crate::name::Name;
 use crate::value::{Given, Value};
 use crate::workflow::Definition;
 use crate::workflow::guard::{Constant, Guard, Quantifier, SinceUnit, View};
-use crate::workflow::model::{CalendarRef, Machine, NamedRule, Table};
+use crate::workflow::model::{NamedRule, Table};
 
 /// A case with what a command brings.
 pub(crate) struct CaseView<'a> {
@@ -48,15 +47,6 @@ impl<'a> CaseView<'a> {
         self.answers.and_then(|answers| answers.get(fact)).or_else(|| self.case.facts.get(fact))
     }
 
-    fn live(&self, kind: &Name) -> impl Iterator<Item = (RecordNo, &RecordState)> {
-        let kind = kind.clone();
-        self.case
-            .records
-            .iter()
-            .filter(move |(_, held)| held.record == kind && !held.annulled)
-            .map(|(no, held)| (*no, held))
-    }
-
     fn in_state_of_track(&self, kind: &Name, no: RecordNo, state: &Name) -> bool {
         self.def
             .tracks
@@ -67,36 +57,9 @@ impl<'a> CaseView<'a> {
     }
 }
 
-/// The calendar whose zone counts the days of a case: that of the file's clock rule, if it names one.
-pub(crate) fn calendar<'a>(
-    def: &'a Definition,
-    case: &Case,
-    which: Option<&CalendarRef>,
-) -> Option<&'a Calendar> {
-    let name = match which? {
-        CalendarRef::Named(name) => name.clone(),
-        CalendarRef::ByFact(fact) => match case.facts.get(fact)?.value()? {
-            Value::Choice(name) => name.clone(),
-            Value::Flag(_)
-            | Value::Number(_)
-            | Value::Date(_)
-            | Value::Instant(_)
-            | Value::Range(_)
-            | Value::Text(_)
-            | Value::Person(_)
-            | Value::Official(_)
-            | Value::Place(_)
-            | Value::Money(_)
-            | Value::Reference(_) => return None,
-        },
-    };
-    def.calendars.get(&name).map(AsRef::as_ref)
-}
-
 /// Complete units from a civil day to the day of an instant, in the zone of any calendar of the file (UTC without one).
 fn since(def: &Definition, unit: SinceUnit, value: &Value, now: Timestamp) -> Option<i64> {
-    let zone =
-        def.calendars.values().next().map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
+    let zone = def.first_calendar().map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
     let from = match value {
         Value::Date(date) => *date,
         Value::Instant(at) => at.to_zoned(zone.clone()).date(),
@@ -128,19 +91,9 @@ impl View for CaseView<'_> {
     }
 
     fn at(&self, state: &Name) -> bool {
-        match self.def.machine_of(state) {
-            Some(Machine::Main) => self.case.main.as_ref() == Some(state),
-            Some(Machine::Track(track)) => {
-                if let Some(no) = self.instance
-                    && self.def.tracks.get(&track).is_some_and(|track| track.per.is_some())
-                {
-                    let instance = self.case.instances.get(&track).and_then(|instances| instances.get(&no));
-                    return instance.is_some_and(|instance| instance.state == *state);
-                }
-                self.case.tracks.get(&track) == Some(state)
-            }
-            None => false,
-        }
+        let Some(machine) = self.def.machine_of(state) else { return false };
+        let no = self.instance.filter(|_| self.def.record_of(&machine).is_some());
+        self.case.stands(&machine, no) == Some(state)
     }
 
     fn filed(&self, document: &Name) -> bool {
@@ -177,7 +130,7 @@ impl View for CaseView<'_> {
         let mut any = false;
         let mut some = false;
         let mut every = true;
-        let filed = self.live(record).map(|(no, held)| (&held.fields, Some(no)));
+        let filed = self.case.live(record).map(|(no, held)| (&held.fields, Some(no)));
         let given =
             self.records.iter().filter(|given| given.record == *record).map(|given| (&given.fields, None));
         for (fields, no) in filed.chain(given) {
@@ -204,7 +157,7 @@ impl View for CaseView<'_> {
             Some(Constant::Number(number)) => number,
             Some(Constant::Flag(_) | Constant::Choice(_) | Constant::Date(_)) | None => 0,
         };
-        let filed = self.live(record).map(|(_, held)| number(&held.fields));
+        let filed = self.case.live(record).map(|(_, held)| number(&held.fields));
         let given =
             self.records.iter().filter(|given| given.record == *record).map(|given| number(&given.fields));
         filed.chain(given).fold(0, i64::saturating_add)

@@ -8,8 +8,8 @@ pub mod known;
 pub mod ladder;
 pub mod people;
 pub mod reading;
+pub mod rights;
 pub mod search;
-pub mod staffing;
 pub mod system;
 pub mod time;
 
@@ -39,8 +39,8 @@ pub fn without_search(definition: &Definition) -> Vec<Finding> {
         system::findings,
         auto::findings,
         known::findings,
+        rights::findings,
         people::findings,
-        staffing::findings,
         time::findings,
         reading::findings,
     ] {

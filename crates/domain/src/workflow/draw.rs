@@ -4,11 +4,10 @@
 use std::fmt::Write as _;
 
 use crate::name::Name;
-use crate::workflow::check::people::role_matrix;
+use crate::workflow::check::rights::{Rights, role_matrix};
 use crate::workflow::guard::explain;
 use crate::workflow::model::{
-    Approval, Ask, Branch, Command, Deadline, Definition, From, Label, Machine, MomentRef, States, Target,
-    Term, Ways,
+    Approval, Ask, Branch, Command, Deadline, Definition, From, Label, Machine, States, Target, Term, Ways,
 };
 
 /// An arrow of the picture.
@@ -20,6 +19,11 @@ struct Arrow {
 
 fn label(name: &Name, label: &Label) -> String {
     label.title.clone().unwrap_or_else(|| name.to_string())
+}
+
+/// What stands at an arrow: the command, with the outcome that leads there.
+fn act(command: &Command, outcome: Option<&Name>) -> String {
+    outcome.map_or_else(|| command.name.to_string(), |outcome| format!("{}: {outcome}", command.name))
 }
 
 /// Arrows of one machine. Commands that are open in every state would hide the picture; they are listed beside it.
@@ -34,10 +38,7 @@ fn arrows(definition: &Definition, machine: &Machine) -> Vec<Arrow> {
         for (outcome, branch) in command.branches() {
             let Target::To(states) = &branch.target else { continue };
             for to in states.iter().filter(|to| definition.machine_of(to).as_ref() == Some(machine)) {
-                let text = outcome.map_or_else(
-                    || command.name.to_string(),
-                    |outcome| format!("{}: {outcome}", command.name),
-                );
+                let text = act(command, outcome);
                 for from in &froms {
                     arrows.push(Arrow { from: from.cloned(), to: to.clone(), label: text.clone() });
                 }
@@ -55,10 +56,7 @@ fn crossings(definition: &Definition) -> Vec<Arrow> {
         for (outcome, branch) in command.branches() {
             let Target::To(states) = &branch.target else { continue };
             for to in states.iter().filter(|to| definition.machine_of(to).as_ref() != Some(own)) {
-                let text = outcome.map_or_else(
-                    || command.name.to_string(),
-                    |outcome| format!("{}: {outcome}", command.name),
-                );
+                let text = act(command, outcome);
                 for from in froms {
                     arrows.push(Arrow { from: Some(from.clone()), to: to.clone(), label: text.clone() });
                 }
@@ -239,8 +237,7 @@ pub fn table(definition: &Definition) -> String {
         }
         if let Some(wait) = &command.not_before {
             let between = if condition.is_empty() { "" } else { "; " };
-            let _ignored =
-                write!(condition, "{between}not before {} after {}", wait.wait, moment(&wait.after));
+            let _ignored = write!(condition, "{between}not before {} after {}", wait.wait, wait.after);
         }
         row(
             &mut out,
@@ -286,7 +283,7 @@ pub fn table(definition: &Definition) -> String {
     out.push_str("\n## Who may do what\n\n");
     head(&mut out, &["Role", "Gives", "Signs", "Annuls"]);
     for (role, rights) in role_matrix(definition).rows {
-        let having = |wanted: fn(&crate::workflow::check::people::Rights) -> bool| {
+        let having = |wanted: fn(&Rights) -> bool| {
             let commands =
                 rights.iter().filter(|(_, rights)| wanted(rights)).map(|(command, _)| command.clone());
             list(&commands.collect::<Vec<_>>())
@@ -378,22 +375,15 @@ fn signatures(approval: &Approval) -> String {
     approval.within.map_or(steps.clone(), |within| format!("{steps}; within {within}"))
 }
 
-fn moment(moment: &MomentRef) -> String {
-    match moment {
-        MomentRef::Field { field, record } => format!("{field} of {record}"),
-        MomentRef::Document(name) | MomentRef::State(name) => name.to_string(),
-    }
-}
-
 fn term(deadline: &Deadline) -> String {
     let term = match &deadline.term {
         Term::Within(span) => format!("within {span}"),
-        Term::Until(until) => format!("until {}", moment(until)),
+        Term::Until(until) => format!("until {until}"),
         Term::UntilAuthority => "until the authority to hold the person ends".to_owned(),
         Term::UntilLimitOf(record) => format!("until the ceiling of {record}"),
     };
     match &deadline.since {
-        Some(since) => format!("{term}, counted from {}", moment(since)),
+        Some(since) => format!("{term}, counted from {since}"),
         None => term,
     }
 }

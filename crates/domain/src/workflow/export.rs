@@ -27,10 +27,6 @@ enum To {
     Back,
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 fn closed(track: &Name) -> String {
     format!("_closed.{track}")
 }
@@ -111,7 +107,8 @@ fn track_states(track: &Track) -> Vec<String> {
 /// What ends a case is an ordinary state, because an ended case may be reopened.
 pub fn scxml(definition: &Definition) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let name = escaped(&definition.workflow);
+    // A name of the language has no sign that XML reads otherwise.
+    let name = &definition.workflow;
     writeln_to(
         &mut out,
         &format!(
@@ -287,7 +284,7 @@ impl Net {
     }
 
     fn text(&self, definition: &Definition) -> String {
-        let name = escaped(&definition.workflow);
+        let name = &definition.workflow;
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         out.push_str("<pnml xmlns=\"http://www.pnml.org/version-2009/grammar/pnml\">\n");
         out.push_str("  <net id=\"net\" type=\"http://www.pnml.org/version-2009/grammar/ptnet\">\n");

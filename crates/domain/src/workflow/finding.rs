@@ -34,7 +34,7 @@ pub enum Severity {
     Info,
 }
 
-/// The checks of LANGUAGE 4.6. Staffing, time and migration proofs come with their own issue.
+/// The checks of LANGUAGE 4.6, without the proof of migrations (E-migrate).
 #[derive(
     Debug,
     Clone,

@@ -2,6 +2,7 @@
 //! rules run on. Every name in it has been resolved by the reader; nothing here is text to be parsed again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::calendar::{Calendar, Rule, Span};
@@ -63,6 +64,11 @@ impl<T: Named> Table<T> {
     /// The position in the file.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.index.get(name).copied()
+    }
+
+    /// What stands at a position in the file.
+    pub fn at(&self, position: usize) -> Option<&T> {
+        self.items.get(position)
     }
 
     /// All things in the order of the file.
@@ -172,6 +178,11 @@ impl Definition {
         })
     }
 
+    /// The calendar in whose zone the days of a case begin where no clock rule names one.
+    pub fn first_calendar(&self) -> Option<&Calendar> {
+        self.calendars.values().next().map(AsRef::as_ref)
+    }
+
     /// The machine a state belongs to.
     pub fn machine_of(&self, state: &str) -> Option<Machine> {
         if self.states.get(state).is_some() {
@@ -181,6 +192,27 @@ impl Definition {
             .iter()
             .find(|track| track.states.get(state).is_some())
             .map(|track| Machine::Track(track.name.clone()))
+    }
+
+    /// The record of which a machine has an instance each; none of the main machine and of a single track.
+    pub fn record_of(&self, machine: &Machine) -> Option<&Name> {
+        match machine {
+            Machine::Main => None,
+            Machine::Track(track) => self.tracks.get(track)?.per.as_ref(),
+        }
+    }
+
+    /// The record of which a command names one: it belongs to a track of this record.
+    pub fn record_named(&self, command: &Command) -> Option<&Name> {
+        match &command.from {
+            From::States(machine, _) => self.record_of(machine),
+            From::New | From::EveryState | From::Always => None,
+        }
+    }
+
+    /// The record for each of which a deadline runs, by itself or by its track.
+    pub fn record_timed<'a>(&'a self, deadline: &'a Deadline) -> Option<&'a Name> {
+        deadline.per.as_ref().or_else(|| self.record_of(&deadline.machine))
     }
 }
 
@@ -557,6 +589,15 @@ pub enum MomentRef {
     State(Name),
 }
 
+impl fmt::Display for MomentRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { field, record } => write!(f, "{field} of {record}"),
+            Self::Document(name) | Self::State(name) => write!(f, "{name}"),
+        }
+    }
+}
+
 /// `not-before`: a minimum wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named by the grammar of LANGUAGE 4.2")]
@@ -632,6 +673,16 @@ impl Command {
             }
             Ways::Routes(routes) => routes.iter().map(|branch| (None, branch)).collect(),
         }
+    }
+
+    /// The records it files, on any of its ways.
+    pub fn all_records(&self) -> impl Iterator<Item = &(Name, Ask)> {
+        self.records.iter().chain(self.branches().into_iter().flat_map(|(_, branch)| &branch.records))
+    }
+
+    /// What it sets, on any of its ways.
+    pub fn all_sets(&self) -> impl Iterator<Item = &(Name, Set)> {
+        self.sets.iter().chain(self.branches().into_iter().flat_map(|(_, branch)| &branch.sets))
     }
 }
 
@@ -770,6 +821,22 @@ pub struct ActRef {
 pub enum Separation {
     DifferentPeople { place: Place, acts: Vec<ActRef>, unless_short_of: Option<Name> },
     SamePerson { place: Place, acts: Vec<ActRef> },
+}
+
+impl Separation {
+    /// The acts it speaks of.
+    pub fn acts(&self) -> &[ActRef] {
+        match self {
+            Self::DifferentPeople { acts, .. } | Self::SamePerson { acts, .. } => acts,
+        }
+    }
+
+    /// Where it stands in the file.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::DifferentPeople { place, .. } | Self::SamePerson { place, .. } => *place,
+        }
+    }
 }
 
 /// What may be corrected and annulled.

@@ -53,7 +53,7 @@ pub(super) enum Working {
 /// What is to be written to a case.
 pub(super) struct CaseWork {
     pub(super) before: Arc<Case>,
-    pub(super) after: Case,
+    pub(super) after: Arc<Case>,
     pub(super) definition: Arc<Definition>,
     pub(super) sealed: Vec<Sealed>,
     pub(super) requests: Vec<NewRequest>,
@@ -158,7 +158,8 @@ impl Committer {
         // An append settles one lease, so such a command opens one; and the second command under a key waits for what
         // becomes of the first.
         let busy = round.streams.get(&stream);
-        if busy.is_some_and(|working| submission.settles.is_some() || working.binds(command)) {
+        let key = submission.key.as_deref();
+        if busy.is_some_and(|working| submission.settles.is_some() || working.binds(scope(command), key)) {
             return Step::Later;
         }
         let now = qadiya_domain::moment::micros(submission.at.unwrap_or_else(|| self.shared.clock.now()));
@@ -272,7 +273,7 @@ impl Committer {
         match round.streams.get_mut(&stream) {
             Some(Working::Case(work)) => {
                 work.sealed.extend(sealed);
-                work.after = after;
+                work.after = Arc::new(after);
                 work.requests.extend(request);
                 work.principals.extend([acted]);
                 work.at = now;
@@ -283,8 +284,8 @@ impl Committer {
             }
             None => {
                 let work = CaseWork {
-                    before: Arc::new(before),
-                    after,
+                    before,
+                    after: Arc::new(after),
                     definition,
                     sealed,
                     requests: request.into_iter().collect(),
@@ -328,11 +329,13 @@ fn is_open_to_doubt(step: &Step, round: &Round, known: &Known, work: &Work) -> b
 }
 
 impl Working {
-    /// Whether the key of a command is bound by something decided before it.
-    fn binds(&self, command: &Command) -> bool {
-        let Self::Case(work) = self else { return false };
-        let key = command.submission.key.as_deref();
-        work.requests.iter().any(|held| Some(held.key.as_str()) == key && held.principal == scope(command))
+    /// Whether the key of some work is bound by something decided before it.
+    pub(super) fn binds(&self, principal: OfficialId, key: Option<&str>) -> bool {
+        let requests = match self {
+            Self::Case(work) => &work.requests,
+            Self::Entity(work) => &work.requests,
+        };
+        requests.iter().any(|held| Some(held.key.as_str()) == key && held.principal == principal)
     }
 }
 
@@ -341,10 +344,11 @@ fn case_of(
     round: &Round,
     known: &Known,
     command: &Command,
-) -> Result<(Case, Option<Arc<Definition>>), EngineError> {
+) -> Result<(Arc<Case>, Option<Arc<Definition>>), EngineError> {
     let stream = command.stream;
+    let unopened = || Arc::new(Case::unopened(stream));
     if let Some(Working::Case(work)) = round.streams.get(&stream) {
-        return Ok((work.after.clone(), Some(Arc::clone(&work.definition))));
+        return Ok((Arc::clone(&work.after), Some(Arc::clone(&work.definition))));
     }
     match known.held(stream)? {
         Some(Held::Case(case)) => {
@@ -357,16 +361,16 @@ fn case_of(
                 hash: opened.definition,
                 detail: "it was not loaded".to_owned(),
             })??;
-            Ok((Case::clone(&case), Some(definition)))
+            Ok((case, Some(definition)))
         }
-        Some(Held::Entity(_)) => Ok((Case::unopened(stream), None)),
+        Some(Held::Entity(_)) => Ok((unopened(), None)),
         None => match &command.submission.target {
             Target::New { workflow, .. } => match known.active.get(workflow) {
-                Some(Ok(definition)) => Ok((Case::unopened(stream), Some(Arc::clone(definition)))),
-                Some(Err(EngineError::NotActive(_))) | None => Ok((Case::unopened(stream), None)),
+                Some(Ok(definition)) => Ok((unopened(), Some(Arc::clone(definition)))),
+                Some(Err(EngineError::NotActive(_))) | None => Ok((unopened(), None)),
                 Some(Err(error)) => Err(error.clone()),
             },
-            Target::Case(_) | Target::Named(_) => Ok((Case::unopened(stream), None)),
+            Target::Case(_) | Target::Named(_) => Ok((unopened(), None)),
         },
     }
 }

@@ -69,7 +69,10 @@ impl Committer {
     ) -> Result<Step, EngineError> {
         let stream = write.stream;
         let damaged = |detail: String| EngineError::Integrity { stream, detail };
-        if round.streams.get(&stream).is_some_and(|working| working.binds_again(write)) {
+        if let Some(once) = &write.once
+            && let Some(working) = round.streams.get(&stream)
+            && working.binds(once.principal, Some(&once.key))
+        {
             return Ok(Step::Later);
         }
         let refused = |why: String| Step::Answer(Reply::Registry(Err(RegistryError::Refused(why))));
@@ -195,14 +198,6 @@ impl Committer {
             ..before
         };
         Ok((StoredEvent { seq: event.seq, bytes, hash, at, secret }, after))
-    }
-}
-
-impl Working {
-    /// Whether the key of a write is bound by something decided before it.
-    fn binds_again(&self, write: &RegistryWrite) -> bool {
-        let (Self::Entity(work), Some(once)) = (self, &write.once) else { return false };
-        work.requests.iter().any(|held| held.key == once.key && held.principal == once.principal)
     }
 }
 

@@ -103,7 +103,7 @@ impl Committer {
         };
         for (stream, working) in round.streams {
             let held = match working {
-                Working::Case(work) => Held::Case(Arc::new(work.after)),
+                Working::Case(work) => Held::Case(work.after),
                 Working::Entity(work) => Held::Entity(Arc::new(work.now)),
             };
             self.cache.put(stream, held);

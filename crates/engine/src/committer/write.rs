@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use qadiya_domain::case::event::Event;
 use qadiya_domain::case::{Case, effects};
 use qadiya_domain::ids::{JobId, Seq, StreamId};
 use qadiya_ledger::Hash;
@@ -66,8 +65,8 @@ pub(crate) fn deadline_row(clock: &qadiya_domain::case::state::Clock) -> Deadlin
 impl CaseWork {
     fn append(&self) -> Result<Append, EngineError> {
         let after = &self.after;
-        let events: Vec<Event> = self.sealed.iter().map(|sealed| sealed.event.clone()).collect();
-        let effects = effects(&self.before, after, &events);
+        let events = || self.sealed.iter().map(|sealed| &sealed.event);
+        let effects = effects(&self.before, after, events());
         let clocks = effects.clocks.iter().map(|(key, clock)| DeadlineChange {
             key: key.to_string(),
             row: clock.as_ref().map(deadline_row),
@@ -79,8 +78,8 @@ impl CaseWork {
             office: office.clone(),
             net: *net,
         });
-        let mut jobs = law::jobs(&self.definition, after, &events, &effects.jobs, &by, self.at)?;
-        let mut cancels = law::closed_jobs(after.id, &events);
+        let mut jobs = law::jobs(&self.definition, after, events(), &effects.jobs, &by, self.at)?;
+        let mut cancels = law::closed_jobs(after.id, events());
         // What was queued and closed at one stroke never waits.
         let queued: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
         jobs.retain(|job| !cancels.contains(&job.id));

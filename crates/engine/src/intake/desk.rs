@@ -108,29 +108,24 @@ impl Engine {
         let page = move |store: std::sync::Arc<dyn qadiya_store::Store>| async move {
             store.entities(StreamKind::Manifest, None, after, limit).await
         };
-        let mut views = Vec::new();
-        for row in self.on_store(page).await? {
-            views.push(self.manifest_view(row).await?);
-        }
-        Ok(views)
+        let rows = self.on_store(page).await?;
+        let lists: Vec<StreamId> = rows.iter().map(|row| row.stream).collect();
+        let open = self.open_records(lists).await?;
+        rows.iter().zip(open).map(|(row, open)| manifest_view(row, open)).collect()
     }
 
     /// One transfer list.
     pub async fn manifest(&self, id: StreamId) -> Result<Option<ManifestView>, EngineError> {
         let Some(held) = self.entity(id).await? else { return Ok(None) };
         let Some(state) = held.entity.manifest().cloned() else { return Ok(None) };
-        Ok(Some(ManifestView { id, state, open_records: self.open_records(id).await? }))
+        let open_records = self.open_records(vec![id]).await?.first().copied().unwrap_or_default();
+        Ok(Some(ManifestView { id, state, open_records }))
     }
 
-    async fn manifest_view(&self, row: EntityRow) -> Result<ManifestView, EngineError> {
-        let state: Manifest = canonical::decode(&row.state)
-            .map_err(|error| EngineError::Integrity { stream: row.stream, detail: error.to_string() })?;
-        Ok(ManifestView { id: row.stream, state, open_records: self.open_records(row.stream).await? })
-    }
-
-    async fn open_records(&self, manifest: StreamId) -> Result<u64, EngineError> {
-        let filter = aside_filter(manifest);
-        self.on_store(move |store| async move { store.count(&filter).await }).await
+    /// How many records of each of these lists are not dealt with: asked once for all.
+    async fn open_records(&self, lists: Vec<StreamId>) -> Result<Vec<u64>, EngineError> {
+        let filter = aside_filter(None);
+        self.on_store(move |store| async move { store.count_groups(&filter, &lists).await }).await
     }
 
     /// Closes a list. A list that is closed stays so.
@@ -247,15 +242,12 @@ impl Engine {
         let mut asides = Vec::new();
         let mut after = None;
         loop {
-            let filter = aside_filter(manifest);
+            let filter = aside_filter(Some(manifest));
             let page =
-                self.on_store(move |store| async move { store.list(&filter, after, PAGE).await }).await?;
-            let Some(last) = page.last() else { return Ok(asides) };
-            after = Some(last.id);
-            for row in page {
-                let case = row.id;
-                let first = self.on_store(move |store| async move { store.events(case, 1, 1).await }).await?;
-                let stored = first.first().ok_or_else(|| damaged(case, "it has no first event"))?;
+                self.on_store(move |store| async move { store.openings(&filter, after, PAGE).await }).await?;
+            let Some((last, _)) = page.last() else { return Ok(asides) };
+            after = Some(*last);
+            for (case, stored) in page {
                 let event: Event =
                     canonical::decode(&stored.bytes).map_err(|error| damaged(case, &error.to_string()))?;
                 if event.kind != EventKind::Acted {
@@ -280,10 +272,17 @@ impl Engine {
     }
 }
 
-fn aside_filter(manifest: StreamId) -> CaseFilter {
+fn manifest_view(row: &EntityRow, open_records: u64) -> Result<ManifestView, EngineError> {
+    let state: Manifest =
+        canonical::decode(&row.state).map_err(|error| damaged(row.stream, &error.to_string()))?;
+    Ok(ManifestView { id: row.stream, state, open_records })
+}
+
+/// Records that were set aside and are not dealt with, of one list or of all.
+fn aside_filter(manifest: Option<StreamId>) -> CaseFilter {
     CaseFilter {
         workflow: Name::new(INTAKE_RECORD).ok(),
-        group: Some(manifest),
+        group: manifest,
         open: true,
         ..CaseFilter::default()
     }

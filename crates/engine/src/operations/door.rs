@@ -157,8 +157,13 @@ impl Engine {
         let wanted: Vec<StreamId> = wanted.into_iter().collect();
         let mut rows = BTreeMap::new();
         for loaded in self.store().load_many(&wanted).await? {
-            if let Loaded::Case(row) = loaded {
-                rows.insert(row.id, row);
+            match loaded {
+                Loaded::Case(row) => {
+                    rows.insert(row.id, row);
+                }
+                // A case that cannot be read is not one that is not there.
+                Loaded::Damaged(fault) => return Err(fault.into()),
+                Loaded::Entity(_) | Loaded::Absent => {}
             }
         }
         let row_of = |stream: Option<StreamId>| stream.and_then(|id| Some((id, rows.get(&id)?.clone())));

@@ -8,6 +8,7 @@ use qadiya_domain::case::act::Act;
 use qadiya_domain::case::event::{Change, Event};
 use qadiya_domain::case::open::{OpenCommand, next_steps, open_commands};
 use qadiya_domain::case::refusal::{Refusal, RefusalCode};
+use qadiya_domain::case::seal::commitments;
 use qadiya_domain::case::state::{Clock, ClockKey};
 use qadiya_domain::ids::{Seq, StreamId};
 use qadiya_domain::name::Name;
@@ -116,11 +117,11 @@ impl Engine {
             } else {
                 BTreeSet::new()
             };
-            let carried = commitments(seen.row.id, stored)?;
+            let carried = commitments(event.clone());
             let (mut clear, mut altered) = (BTreeMap::new(), Vec::new());
             for (path, (commitment, value)) in secret(seen.row.id, stored)? {
                 // A value that the event does not vouch for is not what was recorded.
-                if !carried.contains(&commitment.to_string()) {
+                if carried.get(&path) != Some(&commitment) {
                     altered.push(path);
                 } else if !hidden.contains(&commitment) {
                     clear.insert(path, value);
@@ -168,24 +169,6 @@ fn secret(stream: StreamId, stored: &StoredEvent) -> Result<BTreeMap<String, (Ha
         let detail = format!("the secret row of event {}: {error}", stored.seq);
         QueryError::Integrity(EngineError::Integrity { stream, detail })
     })
-}
-
-/// Every text of an event: its commitments are among them.
-fn commitments(stream: StreamId, stored: &StoredEvent) -> Result<BTreeSet<String>, QueryError> {
-    let tree: qadiya_ledger::Value = canonical::decode(&stored.bytes).map_err(|error| {
-        let detail = format!("event {}: {error}", stored.seq);
-        QueryError::Integrity(EngineError::Integrity { stream, detail })
-    })?;
-    let (mut texts, mut open) = (BTreeSet::new(), vec![tree]);
-    while let Some(part) = open.pop() {
-        match part {
-            qadiya_ledger::Value::Text(text) => drop(texts.insert(text)),
-            qadiya_ledger::Value::List(parts) => open.extend(parts),
-            qadiya_ledger::Value::Map(parts) => open.extend(parts.into_values()),
-            qadiya_ledger::Value::Bool(_) | qadiya_ledger::Value::Int(_) => {}
-        }
-    }
-    Ok(texts)
 }
 
 fn event(stream: StreamId, stored: &StoredEvent) -> Result<Event, QueryError> {

@@ -2,6 +2,7 @@
 //! people see (DESIGN section 6).
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 
 use jiff::Timestamp;
 use qadiya_domain::ids::StreamId;
@@ -73,16 +74,14 @@ impl Engine {
     pub(super) async fn show_damage(&self, damage: Damage, now: Timestamp) {
         for ((table, row), stream) in damage.0 {
             let incident = damage_incident(table, &row, now);
-            let mut told = self.shared.told.lock().await;
-            if told.contains(&incident.id) {
+            let told = || self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if !told().insert(incident.id) {
                 continue;
             }
             tracing::error!(%stream, table, row, "a row is damaged and is left out");
-            match self.store().raise_incident(stream, &incident, DAMAGED).await {
-                Ok(()) => drop(told.insert(incident.id)),
-                Err(fault) => {
-                    tracing::error!(%stream, table, row, %fault, "a damaged row could not be shown")
-                }
+            if let Err(fault) = self.store().raise_incident(stream, &incident, DAMAGED).await {
+                tracing::error!(%stream, table, row, %fault, "a damaged row could not be shown");
+                told().remove(&incident.id);
             }
         }
     }

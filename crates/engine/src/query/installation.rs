@@ -147,7 +147,7 @@ impl Engine {
     /// Lets a job that gave up run again; `false` when there is none of this id.
     ///
     /// # Errors
-    /// Those of [`Engine::incidents`].
+    /// Those of [`Engine::incidents`]; [`RetryError`] when the key was used for something else.
     pub async fn retry_incident(&self, who: &Viewer, id: JobId, once: Once) -> Result<bool, RetryError> {
         let (engine, who) = (self.clone(), who.clone());
         self.apart(async move { engine.release_incident(&who, id, once).await })

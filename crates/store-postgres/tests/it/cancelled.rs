@@ -5,8 +5,12 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::task::Poll;
 
-use qadiya_store::CaseStore as _;
+use qadiya_domain::ids::{JobId, OfficialId};
+use qadiya_ledger::Hash;
+use qadiya_store::append::NewJob;
 use qadiya_store::read::Loaded;
+use qadiya_store::work::{Operation, Started};
+use qadiya_store::{CaseStore as _, WorkStore as _};
 use qadiya_store_postgres::connections::Connections;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, Postgres, QueryBuilder};
@@ -15,10 +19,43 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
-use crate::rows::{batch, entity, stream};
+use crate::rows::{at, batch, entity, stream};
 use crate::server::{Database, number};
 
 const ROUNDS: u32 = 200;
+
+/// Connections are lent (decision 13): whoever ends early must not hand one on in the middle of a transaction.
+#[tokio::test]
+async fn an_operation_asked_for_twice_leaves_no_transaction_open() {
+    let database = Database::migrated().await;
+    let store = database.open().await;
+    let operation = Operation {
+        id: uuid::Uuid::from_u128(5),
+        principal: OfficialId(uuid::Uuid::from_u128(1)),
+        kind: "export".to_owned(),
+        request: b"{}".to_vec(),
+        asked: Hash::of(b"asked"),
+        percent: 0,
+        result: None,
+        created: at(1),
+        updated: at(1),
+    };
+    let job = NewJob {
+        id: JobId(uuid::Uuid::from_u128(1)),
+        seq: 0,
+        name: "operation".to_owned(),
+        queue: "q".to_owned(),
+        payload: Vec::new(),
+        principal: None,
+        run_at: at(1),
+    };
+    let open = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    for expected in [Started::Now, Started::Before, Started::Before] {
+        assert_eq!(store.start_operation(&operation, &job).await, Ok(expected));
+        assert_eq!(number(&database.url(), open).await, 0);
+    }
+}
 
 /// Polls a future so often and drops it.
 async fn polled<F: Future>(future: F, times: u32) {

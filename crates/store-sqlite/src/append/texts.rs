@@ -1,4 +1,5 @@
-//! A batch as JSON texts, one per table, as `json_each` reads them: bytes in hexadecimal, instants in microseconds.
+//! A batch as JSON texts, one per table, as `json_each` reads them: instants in microseconds, short bytes in hexadecimal,
+//! long bytes as their place in one heap. Hexadecimal would make each long one three times: written, parsed, read back.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,21 @@ use crate::work::queue::JobText;
 
 fn hexed(id: Uuid) -> String {
     hex::encode(id.as_bytes())
+}
+
+/// The long bytes of a batch, one after the other, as `substr` cuts them out again.
+#[derive(Default)]
+struct Heap(Vec<u8>);
+
+/// Where bytes stand in the heap: the first (from 1), and how many.
+type Place = (usize, usize);
+
+impl Heap {
+    fn put(&mut self, bytes: &[u8]) -> Place {
+        let first = self.0.len().saturating_add(1);
+        self.0.extend_from_slice(bytes);
+        (first, bytes.len())
+    }
 }
 
 /// What is asked about an append before it is written.
@@ -76,7 +92,8 @@ struct CaseText<'a> {
     nd: Option<i64>,
     out: Option<&'a str>,
     irr: u32,
-    st: String,
+    so: usize,
+    sn: usize,
     v: u64,
     hd: String,
     op: i64,
@@ -84,7 +101,8 @@ struct CaseText<'a> {
 }
 
 impl<'a> CaseText<'a> {
-    fn of(row: &'a CaseRow) -> Self {
+    fn of(row: &'a CaseRow, heap: &mut Heap) -> Self {
+        let (so, sn) = heap.put(&packed::pack(&row.state));
         Self {
             i: hexed(row.id.0),
             r: &row.reference,
@@ -102,7 +120,8 @@ impl<'a> CaseText<'a> {
             nd: row.next_date.map(micros),
             out: row.outcome.as_deref(),
             irr: row.irregular,
-            st: hex::encode(packed::pack(&row.state)),
+            so,
+            sn,
             v: row.version,
             hd: row.head.to_string(),
             op: micros(row.opened),
@@ -138,7 +157,8 @@ struct EntityText {
     i: String,
     k: String,
     p: Option<String>,
-    st: String,
+    so: usize,
+    sn: usize,
     v: u64,
     hd: String,
     up: i64,
@@ -148,7 +168,8 @@ struct EntityText {
 struct EventText {
     i: String,
     n: u64,
-    b: String,
+    bo: usize,
+    bn: usize,
     h: String,
     at: i64,
 }
@@ -172,7 +193,8 @@ struct RequestText<'a> {
     p: String,
     k: &'a str,
     asked: String,
-    answer: String,
+    ao: usize,
+    an: usize,
     leaf: Option<usize>,
 }
 
@@ -213,6 +235,8 @@ pub(super) struct Texts {
     pub(super) forgets: Option<String>,
     pub(super) lookups: Option<String>,
     pub(super) access: Option<String>,
+    /// The long bytes, to which the texts point.
+    pub(super) heap: Vec<u8>,
 }
 
 /// The text of a list, unless it is empty.
@@ -273,6 +297,7 @@ impl Texts {
         }
         let events = || sorted().flat_map(|append| append.events.iter().map(move |event| (append, event)));
         let sealed = batch.seal.is_some();
+        let mut heap = Heap::default();
         Ok(Self {
             questions: text(batch.appends.iter().map(Question::about))?,
             asked_lookups: text(lookups())?,
@@ -282,29 +307,36 @@ impl Texts {
                 };
                 append.requests.iter().map(about)
             }))?,
-            opened: text(cases().filter(|(expected, _)| *expected == 0).map(|(_, row)| CaseText::of(row)))?,
-            changed: text(cases().filter(|(expected, _)| *expected > 0).map(|(_, row)| CaseText::of(row)))?,
+            opened: text(
+                cases().filter(|(expected, _)| *expected == 0).map(|(_, row)| CaseText::of(row, &mut heap)),
+            )?,
+            changed: text(
+                cases().filter(|(expected, _)| *expected > 0).map(|(_, row)| CaseText::of(row, &mut heap)),
+            )?,
             entities: text(sorted().filter_map(|append| match &append.row {
                 Row::Case(_) => None,
-                Row::Entity(row) => Some(EntityText {
-                    i: hexed(row.stream.0),
-                    k: row.kind.to_string(),
-                    p: row.parent.map(|parent| hexed(parent.0)),
-                    st: hex::encode(packed::pack(&row.state)),
-                    v: row.version,
-                    hd: row.head.to_string(),
-                    up: micros(row.updated),
-                }),
+                Row::Entity(row) => {
+                    let (so, sn) = heap.put(&packed::pack(&row.state));
+                    Some(EntityText {
+                        i: hexed(row.stream.0),
+                        k: row.kind.to_string(),
+                        p: row.parent.map(|parent| hexed(parent.0)),
+                        so,
+                        sn,
+                        v: row.version,
+                        hd: row.head.to_string(),
+                        up: micros(row.updated),
+                    })
+                }
             }))?,
-            events: text(events().map(|(append, event)| EventText {
-                i: hexed(append.stream.0),
-                n: event.seq,
-                b: hex::encode(&event.bytes),
-                h: event.hash.to_string(),
-                at: micros(event.at),
+            events: text(events().map(|(append, event)| {
+                let (bo, bn) = heap.put(&event.bytes);
+                let (i, h) = (hexed(append.stream.0), event.hash.to_string());
+                EventText { i, n: event.seq, bo, bn, h, at: micros(event.at) }
             }))?,
             secrets: text(events().filter_map(|(append, event)| {
-                event.secret.as_ref().map(|secret| (hexed(append.stream.0), event.seq, hex::encode(secret)))
+                let (first, length) = heap.put(event.secret.as_deref()?);
+                Some((hexed(append.stream.0), event.seq, first, length))
             }))?,
             pending: text(
                 events().map(|(append, event)| (hexed(append.stream.0), event.seq, event.hash.to_string())),
@@ -321,16 +353,25 @@ impl Texts {
             jobs: text(
                 sorted().flat_map(|append| append.jobs.iter().map(|job| JobText::of(append.stream, job))),
             )?,
-            requests: text(placed.iter().flat_map(|(leaf, append)| {
-                append.requests.iter().map(|request| RequestText {
-                    i: hexed(append.stream.0),
-                    p: hexed(request.principal.0),
-                    k: &request.key,
-                    asked: request.asked.to_string(),
-                    answer: hex::encode(&request.answer),
-                    leaf: sealed.then_some(leaf.saturating_add(request.first)),
-                })
-            }))?,
+            requests: text(
+                placed
+                    .iter()
+                    .flat_map(|(leaf, append)| {
+                        append.requests.iter().map(move |request| (leaf, append, request))
+                    })
+                    .map(|(leaf, append, request)| {
+                        let (ao, an) = heap.put(&request.answer);
+                        RequestText {
+                            i: hexed(append.stream.0),
+                            p: hexed(request.principal.0),
+                            k: &request.key,
+                            asked: request.asked.to_string(),
+                            ao,
+                            an,
+                            leaf: sealed.then_some(leaf.saturating_add(request.first)),
+                        }
+                    }),
+            )?,
             stages: text(sorted().flat_map(|append| &append.stages).map(|moved| {
                 (moved.workflow.as_str(), word(moved.stage.as_ref()), word(moved.office.as_ref()), moved.net)
             }))?,
@@ -339,6 +380,7 @@ impl Texts {
             )?,
             lookups: text(lookups())?,
             access: access_text(batch)?,
+            heap: heap.0,
         })
     }
 }

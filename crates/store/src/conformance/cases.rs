@@ -164,6 +164,46 @@ pub async fn events_are_read_from_a_number_on(subject: &dyn Subject) {
     assert_eq!(store.events(stream(9), 1, 3).await.unwrap(), []);
 }
 
+pub async fn cases_of_several_groups_are_counted_at_once(subject: &dyn Subject) {
+    let store = subject.store();
+    let with = |n: u128, group: Option<u128>, outcome: Option<&str>| {
+        open_case(CaseRow { group: group.map(stream), outcome: outcome.map(name), ..case(n) })
+    };
+    commit(
+        &*store,
+        vec![
+            with(1, Some(7), None),
+            with(2, Some(8), None),
+            with(3, Some(7), Some("ended")),
+            with(4, None, None),
+            with(5, Some(7), None),
+        ],
+    )
+    .await;
+    let groups = [8, 9, 7, 8].map(stream);
+    let counted = async |filter: CaseFilter| store.count_groups(&filter, &groups).await.unwrap();
+    assert_eq!(counted(CaseFilter::default()).await, [1, 0, 3, 1]);
+    assert_eq!(counted(CaseFilter { open: true, ..CaseFilter::default() }).await, [1, 0, 2, 1]);
+    assert_eq!(counted(CaseFilter { group: Some(stream(8)), ..CaseFilter::default() }).await, [1, 0, 0, 1]);
+    assert_eq!(store.count_groups(&CaseFilter::default(), &[]).await.unwrap(), [0_u64; 0]);
+}
+
+pub async fn the_first_events_of_cases_come_in_pages(subject: &dyn Subject) {
+    let store = subject.store();
+    let protected = |n: u128| StoredEvent { secret: Some(b"a name".to_vec()), ..event(stream(n), 1) };
+    let with = |n: u128, group: u128| {
+        let opens = open_case(CaseRow { group: Some(stream(group)), ..case(n) });
+        Append { events: vec![protected(n)], ..opens }
+    };
+    commit(&*store, vec![with(1, 7), with(2, 8), with(3, 7), with(4, 7)]).await;
+    commit(&*store, vec![next(&CaseRow { group: Some(stream(7)), ..case(3) })]).await;
+    let filter = CaseFilter { group: Some(stream(7)), ..CaseFilter::default() };
+    let first = |n: u128| (stream(n), protected(n));
+    assert_eq!(store.openings(&filter, None, 2).await.unwrap(), [first(1), first(3)]);
+    assert_eq!(store.openings(&filter, Some(stream(3)), 2).await.unwrap(), [first(4)]);
+    assert_eq!(store.openings(&filter, Some(stream(4)), 2).await.unwrap(), []);
+}
+
 pub async fn events_of_several_streams_come_in_order_without_secrets(subject: &dyn Subject) {
     let store = subject.store();
     commit(&*store, vec![open_case(case(1)), open_case(case(2)), open_case(case(3))]).await;

@@ -1,6 +1,6 @@
 //! Cases and other streams, access records, definitions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -295,6 +295,36 @@ impl CaseStore for MemoryStore {
         let tables = self.lock();
         let count = tables.cases.values().filter(|row| shows(filter, row)).count();
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
+    }
+
+    async fn count_groups(&self, filter: &CaseFilter, groups: &[StreamId]) -> Result<Vec<u64>, StoreError> {
+        let tables = self.lock();
+        let mut counted: BTreeMap<StreamId, u64> = BTreeMap::new();
+        for group in tables.cases.values().filter(|row| shows(filter, row)).filter_map(|row| row.group) {
+            let cases = counted.entry(group).or_default();
+            *cases = cases.saturating_add(1);
+        }
+        Ok(groups.iter().map(|group| counted.get(group).copied().unwrap_or_default()).collect())
+    }
+
+    async fn openings(
+        &self,
+        filter: &CaseFilter,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
+        let page = self.list(filter, after, limit).await?;
+        let tables = self.lock();
+        let first = |row: &CaseRow| match tables.events.get(&(row.id, 1)) {
+            Some(event) => Ok((row.id, event.clone())),
+            None => Err(StoreError::Corrupt {
+                table: "event",
+                column: "hash",
+                row: format!("{}/1", row.id),
+                detail: "there is no such event".to_owned(),
+            }),
+        };
+        page.iter().map(first).collect()
     }
 
     async fn is_sealed(&self, seal: uuid::Uuid) -> Result<bool, StoreError> {

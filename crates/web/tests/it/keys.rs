@@ -159,6 +159,12 @@ async fn a_key_of_a_list_takes_no_other_list() {
     for (query, file) in [("title=l&dry-run=false", &two), ("title=other&dry-run=false", &one)] {
         assert_eq!(send(query, file, "k").await.expect(422).code(), "key-reused");
     }
+    // A list that is known already binds the key under which it comes, too.
+    for file in [&one, &one] {
+        let known = send("title=l&dry-run=false", file, "second").await.expect(200).json();
+        assert_eq!((&known["opened"], &known["known"]), (&json!(0), &json!(1)));
+    }
+    assert_eq!(send("title=l&dry-run=false", &two, "second").await.expect(422).code(), "key-reused");
     assert_eq!(server.store.entities(StreamKind::Manifest, None, None, 9).await.unwrap().len(), 1);
 
     let id = first["manifest"].as_str().unwrap();

@@ -104,7 +104,21 @@ async fn a_list_is_taken_worked_on_and_not_closed_before_its_records_are() {
 
     let close = format!("/api/v1/manifests/{id}/close");
     let answer = server.post("intake-clerk", &close, "k", json!({})).await.expect(422);
-    assert!(answer.json()["detail"].as_str().unwrap().starts_with('1'), "{}", answer.json());
+    assert!(answer.json()["detail"].as_str().unwrap().starts_with("1 records"), "{}", answer.json());
+
+    // The record stands with an office and a clock until somebody says what became of it.
+    let waiting = &cases(&server, "workflow=intake-record").await[0];
+    assert_eq!(waiting["office"], "intake-clerk");
+    let case = waiting["reference"].as_str().unwrap();
+    let clocks = server.get("intake-clerk", &format!("/api/v1/cases/{case}/deadlines")).await.expect(200);
+    assert!(clocks.json()["items"][0]["due"].is_string(), "{}", clocks.json());
+    let mended = json!({"command": "admit", "records": [
+        {"record": "settlement", "fields": {"case": "SYN-1048984-2", "reasons": "mended and entered again"}},
+    ]});
+    server.act("intake-clerk", case, "admit", mended).await.expect(200);
+    let closed = server.post("intake-clerk", &close, "k", json!({})).await.expect(200).json();
+    assert_eq!((&closed["closed"], &closed["open_records"]), (&json!(true), &json!(0)));
+    server.post("intake-clerk", &close, "again", json!({})).await.expect(200);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use qadiya_store::append::Settles;
 use qadiya_store::read::Loaded;
 use qadiya_store::work::{DueJob, Settle};
 
-use super::Ended;
+use super::{BROKE_OFF, Ended};
 use crate::channels::{Delivery, Message};
 use crate::retry::{FIRST_WAIT, Retry};
 use crate::run::WorkerSettings;
@@ -27,9 +27,8 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
         Ok(None) => return Ended::Alone(Settle::Done),
         Err(fault) => return postponed(engine, fault),
     };
-    // Each try was counted when it was claimed. More of them than the file grants means that the last ones broke off.
-    if job.attempt > prepared.retry.times.saturating_add(1) {
-        return give_up(engine, job, &prepared, "broke-off".to_owned()).await;
+    if prepared.retry.is_spent(job.attempt) {
+        return give_up(engine, job, &prepared, BROKE_OFF.to_owned()).await;
     }
     match prepared.channel.deliver(&job.id.to_string(), &prepared.message(job), prepared.within).await {
         Delivery::Done(reply) => {
@@ -176,11 +175,7 @@ async fn report_to_case(
             | SubmitError::Conflict { .. }),
         ) => {
             tracing::warn!(case.id = %job.stream, job.name, %fault, "the answer of a job could not be written");
-            let fault = "answer-not-written".to_owned();
-            Ended::Alone(match prepared.retry.next(job.attempt, job.id.0, engine.clock().now()) {
-                Some(run_at) => Settle::Again { run_at, fault },
-                None => Settle::Incident { fault },
-            })
+            Ended::again(engine, job, &prepared.retry, "answer-not-written".to_owned())
         }
         Err(
             fault @ (SubmitError::KeyReused

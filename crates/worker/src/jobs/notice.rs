@@ -8,7 +8,7 @@ use qadiya_engine::{Engine, Notice};
 use qadiya_store::work::{DueJob, Settle};
 use serde::Serialize;
 
-use super::Ended;
+use super::{BROKE_OFF, Ended};
 use crate::channels::Delivery;
 use crate::retry::{FIRST_WAIT, Retry};
 use crate::run::WorkerSettings;
@@ -37,11 +37,11 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
         return Ended::Alone(Settle::Incident { fault: "unreadable-notice".to_owned() });
     };
     // More tries than are granted: the last ones broke off.
-    if job.attempt > RETRY.times.saturating_add(1) {
-        return Ended::Alone(Settle::Incident { fault: "broke-off".to_owned() });
+    if RETRY.is_spent(job.attempt) {
+        return Ended::Alone(Settle::Incident { fault: BROKE_OFF.to_owned() });
     }
     let Some(channel) = settings.channels.get(CHANNEL) else {
-        return again(engine, job, "channel-not-configured".to_owned());
+        return Ended::again(engine, job, &RETRY, "channel-not-configured".to_owned());
     };
     let id = job.id.to_string();
     let message = Message {
@@ -54,13 +54,6 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
     };
     match channel.deliver(&id, &message, WITHIN).await {
         Delivery::Done(_) => Ended::Alone(Settle::Done),
-        Delivery::Failed(fault) => again(engine, job, fault),
+        Delivery::Failed(fault) => Ended::again(engine, job, &RETRY, fault),
     }
-}
-
-fn again(engine: &Engine, job: &DueJob, fault: String) -> Ended {
-    Ended::Alone(match RETRY.next(job.attempt, job.id.0, engine.clock().now()) {
-        Some(run_at) => Settle::Again { run_at, fault },
-        None => Settle::Incident { fault },
-    })
 }

@@ -10,7 +10,7 @@ use crate::output::table;
 pub(super) struct Report {
     /// The commit that was measured, as the caller says.
     pub(super) commit: String,
-    /// How the run was started.
+    /// The command that measures the same again.
     pub(super) command: String,
     /// Seconds of each slice.
     pub(super) seconds: f64,

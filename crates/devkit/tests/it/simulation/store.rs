@@ -10,20 +10,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use qadiya_domain::ids::{DefinitionHash, JobId, OfficialId, Seq, StreamId, StreamKind};
-use qadiya_domain::name::Name;
-use qadiya_ledger::Hash;
-use qadiya_store::access::AccessRecord;
-use qadiya_store::append::{Batch, BatchOutcome, EntityRow, Lookup, NewJob, Row, Settles, StoredEvent};
-use qadiya_store::ledger::{FeedItem, LogEntry, Pending, Sequenced, StoredCheckpoint};
-use qadiya_store::read::{
-    CaseFilter, CaseRef, CaseRow, KnownRequest, Loaded, RequestRef, StageCount, StoredDeadline,
-};
-use qadiya_store::registry::StoredDefinition;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started};
-use qadiya_store::{
-    AccessStore, CaseStore, Directory, LedgerStore, MemoryStore, Registry, StoreError, WorkStore,
-};
+use qadiya_domain::ids::{JobId, StreamId};
+use qadiya_store::append::{Batch, BatchOutcome, Row, Settles};
+use qadiya_store::read::{KnownRequest, Loaded, RequestRef};
+use qadiya_store::work::{DueClock, DueJob, Settle};
+use qadiya_store::{Between, CaseStore as _, MemoryStore, Store, StoreError, WorkStore as _};
 use uuid::Uuid;
 
 use super::dice::Dice;
@@ -133,47 +124,6 @@ impl Line {
         Ok(())
     }
 
-    /// Before a call that may as well not arrive.
-    async fn before(&self, during: &'static str) -> Result<(), StoreError> {
-        self.world.delay().await;
-        self.gone()?;
-        if self.world.fault() {
-            return Err(StoreError::Unavailable { during, detail: "connection refused".to_owned() });
-        }
-        Ok(())
-    }
-
-    /// After a call: its answer may be lost.
-    async fn after<T>(&self, during: &'static str, answer: T) -> Result<T, StoreError> {
-        self.world.delay().await;
-        if self.dead.load(Ordering::SeqCst) || self.world.fault() {
-            return Err(StoreError::Unknown { during, detail: "the line broke".to_owned() });
-        }
-        Ok(answer)
-    }
-
-    async fn append(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
-        let during = "committing a batch";
-        self.before(during).await?;
-        if self.world.fault() {
-            return Err(match self.world.dice.below(3) {
-                0 => StoreError::Retry { during },
-                1 => StoreError::Unknown { during, detail: "the line broke before the commit".to_owned() },
-                _ => StoreError::Full { during },
-            });
-        }
-        let outcome = self.world.memory.append_many(&self.sabotaged(batch).await?).await?;
-        if outcome == BatchOutcome::Committed {
-            for append in &batch.appends {
-                if let Some(settles) = &append.settles {
-                    let (lease, epoch) = lease_of(append.stream, settles);
-                    self.world.written_under(&lease, epoch);
-                }
-            }
-        }
-        self.after(during, outcome).await
-    }
-
     /// The batch as a store without the guard would take it.
     async fn sabotaged(&self, batch: &Batch) -> Result<Batch, StoreError> {
         let mut batch = batch.clone();
@@ -214,154 +164,102 @@ impl Line {
     }
 }
 
-/// Calls that are passed on as they are, with the troubles of the line around them.
-macro_rules! passed_on {
-    ($port:ident: $(fn $method:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        #[async_trait]
-        impl $port for Line {
-            $(async fn $method(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
-                self.before(stringify!($method)).await?;
-                let answer = self.world.memory.$method($($argument),*).await?;
-                self.after(stringify!($method), answer).await
-            })*
-        }
-    };
-}
-
 #[async_trait]
-impl CaseStore for Line {
-    async fn append_many(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
-        self.append(batch).await
+impl Between for Line {
+    fn beyond(&self) -> &dyn Store {
+        &self.world.memory
     }
-    async fn requests(&self, asked: &[RequestRef]) -> Result<Vec<Option<KnownRequest>>, StoreError> {
-        self.before("requests").await?;
+
+    /// A call may as well not arrive.
+    async fn before(&self, during: &'static str) -> Result<(), StoreError> {
+        self.world.delay().await;
+        self.gone()?;
+        if self.world.fault() {
+            return Err(StoreError::Unavailable { during, detail: "connection refused".to_owned() });
+        }
+        Ok(())
+    }
+
+    /// An answer may be lost.
+    async fn after(&self, during: &'static str, failed: Option<&StoreError>) -> Result<(), StoreError> {
+        if failed.is_some() {
+            return Ok(());
+        }
+        self.world.delay().await;
+        if self.dead.load(Ordering::SeqCst) || self.world.fault() {
+            return Err(StoreError::Unknown { during, detail: "the line broke".to_owned() });
+        }
+        Ok(())
+    }
+
+    async fn append(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
+        let during = "committing a batch";
+        if self.world.fault() {
+            return Err(match self.world.dice.below(3) {
+                0 => StoreError::Retry { during },
+                1 => StoreError::Unknown { during, detail: "the line broke before the commit".to_owned() },
+                _ => StoreError::Full { during },
+            });
+        }
+        let outcome = self.world.memory.append_many(&self.sabotaged(batch).await?).await?;
+        if outcome == BatchOutcome::Committed {
+            for append in &batch.appends {
+                if let Some(settles) = &append.settles {
+                    let (lease, epoch) = lease_of(append.stream, settles);
+                    self.world.written_under(&lease, epoch);
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn known(&self, asked: &[RequestRef]) -> Result<Vec<Option<KnownRequest>>, StoreError> {
         let found = self.world.memory.requests(asked).await?;
         let blind = self.world.without == Without::RequestKeys;
         Ok(if blind { found.into_iter().map(|_| None).collect() } else { found })
     }
-    async fn load_many(&self, streams: &[StreamId]) -> Result<Vec<Loaded>, StoreError> {
-        self.before("load_many").await?;
-        let answer = self.world.memory.load_many(streams).await?;
-        self.after("load_many", answer).await
-    }
-    async fn find(&self, case: &CaseRef) -> Result<Option<CaseRow>, StoreError> {
-        self.before("find").await?;
-        self.world.memory.find(case).await
-    }
-    async fn list(
-        &self,
-        filter: &CaseFilter,
-        after: Option<StreamId>,
-        limit: u32,
-    ) -> Result<Vec<CaseRow>, StoreError> {
-        self.before("list").await?;
-        self.world.memory.list(filter, after, limit).await
-    }
-    async fn counts(&self) -> Result<Vec<StageCount>, StoreError> {
-        self.before("counts").await?;
-        self.world.memory.counts().await
-    }
-    async fn count(&self, filter: &CaseFilter) -> Result<u64, StoreError> {
-        self.before("count").await?;
-        self.world.memory.count(filter).await
-    }
-    async fn is_sealed(&self, seal: Uuid) -> Result<bool, StoreError> {
-        self.before("is_sealed").await?;
-        self.world.memory.is_sealed(seal).await
-    }
-    async fn fold_stages(&self) -> Result<u64, StoreError> {
-        self.before("fold_stages").await?;
-        let answer = self.world.memory.fold_stages().await?;
-        self.after("fold_stages", answer).await
-    }
-    async fn events(&self, stream: StreamId, from: Seq, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
-        self.before("events").await?;
-        self.world.memory.events(stream, from, limit).await
-    }
-    async fn events_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
-        self.before("events_of").await?;
-        self.world.memory.events_of(streams).await
-    }
-    async fn secrets_of(&self, streams: &[StreamId]) -> Result<Vec<(StreamId, Seq, Vec<u8>)>, StoreError> {
-        self.before("secrets_of").await?;
-        self.world.memory.secrets_of(streams).await
-    }
-    async fn entities(
-        &self,
-        kind: StreamKind,
-        parent: Option<StreamId>,
-        after: Option<StreamId>,
-        limit: u32,
-    ) -> Result<Vec<EntityRow>, StoreError> {
-        self.before("entities").await?;
-        self.world.memory.entities(kind, parent, after, limit).await
-    }
-    async fn lookups(&self, keys: &[Lookup]) -> Result<Vec<Option<StreamId>>, StoreError> {
-        self.before("lookups").await?;
-        self.world.memory.lookups(keys).await
-    }
-    async fn deadlines(&self, streams: &[StreamId]) -> Result<Vec<StoredDeadline>, StoreError> {
-        self.before("deadlines").await?;
-        self.world.memory.deadlines(streams).await
-    }
-    async fn deadlines_before(
-        &self,
-        before: Timestamp,
-        after: Option<(Timestamp, StreamId, String)>,
-        limit: u32,
-    ) -> Result<Vec<Result<StoredDeadline, StoreError>>, StoreError> {
-        self.before("deadlines_before").await?;
-        self.world.memory.deadlines_before(before, after, limit).await
-    }
-}
 
-#[async_trait]
-impl WorkStore for Line {
-    async fn claim_clocks(
+    async fn lease_clocks(
         &self,
         now: Timestamp,
         owner: Uuid,
         lease: Duration,
         limit: u32,
     ) -> Result<Vec<DueClock>, StoreError> {
-        self.before("claim_clocks").await?;
         let claimed = self.world.memory.claim_clocks(now, owner, lease, limit).await?;
         for due in &claimed {
             self.world.handed_out(clock_lease(due.stream, &due.key), due.epoch);
         }
-        self.after("claim_clocks", claimed).await
+        Ok(claimed)
     }
-    async fn release_clock(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError> {
-        self.before("release_clock").await?;
+
+    async fn give_clock_back(&self, stream: StreamId, key: &str, epoch: u64) -> Result<bool, StoreError> {
         let lease = clock_lease(stream, key);
         let epoch = self.world.newest(&lease, epoch);
         let done = self.world.memory.release_clock(stream, key, epoch).await?;
         if done {
             self.world.written_under(&lease, epoch);
         }
-        self.after("release_clock", done).await
+        Ok(done)
     }
-    async fn hold_clock(
+
+    async fn keep_clock(
         &self,
         stream: StreamId,
         key: &str,
         epoch: u64,
         lease: Duration,
     ) -> Result<bool, StoreError> {
-        self.before("hold_clock").await?;
         let lease_name = clock_lease(stream, key);
         let used = self.world.newest(&lease_name, epoch);
         let done = self.world.memory.hold_clock(stream, key, used, lease).await?;
         if done {
             self.world.written_under(&lease_name, epoch);
         }
-        self.after("hold_clock", done).await
+        Ok(done)
     }
-    async fn raise_incident(&self, stream: StreamId, job: &NewJob, fault: &str) -> Result<(), StoreError> {
-        self.before("raise_incident").await?;
-        self.world.memory.raise_incident(stream, job, fault).await
-    }
-    async fn claim_jobs(
+
+    async fn lease_jobs(
         &self,
         now: Timestamp,
         queues: &[String],
@@ -369,114 +267,24 @@ impl WorkStore for Line {
         lease: Duration,
         limit: u32,
     ) -> Result<Vec<DueJob>, StoreError> {
-        self.before("claim_jobs").await?;
         let claimed = self.world.memory.claim_jobs(now, queues, owner, lease, limit).await?;
         for due in &claimed {
             self.world.handed_out(job_lease(due.id), due.epoch);
         }
-        self.after("claim_jobs", claimed).await
+        Ok(claimed)
     }
-    async fn extend_job(&self, id: JobId, epoch: u64, lease: Duration) -> Result<bool, StoreError> {
-        self.before("extend_job").await?;
+
+    async fn keep_job(&self, id: JobId, epoch: u64, lease: Duration) -> Result<bool, StoreError> {
         let epoch = self.world.newest(&job_lease(id), epoch);
-        let done = self.world.memory.extend_job(id, epoch, lease).await?;
-        self.after("extend_job", done).await
+        self.world.memory.extend_job(id, epoch, lease).await
     }
-    async fn settle_job(&self, id: JobId, epoch: u64, how: &Settle) -> Result<bool, StoreError> {
-        self.before("settle_job").await?;
+
+    async fn end_job(&self, id: JobId, epoch: u64, how: &Settle) -> Result<bool, StoreError> {
         let used = self.world.newest(&job_lease(id), epoch);
         let done = self.world.memory.settle_job(id, used, how).await?;
         if done {
             self.world.written_under(&job_lease(id), epoch);
         }
-        self.after("settle_job", done).await
+        Ok(done)
     }
-    async fn queue_jobs(&self, stream: StreamId, jobs: &[NewJob]) -> Result<(), StoreError> {
-        self.before("queue_jobs").await?;
-        self.world.memory.queue_jobs(stream, jobs).await
-    }
-    async fn retry_job(&self, id: JobId, run_at: Timestamp) -> Result<bool, StoreError> {
-        self.before("retry_job").await?;
-        self.world.memory.retry_job(id, run_at).await
-    }
-    async fn jobs(
-        &self,
-        incidents: bool,
-        after: Option<JobId>,
-        limit: u32,
-    ) -> Result<Vec<JobRow>, StoreError> {
-        self.before("jobs").await?;
-        self.world.memory.jobs(incidents, after, limit).await
-    }
-    async fn heartbeat(&self, worker: Uuid) -> Result<(), StoreError> {
-        self.before("heartbeat").await?;
-        self.world.memory.heartbeat(worker).await
-    }
-    async fn sweep(&self, silent: Duration) -> Result<u64, StoreError> {
-        self.before("sweep").await?;
-        self.world.memory.sweep(silent).await
-    }
-    async fn wait_for_work(&self, at_most: Duration) {
-        self.world.memory.wait_for_work(at_most).await;
-    }
-    async fn start_operation(&self, operation: &Operation, job: &NewJob) -> Result<Started, StoreError> {
-        self.before("start_operation").await?;
-        self.world.memory.start_operation(operation, job).await
-    }
-    async fn update_operation(
-        &self,
-        id: Uuid,
-        percent: u8,
-        result: Option<&[u8]>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.before("update_operation").await?;
-        self.world.memory.update_operation(id, percent, result, at).await
-    }
-    async fn operation(&self, id: Uuid) -> Result<Option<Operation>, StoreError> {
-        self.before("operation").await?;
-        self.world.memory.operation(id).await
-    }
-    async fn health(&self, now: Timestamp) -> Result<Health, StoreError> {
-        self.before("health").await?;
-        self.world.memory.health(now).await
-    }
-}
-
-passed_on! {Directory:
-    fn by_tokens(hashes: &[Hash]) -> Vec<Option<EntityRow>>;
-}
-
-passed_on! {Registry:
-    fn put_calendar(name: &Name, hash: &Hash, bytes: &[u8], at: Timestamp) -> ();
-    fn calendar(hash: &Hash) -> Option<Vec<u8>>;
-    fn put_definition(definition: &StoredDefinition) -> ();
-    fn definition(hash: &DefinitionHash) -> Option<StoredDefinition>;
-    fn definitions() -> Vec<StoredDefinition>;
-    fn activate(workflow: &Name, hash: &DefinitionHash, at: Timestamp) -> ();
-    fn active(workflow: &Name) -> Option<DefinitionHash>;
-    fn setting(key: &str) -> Option<String>;
-    fn put_setting(key: &str, value: &str) -> ();
-}
-
-passed_on! {AccessStore:
-    fn accesses(
-        stream: Option<StreamId>,
-        official: Option<OfficialId>,
-        before: Option<(Timestamp, Uuid)>,
-        limit: u32
-    ) -> Vec<AccessRecord>;
-}
-
-passed_on! {LedgerStore:
-    fn take_fence(name: &str, owner: Uuid, lease: Duration) -> Option<u64>;
-    fn pending(limit: u32) -> Vec<Pending>;
-    fn sequence(fence: &str, epoch: u64, work: &Sequenced) -> bool;
-    fn log_size() -> u64;
-    fn nodes(places: &[(u8, u64)]) -> Vec<Option<Hash>>;
-    fn entries(from: u64, limit: u32) -> Vec<LogEntry>;
-    fn entries_of(stream: StreamId) -> Vec<LogEntry>;
-    fn feed(from: u64, limit: u32) -> Vec<FeedItem>;
-    fn checkpoint() -> Option<StoredCheckpoint>;
-    fn checkpoints(after: u64, limit: u32) -> Vec<StoredCheckpoint>;
 }

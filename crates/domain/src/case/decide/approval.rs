@@ -9,7 +9,9 @@ use super::{Draft, Entry, correct};
 use crate::actor::Actor;
 use crate::case::act::{Act, Perform, RecordNo};
 use crate::case::clock;
-use crate::case::event::{Change, ClockChange, EventKind, ProposalClosed, ProposalEnd, ProposalSigned};
+use crate::case::event::{
+    Change, ClockChange, EventKind, ProposalClosed, ProposalEnd, ProposalOpened, ProposalSigned,
+};
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::{Case, Clock, ClockKey, Proposal};
 use crate::ids::{OfficialId, Seq};
@@ -18,21 +20,12 @@ use crate::workflow::Definition;
 use crate::workflow::model::{Approval, ApprovalStep, From, Machine, States};
 
 /// Opens a proposal with the event being written: the proposal itself, and its clock.
-pub(super) fn open(
-    draft: &Draft<'_>,
-    approval: Option<&Approval>,
-    afterwards: bool,
-    changes: &mut Vec<Change>,
-) {
-    let Some(approval) = approval else { return };
-    if draft.case.opened.is_none() && !afterwards {
-        changes.extend(draft.opened());
-    }
+pub(super) fn open(draft: &Draft<'_>, approval: &Approval, afterwards: bool, changes: &mut Vec<Change>) {
     let now = draft.moment.now;
     let calendar = clock::calendar_of(draft.def, &draft.case, approval.calendar.as_ref());
     let lapses =
         approval.within.as_ref().and_then(|within| clock::limit(calendar, now, within, &approval.rule));
-    changes.push(perform::proposal_opened(lapses, afterwards));
+    changes.push(Change::ProposalOpened(ProposalOpened { lapses, afterwards }));
     if let Some(due) = lapses {
         let now = Clock {
             since: now,
@@ -211,10 +204,12 @@ fn take_effect(
             let Some(command) = perform::find(def, perform, reasons) else { return };
             let doers =
                 Doers { actor: &actor, role: proposal.role.clone(), proposer: proposal.proposer, approvers };
-            let ready = perform::test(draft, command, perform, &doers, reasons);
-            let Some(_) = ready.filter(|_| reasons.is_empty()) else { return };
+            if perform::test(draft, command, perform, &doers, reasons).is_none() || !reasons.is_empty() {
+                return;
+            }
             draft.push(entry);
-            // The signature changed no fact and moved nothing, so the way found before it is the way now.
+            // With every event tracks open and close that time alone has made due: the way is found anew from where
+            // the signature leaves the case.
             if let Some(ready) = perform::test(draft, command, perform, &doers, reasons) {
                 perform::enact(draft, number, &ready, perform, &doers);
             }
@@ -336,13 +331,14 @@ pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
     let left_main = |stays: &dyn Fn(&Name) -> bool| {
         main_entered.iter().any(|state| !stays(state) || before.main.as_ref() == Some(*state))
     };
-    let left_track = |track: &Name, instance: Option<RecordNo>, states: &[Name]| {
+    let left_track = |machine: &Machine, track: &Name, instance: Option<RecordNo>, states: &[Name]| {
         changes().any(|change| {
             if let Change::Track(moved) = change
                 && moved.track == *track
                 && moved.instance == instance
             {
-                return !states.contains(&moved.state) || at(before, track, instance) == Some(&moved.state);
+                return !states.contains(&moved.state)
+                    || before.stands(machine, instance) == Some(&moved.state);
             }
             matches!(change, Change::TrackClosed(closed)
                 if closed.track == *track && closed.instance == instance)
@@ -356,8 +352,8 @@ pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
             Act::Perform(perform) => match from(draft.def, perform) {
                 Some(From::States(Machine::Main, states)) => left_main(&|state| states.contains(state)),
                 Some(From::EveryState) => left_main(&|state| States::Every.contains(draft.def, state)),
-                Some(From::States(Machine::Track(track), states)) => {
-                    left_track(track, perform.instance, states)
+                Some(From::States(machine @ Machine::Track(track), states)) => {
+                    left_track(machine, track, perform.instance, states)
                 }
                 Some(From::New | From::Always) | None => false,
             },
@@ -386,14 +382,6 @@ pub(super) fn overtake(draft: &mut Draft<'_>, before: &Case) {
         };
         close(draft, number, ProposalEnd::Overtaken, &mut entry.changes);
         draft.push(entry);
-    }
-}
-
-/// Where a track, or one instance of it, stands.
-fn at<'a>(case: &'a Case, track: &Name, instance: Option<RecordNo>) -> Option<&'a Name> {
-    match instance {
-        Some(no) => case.instances.get(track)?.get(&no).map(|held| &held.state),
-        None => case.tracks.get(track),
     }
 }
 

@@ -20,9 +20,7 @@ use crate::workflow::model::Annul;
 fn role_in(draft: &Draft<'_>, allowed: &[Name], about: &str, what: &str, reasons: &mut Vec<Refusal>) {
     let role = draft.moment.actor.role();
     if !allowed.contains(&role) {
-        let who: Vec<&str> = allowed.iter().map(Name::as_str).collect();
-        let who = if who.is_empty() { "nobody".to_owned() } else { who.join(", ") };
-        let text = format!("{what} is for {who}, not for {role}");
+        let text = format!("{what} is for {}, not for {role}", perform::list(allowed));
         reasons.push(Refusal { who: allowed.to_vec(), ..Refusal::new(RefusalCode::Role, about, text) });
     }
 }
@@ -126,7 +124,7 @@ pub(super) fn correct_facts(
     let def = draft.def;
     if let Some(asked) = &def.corrections.facts_approval {
         let mut entry = draft.entry(EventKind::Proposed, act);
-        approval::open(draft, Some(asked), false, &mut entry.changes);
+        approval::open(draft, asked, false, &mut entry.changes);
         draft.push(entry);
     } else {
         let mut entry = draft.entry(EventKind::Corrected, act);
@@ -226,7 +224,7 @@ pub(super) fn annul(draft: &mut Draft<'_>, act: &Act, event: Seq, reasons: &mut 
     }
     if let Some(asked) = &found.approval {
         let mut entry = draft.entry(EventKind::Proposed, act);
-        approval::open(draft, Some(asked), false, &mut entry.changes);
+        approval::open(draft, asked, false, &mut entry.changes);
         draft.push(entry);
     } else {
         let mut entry = draft.entry(EventKind::Annulled, act);

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use crate::case::act::RecordNo;
 use crate::case::clock;
 use crate::case::cover;
 use crate::case::event::{
@@ -128,19 +129,17 @@ fn regularised(def: &Definition, before: &Case, case: &Case, event: &Event) -> V
             })
     };
     let supplied = |seq: Seq, missing: &Missing| {
+        let filed_since = |kind: &str| case.live(kind).any(|(_, held)| held.seq > seq);
         if missing.code == RefusalCode::Papers {
             let signed = def.documents.get(&missing.what).is_some_and(|document| document.signed);
             let mut filed = case.papers.get(missing.what.as_str()).into_iter().flatten();
             filed.any(|paper| paper.signed || !signed)
         } else if missing.code == RefusalCode::Records {
-            let mut filed = case.records.values().filter(|held| held.seq > seq && !held.annulled);
-            filed.any(|held| *held.record == *missing.what)
+            filed_since(&missing.what)
         } else if missing.code == RefusalCode::Ceiling {
             // No signature lifts a ceiling: only the record that the file names for it does.
             let beyond = def.records.get(missing.what.as_str()).and_then(|record| record.limit.as_ref());
-            let mut filed = case.records.values().filter(|held| held.seq > seq && !held.annulled);
-            let beyond = beyond.and_then(|limit| limit.beyond_needs.as_ref());
-            beyond.is_some_and(|beyond| filed.any(|held| held.record == *beyond))
+            beyond.and_then(|limit| limit.beyond_needs.as_ref()).is_some_and(|beyond| filed_since(beyond))
         } else {
             countersigned(seq)
         }
@@ -201,9 +200,9 @@ fn instances(
 ) {
     let running = case.instances.get(&track.name);
     if open {
-        let live = case.records.iter().filter(|(_, held)| held.record == *record && !held.annulled);
-        for (no, _) in live.filter(|(no, _)| !running.is_some_and(|running| running.contains_key(no))) {
-            changes.push(change(track, Some(*no), &track.begins, false));
+        let runs = |no: &RecordNo| running.is_some_and(|running| running.contains_key(no));
+        for (no, _) in case.live(record).filter(|(no, _)| !runs(no)) {
+            changes.push(change(track, Some(no), &track.begins, false));
         }
     }
     for (no, instance) in running.into_iter().flatten() {
@@ -220,7 +219,7 @@ fn is_final(track: &Track, state: &Name) -> bool {
     track.states.get(state).is_some_and(|state| state.is_final)
 }
 
-fn change(track: &Track, instance: Option<u32>, state: &Name, closes: bool) -> Change {
+fn change(track: &Track, instance: Option<RecordNo>, state: &Name, closes: bool) -> Change {
     let change = TrackChange { track: track.name.clone(), instance, state: state.clone() };
     if closes { Change::TrackClosed(change) } else { Change::Track(change) }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::perform::run_as_system;
+use super::perform::{open_to_system, run_as_system};
 use super::{Draft, approval};
 use crate::actor::Actor;
 use crate::case::act::{Act, JobReport, Perform, RecordNo};
@@ -14,8 +14,7 @@ use crate::case::state::{Clock, ClockKey};
 use crate::ids::Seq;
 use crate::name::Name;
 use crate::value::{Given, Protected, Value};
-use crate::workflow::Definition;
-use crate::workflow::model::{Deadline, Fact, From, Job, JobAnswer, Machine, ValueType};
+use crate::workflow::model::{Deadline, Fact, Job, JobAnswer, ValueType};
 
 /// The longest code of an answer or fault that is kept, in bytes.
 const LONGEST_CODE: usize = 64;
@@ -85,11 +84,6 @@ fn tell(roles: Vec<Name>, key: &ClockKey) -> Change {
     Change::Told(Told { roles, about: key.to_string() })
 }
 
-fn moves_a_record(def: &Definition, command: &Name) -> bool {
-    matches!(def.commands.get(command).map(|command| &command.from), Some(From::States(Machine::Track(track), _))
-        if def.tracks.get(track).is_some_and(|track| track.per.is_some()))
-}
-
 fn ladder(
     draft: &mut Draft<'_>,
     act: &Act,
@@ -132,7 +126,8 @@ fn ladder(
     let mut done = runs.is_empty();
     for command in runs {
         // On a deadline of each record the command is about that record, if it moves one.
-        let instance = subject.filter(|_| moves_a_record(draft.def, &command));
+        let moves = draft.def.commands.get(&command).and_then(|command| draft.def.record_named(command));
+        let instance = subject.filter(|_| moves.is_some());
         done |= run_as_system(draft, &Perform { instance, ..Perform::of(command) });
     }
     // The command of the ladder was not open: the log says "not needed", and the ladder goes on.
@@ -201,7 +196,7 @@ pub(super) fn report_job(
             next = job.fails_run.clone().map(Perform::of);
         }
     }
-    let late = next.as_ref().is_some_and(|perform| !is_open(draft, perform));
+    let late = next.as_ref().is_some_and(|perform| open_to_system(draft, perform).is_none());
     if late && kind == EventKind::JobDone {
         // The case has moved on: the answer is kept in the log and changes nothing.
         entry.changes.extend(incident("late-answer", name, job));
@@ -267,18 +262,6 @@ fn given(fact: &Fact, field: &str, report: &JobReport) -> Option<Given> {
         }
         JobReport::Failed { .. } => None,
     }
-}
-
-fn is_open(draft: &Draft<'_>, perform: &Perform) -> bool {
-    let mut reasons = Vec::new();
-    let Some(command) = super::perform::find(draft.def, perform, &mut reasons) else { return false };
-    let doers = super::perform::Doers {
-        actor: &Actor::System,
-        role: Name::system(),
-        proposer: None,
-        approvers: Vec::new(),
-    };
-    super::perform::test(draft, command, perform, &doers, &mut reasons).is_some() && reasons.is_empty()
 }
 
 fn incident(what: &str, about: &str, job: &Job) -> Option<Change> {

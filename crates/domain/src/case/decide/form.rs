@@ -82,8 +82,7 @@ fn record(def: &Definition, case: &Case, given: &RecordGiven, at: &str, reasons:
     }
     match (&kind.about, given.about) {
         (Some(about), Some(no)) => {
-            let fits = case.records.get(&no).is_some_and(|held| held.record == *about && !held.annulled);
-            if !fits {
+            if !case.live(about).any(|(live, _)| live == no) {
                 reasons.push(form(format!("{at}/about"), format!("record {no} is no {about} of this case")));
             }
         }

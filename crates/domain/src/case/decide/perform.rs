@@ -10,8 +10,8 @@ use crate::case::act::{Act, Perform, RecordNo};
 use crate::case::clock::{self, DayEdge};
 use crate::case::cover;
 use crate::case::event::{
-    Change, ClockChange, Did, EventKind, FactChange, JobQueued, Missing, ProposalOpened, RecordFiled,
-    SubcasePending, TrackChange,
+    Change, ClockChange, Did, EventKind, FactChange, JobQueued, Missing, RecordFiled, SubcasePending,
+    TrackChange,
 };
 use crate::case::refusal::{Refusal, RefusalCode};
 use crate::case::state::{Case, Clock, ClockKey};
@@ -67,10 +67,12 @@ pub(super) fn propose_or_do(draft: &mut Draft<'_>, perform: &Perform, reasons: &
     }
     let Some(ready) = ready.filter(|_| reasons.is_empty()) else { return };
     let act = Act::Perform(perform.clone());
-    if command.approval.is_some() && !command.irregular {
+    if let Some(approval) = &command.approval
+        && !command.irregular
+    {
         let mut entry = draft.entry(EventKind::Proposed, &act);
         entry.basis.clone_from(&command.basis);
-        approval::open(draft, command.approval.as_ref(), false, &mut entry.changes);
+        approval::open(draft, approval, false, &mut entry.changes);
         draft.push(entry);
         return;
     }
@@ -88,8 +90,8 @@ pub(super) fn propose_or_do(draft: &mut Draft<'_>, perform: &Perform, reasons: &
         if !missing.is_empty() {
             entry.changes.push(Change::Irregular(missing));
         }
-        if command.approval.is_some() {
-            approval::open(draft, command.approval.as_ref(), true, &mut entry.changes);
+        if let Some(approval) = &command.approval {
+            approval::open(draft, approval, true, &mut entry.changes);
         }
     }
     draft.push(entry);
@@ -168,7 +170,7 @@ pub(super) fn test<'a>(
     if let (Some(branch), Ways::Outcomes(_)) = (branch, &command.ways) {
         condition(def, command, &branch.guard, &view, reasons);
     }
-    ceilings(def, case, perform, now, command, reasons);
+    cover::ceilings(def, case, command, perform, now, reasons);
     separation(def, case, command, perform, doers, reasons);
     extension(def, case, command, perform, reasons);
     let branch = branch?;
@@ -258,9 +260,8 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
         reasons.push(Refusal { basis, ..Refusal::new(code, command.name.as_str(), text) });
     };
     let main = case.main.as_ref();
-    let moves_a_record = matches!(&command.from, From::States(Machine::Track(track), _)
-        if def.tracks.get(track).is_some_and(|track| track.per.is_some()));
-    if let Some(no) = perform.instance.filter(|_| !moves_a_record) {
+    let names_record = def.record_named(command).is_some();
+    if let Some(no) = perform.instance.filter(|_| !names_record) {
         // Separation compares acts per instance: an act that names one without need would be compared with none.
         refuse(RefusalCode::Instance, format!("{} moves no single record, and {no} is named", command.name));
     }
@@ -291,21 +292,20 @@ fn state(def: &Definition, case: &Case, command: &Command, perform: &Perform, re
                 );
             }
         }
-        From::States(Machine::Track(track), states) => {
-            let per = def.tracks.get(track).is_some_and(|track| track.per.is_some());
-            let at = if per {
+        From::States(machine @ Machine::Track(track), states) => {
+            let at = if names_record {
                 let Some(no) = perform.instance else {
                     refuse(RefusalCode::Instance, format!("{} moves one record: say which", command.name));
                     return;
                 };
-                let instance = case.instances.get(track).and_then(|instances| instances.get(&no));
-                let Some(instance) = instance else {
+                let at = case.stands(machine, Some(no));
+                if at.is_none() {
                     refuse(RefusalCode::Instance, format!("record {no} has no open {track} track"));
                     return;
-                };
-                Some(&instance.state)
+                }
+                at
             } else {
-                case.tracks.get(track)
+                case.stands(machine, None)
             };
             if !at.is_some_and(|at| states.contains(at)) {
                 let at = at.map_or("closed", |at| at.as_str());
@@ -373,8 +373,7 @@ fn not_before(
 ) {
     let Some(wait) = &command.not_before else { return };
     let waived = wait.unless.as_ref().is_some_and(|record| {
-        case.records.values().any(|held| held.record == *record && !held.annulled)
-            || perform.records.iter().any(|given| given.record == *record)
+        case.live(record).next().is_some() || perform.records.iter().any(|given| given.record == *record)
     });
     if waived {
         return;
@@ -455,9 +454,8 @@ fn records(
             Ask::Required if given.is_empty() => refuse(format!("{} needs a record {name}", command.name)),
             Ask::Required => {}
             Ask::OnePer(about) => {
-                let live = case.records.iter().filter(|(_, held)| held.record == *about && !held.annulled);
-                for (no, _) in live {
-                    let count = given.iter().filter(|given| given.about == Some(*no)).count();
+                for (no, _) in case.live(about) {
+                    let count = given.iter().filter(|given| given.about == Some(no)).count();
                     if count != 1 {
                         refuse(format!(
                             "{} needs one {name} about {about} {no}; there are {count}",
@@ -479,14 +477,11 @@ fn single_records(
     perform: &Perform,
     reasons: &mut Vec<Refusal>,
 ) {
-    let filed = case.records.values().filter(|held| !held.annulled).map(|held| (&held.record, held.about));
-    let filed: Vec<(&Name, Option<RecordNo>)> = filed.collect();
     for (position, given) in perform.records.iter().enumerate() {
         let Some(kind) = def.records.get(&given.record).filter(|kind| !kind.many) else { continue };
-        let same =
-            |(record, about): (&Name, Option<RecordNo>)| *record == given.record && about == given.about;
-        let earlier = perform.records.iter().take(position).map(|other| (&other.record, other.about));
-        if filed.iter().copied().chain(earlier).any(same) {
+        let filed = case.live(&given.record).map(|(_, held)| held.about);
+        let before = perform.records.iter().take(position).filter(|other| other.record == given.record);
+        if filed.chain(before.map(|other| other.about)).any(|about| about == given.about) {
             let text = format!("there may be one {} only, and there is one already", kind.name);
             // What has happened is recorded all the same.
             let code = if command.irregular { RefusalCode::Records } else { RefusalCode::Form };
@@ -509,110 +504,6 @@ fn condition(
     let text = format!("{} is not open: {}", command.name, why.join("; "));
     let reason = Refusal::new(RefusalCode::Guard, command.name.as_str(), text);
     reasons.push(Refusal { basis: command.basis.clone(), ..reason });
-}
-
-/// Ceilings of records with a limit: each alone, and all together without counting an hour twice.
-fn ceilings(
-    def: &Definition,
-    case: &Case,
-    perform: &Perform,
-    now: Timestamp,
-    command: &Command,
-    reasons: &mut Vec<Refusal>,
-) {
-    for record in &def.records {
-        let (Some(limit), Some(field)) = (&record.limit, &record.covers) else { continue };
-        let given: Vec<(Timestamp, Timestamp)> = perform
-            .records
-            .iter()
-            .filter(|given| given.record == record.name)
-            .filter_map(|given| match given.fields.get(field).and_then(Given::value) {
-                Some(Value::Range(range)) => Some((range.from, range.until)),
-                Some(_) | None => None,
-            })
-            .collect();
-        let Some((first_given, _)) = given.iter().min() else { continue };
-        let zone = def.calendars.values().next().map(AsRef::as_ref);
-        let mut refuse = |text: String, who: Vec<Name>| {
-            let reason = Refusal::new(RefusalCode::Ceiling, record.name.as_str(), text);
-            reasons.push(Refusal { basis: command.basis.clone(), who, ..reason });
-        };
-        if let Some(each) = &limit.each {
-            for (from, until) in &given {
-                let length = cover::limit_length(case, zone, each, *from);
-                if length.is_some_and(|length| until.duration_since(*from) > length) {
-                    refuse(format!("one {} may not cover so long", record.name), Vec::new());
-                }
-            }
-        }
-        let Some(total) = &limit.total else { continue };
-        let mut all = cover::ranges_of(case, record);
-        let start = all.first().map_or(*first_given, |(from, _)| (*from).min(*first_given));
-        all.extend(&given);
-        let used = cover::union(all).iter().fold(jiff::SignedDuration::ZERO, |sum, (from, until)| {
-            sum.saturating_add(until.duration_since(*from))
-        });
-        let Some(length) = cover::limit_length(case, zone, total, start) else { continue };
-        if used <= length {
-            continue;
-        }
-        let beyond = limit.beyond_needs.as_ref();
-        let permitted = beyond.is_some_and(|beyond| permits(case, perform, beyond, &given, zone));
-        if !permitted {
-            let needs = beyond.map(|beyond| format!("; beyond it a {beyond} is needed")).unwrap_or_default();
-            let who = beyond.map(|beyond| givers(def, beyond)).unwrap_or_default();
-            refuse(format!("with this {} the ceiling is crossed{needs} (now {now})", record.name), who);
-        }
-    }
-}
-
-/// Whether a record that permits going beyond a ceiling is there, and reaches as far as what is given, if it has a date.
-fn permits(
-    case: &Case,
-    perform: &Perform,
-    beyond: &Name,
-    given: &[(Timestamp, Timestamp)],
-    calendar: Option<&crate::calendar::Calendar>,
-) -> bool {
-    let zone = calendar.map_or(jiff::tz::TimeZone::UTC, |calendar| calendar.zone().clone());
-    let last = given.iter().map(|(_, until)| *until).max();
-    let filed = case
-        .records
-        .values()
-        .filter(|held| held.record == *beyond && !held.annulled)
-        .map(|held| &held.fields);
-    let now = perform.records.iter().filter(|held| held.record == *beyond).map(|held| &held.fields);
-    filed.chain(now).any(|fields| {
-        // Of several dates the last is the one until which it is given.
-        let dates = fields.values().filter_map(Given::value).filter_map(|value| match value {
-            Value::Date(date) => {
-                date.tomorrow().ok()?.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
-            }
-            Value::Range(range) => Some(range.until),
-            Value::Instant(at) => Some(*at),
-            Value::Flag(_)
-            | Value::Choice(_)
-            | Value::Number(_)
-            | Value::Text(_)
-            | Value::Person(_)
-            | Value::Official(_)
-            | Value::Place(_)
-            | Value::Money(_)
-            | Value::Reference(_) => None,
-        });
-        let until = dates.max();
-        until.is_none_or(|until| last.is_none_or(|last| last <= until))
-    })
-}
-
-/// The capacities whose commands file a record.
-fn givers(def: &Definition, record: &Name) -> Vec<Name> {
-    let files = |command: &&Command| command.records.iter().any(|(name, _)| name == record);
-    let mut who: Vec<Name> =
-        def.commands.iter().filter(files).flat_map(|command| command.by.clone()).collect();
-    who.sort();
-    who.dedup();
-    who
 }
 
 /// Who has done, or is doing, an act that separation names.
@@ -654,15 +545,9 @@ pub(super) fn separation(
     reasons: &mut Vec<Refusal>,
 ) {
     for rule in &def.separation {
-        let (acts, same) = match rule {
-            Separation::DifferentPeople { acts, .. } => (acts, false),
-            Separation::SamePerson { acts, .. } => (acts, true),
-        };
-        if !acts.iter().any(|act| act.command == command.name) {
-            continue;
-        }
-        let mine: Vec<&ActRef> = acts.iter().filter(|act| act.command == command.name).collect();
-        let others: Vec<&ActRef> = acts.iter().filter(|act| act.command != command.name).collect();
+        let same = matches!(rule, Separation::SamePerson { .. });
+        let (mine, others): (Vec<&ActRef>, Vec<&ActRef>) =
+            rule.acts().iter().partition(|act| act.command == command.name);
         let mut refuse = |about: &Name, text: String| {
             reasons.push(Refusal::new(RefusalCode::Separation, about.as_str(), text));
         };
@@ -838,15 +723,11 @@ pub(super) fn apply(draft: &Draft<'_>, ready: &Ready<'_>, perform: &Perform, ent
             }
         }
     }
-    let before = match &command.from {
-        From::States(Machine::Track(track), _) => match perform.instance {
-            Some(no) => {
-                case.instances.get(track).and_then(|held| held.get(&no)).map(|held| held.state.clone())
-            }
-            None => case.tracks.get(track).cloned(),
-        },
-        From::New | From::EveryState | From::Always | From::States(Machine::Main, _) => case.main.clone(),
+    let own = match &command.from {
+        From::States(machine, _) => machine,
+        From::New | From::EveryState | From::Always => &Machine::Main,
     };
+    let before = case.stands(own, perform.instance).cloned();
     changes.push(Change::Did(Did { command: command.name.clone(), instance: perform.instance, before }));
     let mut no: RecordNo = case.last_record;
     for (position, _) in perform.records.iter().enumerate() {
@@ -919,16 +800,18 @@ fn moves(case: &Case, step: &Step, perform: &Perform, changes: &mut Vec<Change>)
     }
 }
 
-/// Runs a command as the engine, if it is open for it. Returns whether it was done.
-pub(super) fn run_as_system(draft: &mut Draft<'_>, perform: &Perform) -> bool {
-    let def = draft.def;
+/// The way a command goes when the engine gives it, if it is open for it.
+pub(super) fn open_to_system<'a>(draft: &Draft<'a>, perform: &Perform) -> Option<Ready<'a>> {
     let mut reasons = Vec::new();
-    let Some(command) = find(def, perform, &mut reasons) else { return false };
-    if command.approval.is_some() {
-        return false;
-    }
+    let command = find(draft.def, perform, &mut reasons)?;
     let ready = test(draft, command, perform, &Doers::of(&Actor::System), &mut reasons);
-    let Some(ready) = ready.filter(|_| reasons.is_empty()) else { return false };
+    ready.filter(|_| reasons.is_empty())
+}
+
+/// Runs a command as the engine, if it is open for it and nobody has to sign. Returns whether it was done.
+pub(super) fn run_as_system(draft: &mut Draft<'_>, perform: &Perform) -> bool {
+    let ready = open_to_system(draft, perform).filter(|ready| ready.command.approval.is_none());
+    let Some(ready) = ready else { return false };
     let mut entry = Entry {
         kind: EventKind::Acted,
         act: Act::Perform(perform.clone()),
@@ -970,20 +853,13 @@ pub(super) fn automatic(draft: &mut Draft<'_>) {
 /// The ways an automatic command could be given: once, or for each instance of its track.
 fn instances(def: &Definition, case: &Case, command: &Command) -> Vec<Perform> {
     match &command.from {
-        From::States(Machine::Track(track), _)
-            if def.tracks.get(track).is_some_and(|track| track.per.is_some()) =>
-        {
+        From::States(Machine::Track(track), _) if def.record_named(command).is_some() => {
             let numbers = case.instances.get(track).into_iter().flat_map(|held| held.keys().copied());
             numbers.map(|no| Perform { instance: Some(no), ..Perform::of(command.name.clone()) }).collect()
         }
         From::New => Vec::new(),
         From::EveryState | From::Always | From::States(_, _) => vec![Perform::of(command.name.clone())],
     }
-}
-
-/// What a proposal changes when it is opened, beside itself.
-pub(super) fn proposal_opened(lapses: Option<Timestamp>, afterwards: bool) -> Change {
-    Change::ProposalOpened(ProposalOpened { lapses, afterwards })
 }
 
 /// The event that enacts a proposal, for one that has all its signatures.
@@ -1008,7 +884,8 @@ pub(super) fn enact(
     draft.push(entry);
 }
 
-fn list(names: &[Name]) -> String {
+/// Names in a sentence.
+pub(super) fn list(names: &[Name]) -> String {
     if names.is_empty() {
         return "nobody".to_owned();
     }

@@ -1,5 +1,5 @@
-//! Form rules between things: E-irregular (what an irregular fact may do), E-jobs (retry and failure route), E-type
-//! (commands of tracks per record), E-stage (marks that contradict each other).
+//! Form rules between things: E-irregular (what an irregular fact may do, and that an arrival can be recorded), E-shape
+//! (an opening that waits for signatures), E-type (commands of tracks per record), E-jobs (retry and failure route).
 
 use crate::calendar::Span;
 use crate::name::Name;
@@ -67,7 +67,7 @@ fn openings(definition: &Definition, found: &mut Vec<Finding>) {
 }
 
 /// The track per record that a command belongs to.
-pub(super) fn per_track<'d>(definition: &'d Definition, command: &Command) -> Option<(&'d Track, &'d Name)> {
+fn per_track<'d>(definition: &'d Definition, command: &Command) -> Option<(&'d Track, &'d Name)> {
     let From::States(Machine::Track(track), _) = &command.from else { return None };
     let track = definition.tracks.get(track)?;
     Some((track, track.per.as_ref()?))
@@ -113,8 +113,7 @@ fn per_record(definition: &Definition, found: &mut Vec<Finding>) {
         let Some((track, record)) = own else { continue };
         let asked = command.asks.iter().map(|(fact, _)| (fact, "ask for"));
         let branches = command.branches();
-        let set = command.sets.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.sets));
-        if let Some((fact, how)) = asked.chain(set.map(|(fact, _)| (fact, "set"))).next() {
+        if let Some((fact, how)) = asked.chain(command.all_sets().map(|(fact, _)| (fact, "set"))).next() {
             let message = format!(
                 "`{name}` acts on one `{record}` of the track `{}`, so it cannot {how} the fact `{fact}`",
                 track.name

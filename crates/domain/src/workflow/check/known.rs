@@ -3,8 +3,9 @@
 //! A forward data-flow over the main states: the facts that certainly have a value in a state are those that have one
 //! on every way into it. A fact has a value from the beginning (`starts`), from a command that requires an answer, or
 //! from `sets`; `unset` takes it away. Conservative in three ways: conditions are not looked at, a command of a track
-//! counts as possible in every state the track is open in, and `back` leads to every state that is not suspended. Within a
-//! guard, `F is known and F is …` and `F is not known or F is …` count, as does every comparison that was true before.
+//! counts as possible in every state the track is open in, and `back` leads to every state that can have been entered and
+//! is neither suspended nor final. Within a guard, `F is known and F is …` and `F is not known or F is …` count, as does
+//! every comparison that was true before.
 //! Edits, corrections and annulments are people's doing after the fact and are not followed.
 
 use std::collections::{BTreeMap, BTreeSet};

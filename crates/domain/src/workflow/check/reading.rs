@@ -8,10 +8,9 @@
 use std::collections::BTreeSet;
 
 use crate::name::Name;
-use crate::workflow::check::forms::per_track;
 use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::guard::Guard;
-use crate::workflow::model::{Class, Definition, Machine, Named as _};
+use crate::workflow::model::{Class, Definition, Named as _};
 use crate::workflow::read::finding;
 
 /// The findings of this file.
@@ -22,7 +21,7 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
         reader.walk(guard, None);
     };
     for command in &definition.commands {
-        let own = per_track(definition, command).map(|(_, record)| record);
+        let own = definition.record_named(command);
         for guard in std::iter::once(&command.guard).chain(&command.when) {
             test(guard, own, command.place, &command.name);
         }
@@ -105,20 +104,12 @@ impl Reader<'_> {
     /// Whether a deadline runs for each record of this kind.
     fn runs_for(&self, deadline: &Name, record: &Name) -> bool {
         let Some(deadline) = self.definition.deadlines.get(deadline) else { return true };
-        let of_track = || match &deadline.machine {
-            Machine::Main => None,
-            Machine::Track(track) => self.definition.tracks.get(track)?.per.as_ref(),
-        };
-        deadline.per.as_ref().or_else(of_track) == Some(record)
+        self.definition.record_timed(deadline) == Some(record)
     }
 
     fn state(&mut self, state: &Name, inside: Option<&Name>) {
-        let per = match self.definition.machine_of(state) {
-            Some(Machine::Track(track)) => {
-                self.definition.tracks.get(&track).and_then(|track| track.per.as_ref())
-            }
-            Some(Machine::Main) | None => None,
-        };
+        let machine = self.definition.machine_of(state);
+        let per = machine.and_then(|machine| self.definition.record_of(&machine));
         match (inside, per) {
             (Some(record), per) if per != Some(record) => {
                 self.report(format!(

@@ -1,5 +1,5 @@
 //! The checks of LANGUAGE 4.6 that need search: E-reach, E-dead, E-complete, E-proper, W-exit, E-route, E-stage,
-//! E-irregular, E-held, W-escape and E-auto.
+//! E-irregular, E-held, W-escape, E-auto and, by a search for each role, W-roles; I-not-proved where there is too much.
 //!
 //! A **configuration** is the main state, the state remembered for `back`, the state of each single track, and what
 //! guards can tell of the rest:
@@ -11,8 +11,10 @@
 //!   record's own tracks;
 //! - a sum: the regions between its limits; each filing may bring it to any of them.
 //!
-//! **Moves** are commands with every answer, outcome and filing; edits of facts; papers; time; annulments. Approvals,
-//! papers and minimum waits are taken as given, separation is left to E-people. Corrections of facts are no moves.
+//! **Moves** are commands with every answer, outcome and filing; edits of facts; papers; time; annulments. Approvals and
+//! the papers a command needs are taken as given, but by W-roles, which asks who signs and files. A minimum wait is over
+//! wherever what it counts from can have come before, as the main states alone tell; how long it is, E-time asks.
+//! Separation is left to E-people. Corrections of facts are no moves.
 //! A fact that has happened (`irregular`) is not held back by guards or tracks. Automatic commands come before anything
 //! else.
 //!
@@ -110,8 +112,7 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Searches one slice by meeting every configuration, and answers the questions; the number of configurations, or
-    /// what there is too much of.
+    /// Searches one slice by meeting every configuration, and answers the questions; says how many there are.
     fn one_by_one(
         &self,
         kept: &BTreeSet<Var>,
@@ -119,7 +120,7 @@ impl Search<'_> {
         limit: usize,
         out: &mut Vec<Finding>,
     ) -> Result<usize, TooMany> {
-        let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany::Configurations)?;
+        let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany)?;
         let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit)?;
         self.judge(&graph, &Answers::of(&graph, items), items, out);
         Ok(graph.keys.len())
@@ -195,13 +196,10 @@ impl Search<'_> {
             let name = match self.model.vars.get(*var) {
                 Some(What::Main) => "the main states".to_owned(),
                 Some(What::Before) => "the state for `back`".to_owned(),
-                Some(What::Track(track)) => self
-                    .model
-                    .def
-                    .tracks
-                    .iter()
-                    .nth(*track)
-                    .map_or_else(String::new, |track| format!("the track `{}`", track.name)),
+                Some(What::Track(track)) => {
+                    let track = self.model.def.tracks.at(*track);
+                    track.map_or_else(String::new, |track| format!("the track `{}`", track.name))
+                }
                 Some(What::Fact(fact)) => format!("the fact `{fact}`"),
                 Some(What::Since(_)) => "`days since`".to_owned(),
                 Some(What::Filed(document)) => format!("the paper `{document}`"),

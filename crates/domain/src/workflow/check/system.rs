@@ -2,7 +2,7 @@
 
 use crate::name::Name;
 use crate::workflow::finding::{CheckId, Finding, Place};
-use crate::workflow::model::{Ask, Command, Definition, From, JobAnswer, Machine, Ways};
+use crate::workflow::model::{Ask, Command, Definition, From, JobAnswer, Ways};
 use crate::workflow::read::finding;
 
 /// A place from which the engine runs a command.
@@ -44,10 +44,7 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
 fn sites(definition: &Definition) -> Vec<Site<'_>> {
     let mut sites = Vec::new();
     for deadline in &definition.deadlines {
-        let subject = deadline.per.as_ref().or_else(|| match &deadline.machine {
-            Machine::Main => None,
-            Machine::Track(track) => definition.tracks.get(track).and_then(|track| track.per.as_ref()),
-        });
+        let subject = definition.record_timed(deadline);
         for late in &deadline.late {
             if let Some(command) = &late.runs {
                 let what = format!("the deadline `{}`", deadline.name);
@@ -135,8 +132,7 @@ fn at_site(definition: &Definition, site: &Site<'_>, command: &Command, found: &
     for document in needs {
         report(CheckId::System, format!("which needs the paper `{document}` from a person"));
     }
-    if let From::States(Machine::Track(track), _) = &command.from
-        && let Some(record) = definition.tracks.get(track).and_then(|track| track.per.as_ref())
+    if let Some(record) = definition.record_named(command)
         && site.subject != Some(record)
         && command.when.is_none()
     {

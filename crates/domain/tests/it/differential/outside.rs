@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 
+use qadiya_devkit::chores::Repository;
+use qadiya_devkit::chores::outside::program;
 use qadiya_devkit::trials;
 use qadiya_domain::case::event::EventKind;
 use qadiya_domain::case::{Act, Case, Change, Event};
@@ -105,19 +107,11 @@ fn steps(def: &Arc<Definition>, text: &str, dice: &mut Dice) -> Vec<Json> {
 }
 
 fn follow(machines: &Json) -> Json {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = root.join("target/outside-venv/bin/python");
-    assert!(
-        python.is_file(),
-        "the outside machines are missing at {}: `cargo dev test` installs them from \
-         crates/devkit/outside/requirements.txt when it can reach a package registry",
-        python.display()
-    );
-    let path = std::env::temp_dir().join(format!("qadiya-machines-{}.json", std::process::id()));
-    std::fs::write(&path, machines.to_string()).unwrap();
-    let script = root.join("crates/devkit/outside/follow_machines.py");
-    let ran = Command::new(python).arg(script).arg(&path).output().unwrap();
-    std::fs::remove_file(&path).unwrap();
+    let root = Repository::at(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), machines.to_string()).unwrap();
+    let script = root.path("crates/devkit/outside/follow_machines.py");
+    let ran = Command::new(program(&root, "python").unwrap()).arg(script).arg(file.path()).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let said = String::from_utf8(ran.stdout).unwrap();
     serde_json::from_str(said.lines().last().unwrap()).unwrap()

@@ -2,25 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use qadiya_domain::ids::{DefinitionHash, JobId, OfficialId, Seq, StreamId, StreamKind};
-use qadiya_domain::name::Name;
-use qadiya_ledger::Hash;
-use qadiya_store::access::AccessRecord;
-use qadiya_store::append::{Batch, BatchOutcome, EntityRow, Lookup, Loser, NewJob, Row, StoredEvent};
-use qadiya_store::ledger::{FeedItem, LogEntry, Pending, Sequenced, StoredCheckpoint};
-use qadiya_store::read::{
-    CaseFilter, CaseRef, CaseRow, KnownRequest, Loaded, RequestRef, StageCount, StoredDeadline,
-};
-use qadiya_store::registry::StoredDefinition;
-use qadiya_store::work::{DueClock, DueJob, Health, JobRow, Operation, Settle, Started};
-use qadiya_store::{
-    AccessStore, CaseStore, Directory, LedgerStore, MemoryStore, Registry, StoreError, WorkStore,
-};
-use uuid::Uuid;
+use qadiya_domain::ids::StreamKind;
+use qadiya_store::append::{Batch, BatchOutcome, Loser, Row};
+use qadiya_store::work::Health;
+use qadiya_store::{Between, CaseStore as _, MemoryStore, Store, StoreError, WorkStore as _};
 
 /// What happens to the next batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +27,17 @@ pub(crate) enum Fault {
     Io,
 }
 
+/// Reads of cases and their events.
+const READS: [&str; 7] = ["find", "list", "count", "count_groups", "openings", "events", "events_of"];
+
 /// The store in memory with faults in front of it.
 #[derive(Debug)]
 pub(crate) struct FaultyStore {
     pub(crate) inner: Arc<MemoryStore>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) batches: Mutex<Vec<Batch>>,
+    /// The reads of cases and their events, in their order.
+    pub(crate) asked: Mutex<Vec<&'static str>>,
     /// The method that fails, and how.
     pub(crate) broken: Mutex<Option<(&'static str, StoreError)>>,
     /// Streams of this kind are written so many times more, and then no more.
@@ -61,6 +54,7 @@ impl FaultyStore {
             inner: Arc::new(MemoryStore::new(clock)),
             faults: Mutex::default(),
             batches: Mutex::default(),
+            asked: Mutex::default(),
             broken: Mutex::default(),
             closed: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
@@ -101,16 +95,30 @@ impl FaultyStore {
         *self.broken.lock().unwrap() = Some((method, error));
     }
 
-    fn disk(&self, method: &str) -> Result<(), StoreError> {
+    /// How many batches were committed.
+    pub(crate) fn committed(&self) -> usize {
+        self.batches.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl Between for FaultyStore {
+    fn beyond(&self) -> &dyn Store {
+        self.inner.as_ref()
+    }
+
+    async fn before(&self, call: &'static str) -> Result<(), StoreError> {
+        if READS.contains(&call) {
+            self.asked.lock().unwrap().push(call);
+        }
         match self.broken.lock().unwrap().as_ref() {
-            Some((broken, error)) if *broken == method => Err(error.clone()),
+            Some((broken, error)) if *broken == call => Err(error.clone()),
             _ => Ok(()),
         }
     }
 
-    /// How many batches were committed.
-    pub(crate) fn committed(&self) -> usize {
-        self.batches.lock().unwrap().len()
+    async fn after(&self, _: &'static str, _: Option<&StoreError>) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn append(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
@@ -143,108 +151,10 @@ impl FaultyStore {
         }
         Ok(outcome)
     }
+
+    async fn check_health(&self, now: Timestamp) -> Result<Health, StoreError> {
+        let mut health = self.inner.health(now).await?;
+        health.faults.extend(self.unsafe_about.lock().unwrap().iter().cloned());
+        Ok(health)
+    }
 }
-
-/// A port of the store: each method is that of the store in memory, unless the disk is broken for it.
-macro_rules! port {
-    ($port:ident { $(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+ } $($own:tt)*) => {
-        #[async_trait]
-        impl $port for FaultyStore {
-            $(
-                async fn $name(&self, $($argument: $kind),*) -> Result<$answer, StoreError> {
-                    self.disk(stringify!($name))?;
-                    self.inner.$name($($argument),*).await
-                }
-            )+
-            $($own)*
-        }
-    };
-}
-
-port!(CaseStore {
-    fn load_many(streams: &[StreamId]) -> Vec<Loaded>;
-    fn requests(asked: &[RequestRef]) -> Vec<Option<KnownRequest>>;
-    fn is_sealed(seal: Uuid) -> bool;
-    fn find(case: &CaseRef) -> Option<CaseRow>;
-    fn list(filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> Vec<CaseRow>;
-    fn counts() -> Vec<StageCount>;
-    fn count(filter: &CaseFilter) -> u64;
-    fn fold_stages() -> u64;
-    fn events(stream: StreamId, from: Seq, limit: u32) -> Vec<StoredEvent>;
-    fn events_of(streams: &[StreamId]) -> Vec<(StreamId, StoredEvent)>;
-    fn secrets_of(streams: &[StreamId]) -> Vec<(StreamId, Seq, Vec<u8>)>;
-    fn entities(kind: StreamKind, parent: Option<StreamId>, after: Option<StreamId>, limit: u32) -> Vec<EntityRow>;
-    fn lookups(keys: &[Lookup]) -> Vec<Option<StreamId>>;
-    fn deadlines(streams: &[StreamId]) -> Vec<StoredDeadline>;
-    fn deadlines_before(
-        before: Timestamp,
-        after: Option<(Timestamp, StreamId, String)>,
-        limit: u32
-    ) -> Vec<Result<StoredDeadline, StoreError>>;
-} async fn append_many(&self, batch: &Batch) -> Result<BatchOutcome, StoreError> {
-    self.append(batch).await
-});
-
-port!(WorkStore {
-    fn claim_clocks(now: Timestamp, owner: Uuid, lease: Duration, limit: u32) -> Vec<DueClock>;
-    fn release_clock(stream: StreamId, key: &str, epoch: u64) -> bool;
-    fn hold_clock(stream: StreamId, key: &str, epoch: u64, lease: Duration) -> bool;
-    fn claim_jobs(now: Timestamp, queues: &[String], owner: Uuid, lease: Duration, limit: u32) -> Vec<DueJob>;
-    fn extend_job(id: JobId, epoch: u64, lease: Duration) -> bool;
-    fn settle_job(id: JobId, epoch: u64, how: &Settle) -> bool;
-    fn queue_jobs(stream: StreamId, jobs: &[NewJob]) -> ();
-    fn raise_incident(stream: StreamId, job: &NewJob, fault: &str) -> ();
-    fn retry_job(id: JobId, run_at: Timestamp) -> bool;
-    fn jobs(incidents: bool, after: Option<JobId>, limit: u32) -> Vec<JobRow>;
-    fn heartbeat(worker: Uuid) -> ();
-    fn sweep(silent: Duration) -> u64;
-    fn start_operation(operation: &Operation, job: &NewJob) -> Started;
-    fn update_operation(id: Uuid, percent: u8, result: Option<&[u8]>, at: Timestamp) -> ();
-    fn operation(id: Uuid) -> Option<Operation>;
-} async fn wait_for_work(&self, at_most: Duration) {
-    self.inner.wait_for_work(at_most).await;
-}
-async fn health(&self, now: Timestamp) -> Result<Health, StoreError> {
-    self.disk("health")?;
-    let mut health = self.inner.health(now).await?;
-    health.faults.extend(self.unsafe_about.lock().unwrap().iter().cloned());
-    Ok(health)
-});
-
-port!(Directory {
-    fn by_tokens(hashes: &[Hash]) -> Vec<Option<EntityRow>>;
-});
-
-port!(Registry {
-    fn put_calendar(name: &Name, hash: &Hash, bytes: &[u8], at: Timestamp) -> ();
-    fn calendar(hash: &Hash) -> Option<Vec<u8>>;
-    fn put_definition(definition: &StoredDefinition) -> ();
-    fn definition(hash: &DefinitionHash) -> Option<StoredDefinition>;
-    fn definitions() -> Vec<StoredDefinition>;
-    fn activate(workflow: &Name, hash: &DefinitionHash, at: Timestamp) -> ();
-    fn active(workflow: &Name) -> Option<DefinitionHash>;
-    fn setting(key: &str) -> Option<String>;
-    fn put_setting(key: &str, value: &str) -> ();
-});
-
-port!(AccessStore {
-    fn accesses(
-        stream: Option<StreamId>,
-        official: Option<OfficialId>,
-        before: Option<(Timestamp, Uuid)>,
-        limit: u32
-    ) -> Vec<AccessRecord>;
-});
-
-port!(LedgerStore {
-    fn take_fence(name: &str, owner: Uuid, lease: Duration) -> Option<u64>;
-    fn pending(limit: u32) -> Vec<Pending>;
-    fn sequence(fence: &str, epoch: u64, work: &Sequenced) -> bool;
-    fn log_size() -> u64;
-    fn nodes(places: &[(u8, u64)]) -> Vec<Option<Hash>>;
-    fn entries(from: u64, limit: u32) -> Vec<LogEntry>;
-    fn entries_of(stream: StreamId) -> Vec<LogEntry>;
-    fn feed(from: u64, limit: u32) -> Vec<FeedItem>;
-    fn checkpoint() -> Option<StoredCheckpoint>;
-    fn checkpoints(after: u64, limit: u32) -> Vec<StoredCheckpoint>;
-});

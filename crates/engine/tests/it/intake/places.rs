@@ -7,8 +7,10 @@ use qadiya_domain::ids::StreamId;
 use qadiya_domain::manifest::Verdict;
 use qadiya_domain::value::{Given, Protected, Value};
 use qadiya_engine::intake::CloseError;
+use qadiya_engine::query::Viewer;
 use qadiya_engine::submit::{ActInput, Submission, Target};
 use qadiya_store::read::CaseStore as _;
+use uuid::Uuid;
 
 use super::{Court, manifest};
 use crate::bench::name;
@@ -79,4 +81,30 @@ async fn every_record_set_aside_has_an_office_and_a_clock_and_its_list_is_closed
         assert!(engine.manifest(report.manifest).await.unwrap().unwrap().state.closed);
         engine.stop().await;
     }
+}
+
+#[tokio::test]
+async fn lists_and_their_refused_records_are_read_by_the_page_and_not_by_the_row() {
+    let (store, court) = Court::open_faulty().await;
+    let engine = &court.bench.engine;
+    let big = court.import("big", &manifest("manifest-2225")).await;
+    let small = court.import("small", &manifest("manifest-200")).await;
+    assert!(big.set_aside > small.set_aside);
+    let asked = || std::mem::take(&mut *store.asked.lock().unwrap());
+    asked();
+    let views = engine.manifests(None, 10).await.unwrap();
+    assert_eq!(asked(), ["count_groups"], "two lists, one question");
+    for view in &views {
+        let report = [&big, &small].into_iter().find(|one| one.manifest == view.id).unwrap();
+        assert_eq!(view.open_records, report.set_aside, "each list counts its own records");
+    }
+    for (report, request) in [(&big, 1), (&small, 2)] {
+        let viewer = Viewer { request: Uuid::from_u128(request), ..court.viewer() };
+        let rows = engine.refused_rows(&viewer, report.manifest, Vec::new()).await.unwrap();
+        // The list is looked up, then come one page and the end, however many records there are.
+        assert_eq!(asked(), ["count_groups", "openings", "openings"]);
+        let lines = csv::Reader::from_reader(rows.as_slice()).records().count();
+        assert_eq!(u64::try_from(lines).unwrap(), report.set_aside, "only the records of this file");
+    }
+    engine.stop().await;
 }

@@ -5,12 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use super::answers::mark;
 use super::graph::Graph;
-use super::model::Model;
+use super::model::{Model, numbered};
 use super::moves::FreeKind;
 use super::slices::{Cones, Item};
-use super::space::{Packing, Var};
+use super::space::{Packing, Var, marked};
 use super::story::story;
 use super::symbolic;
 use crate::name::Name;
@@ -89,14 +88,13 @@ fn alone(def: &Definition, role: &Role, limit: usize, nodes: usize) -> Option<Fi
     let cones = Cones::of(&model, &[]);
     let (_, kept) = cones.items.iter().find(|(item, _)| *item == Item::Main)?;
     let own = |at: &usize| {
-        let command = model.acts.get(*at).and_then(|act| def.commands.iter().nth(act.command));
+        let command = model.acts.get(*at).and_then(|act| def.commands.at(act.command));
         command.is_some_and(|command| gives(def, command, &role.name))
     };
     let acts: Vec<usize> = cones.acts(kept).into_iter().filter(own).collect();
     let packing = Packing::of(&model.sizes, kept)?;
     let (node, graph) = ended(&model, &packing, kept, acts, limit, nodes)?;
-    let state =
-        graph.stepper.main(graph.key(node)).checked_sub(1).and_then(|at| def.states.iter().nth(at))?;
+    let state = numbered(&def.states, graph.stepper.main(graph.key(node)))?;
     let message =
         format!("`{}` alone can run a case from its beginning to its end `{}`", role.name, state.name);
     let mut one = finding(role.place, CheckId::Roles, &role.name, message);
@@ -114,11 +112,9 @@ fn ended<'m>(
     limit: usize,
     nodes: usize,
 ) -> Option<(usize, Graph<'m>)> {
-    let ends: Vec<bool> = (0..model.ends.len())
-        .map(|main| mark(&model.ends, main) && !mark(&model.exceptional, main))
-        .collect();
+    let ends: Vec<bool> = (0..model.ends.len()).map(|main| model.is_normal_end(main)).collect();
     if let Ok(graph) = Graph::search(model, packing, kept, acts.clone(), &[], limit) {
-        let node = graph.keys.iter().position(|key| mark(&ends, graph.stepper.main(*key)))?;
+        let node = graph.keys.iter().position(|key| marked(&ends, graph.stepper.main(*key)))?;
         return Some((node, graph));
     }
     symbolic::nearest(model, packing, kept, acts, &ends, nodes).ok().flatten()

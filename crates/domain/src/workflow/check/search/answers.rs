@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::graph::{Graph, Node, Sight};
 use super::moves::Act;
 use super::slices::Item;
-use super::space::Key;
+use super::space::{Key, marked};
 use super::story::way_of;
 
 /// The answers to the questions of one slice. Counts are of configurations.
@@ -29,10 +29,6 @@ pub(super) struct Answers {
     pub open: BTreeMap<Node, Vec<usize>>,
 }
 
-pub(super) fn mark(marks: &[bool], at: usize) -> bool {
-    marks.get(at).copied().unwrap_or_default()
-}
-
 impl Answers {
     /// Answers what these questions need.
     pub(super) fn of(graph: &Graph<'_>, items: &[Item]) -> Self {
@@ -50,7 +46,7 @@ impl Answers {
                 Item::Act(at) => {
                     let Some(act) = graph.stepper.model.acts.get(*at) else { continue };
                     let packing = graph.stepper.packing;
-                    let here = |key: &&Key| mark(&act.main, graph.stepper.main(**key));
+                    let here = |key: &&Key| marked(&act.main, graph.stepper.main(**key));
                     if graph.keys.iter().any(|key| act.startable.holds(packing, *key)) {
                         answers.startable.insert(*at);
                     }
@@ -75,15 +71,14 @@ fn count(sights: &mut BTreeMap<usize, Sight>, place: usize, node: Node) {
 /// E-complete: see the module page of the searches.
 fn stuck(graph: &Graph<'_>) -> BTreeMap<usize, Sight> {
     let model = graph.stepper.model;
-    let normal_end = |main: usize| mark(&model.ends, main) && !mark(&model.exceptional, main);
     let mains: Vec<usize> = graph.keys.iter().map(|key| graph.stepper.main(*key)).collect();
     let main = |node: Node| mains.get(node).copied().unwrap_or(0);
-    let ends: Vec<bool> = mains.iter().map(|main| normal_end(*main)).collect();
-    let good = graph.backward(ends, |from, _, _| !mark(&model.exceptional, main(from)));
+    let ends: Vec<bool> = mains.iter().map(|main| model.is_normal_end(*main)).collect();
+    let good = graph.backward(ends, |from, _, _| !marked(&model.exceptional, main(from)));
     // From an exceptional state any end will do, and so will the way back.
-    let mut any: Vec<bool> = mains.iter().map(|main| mark(&model.ends, *main)).collect();
+    let mut any: Vec<bool> = mains.iter().map(|main| marked(&model.ends, *main)).collect();
     for (at, key) in graph.keys.iter().enumerate() {
-        if mark(&model.exceptional, main(at)) && any.get(at) == Some(&false) {
+        if marked(&model.exceptional, main(at)) && any.get(at) == Some(&false) {
             let mut edges = Vec::new();
             let passing = graph.passing.get(at) == Some(&true);
             let possible = |act: &&Act| !passing || act.automatic.is_some();
@@ -102,7 +97,7 @@ fn stuck(graph: &Graph<'_>) -> BTreeMap<usize, Sight> {
     let bad: Vec<bool> = (0..mains.len())
         .map(|node| {
             let state = main(node);
-            let fine = if mark(&model.exceptional, state) { &some_end } else { &good };
+            let fine = if marked(&model.exceptional, state) { &some_end } else { &good };
             state != 0 && fine.get(node) == Some(&false)
         })
         .collect();
@@ -177,7 +172,7 @@ fn gaps(graph: &Graph<'_>) -> BTreeMap<usize, Sight> {
     let mut gaps = BTreeMap::new();
     for (node, key) in graph.keys.iter().enumerate() {
         let main = graph.stepper.main(*key);
-        let waits = main != 0 && !mark(&model.ends, main) && graph.passing.get(node) != Some(&true);
+        let waits = model.is_under_way(main) && graph.passing.get(node) != Some(&true);
         if waits && good.get(node) == Some(&false) {
             count(&mut gaps, main, node);
         }
@@ -196,20 +191,19 @@ fn improper(graph: &Graph<'_>, at: usize) -> Option<Sight> {
     let unfinished = |key| match (compiled.var, compiled.record) {
         (Some(var), _) => {
             let state = packing.get(key, var);
-            state != 0 && !mark(&compiled.finals, state)
+            state != 0 && !marked(&compiled.finals, state)
         }
-        (None, Some((record, place))) => {
-            model.records.get(record).into_iter().flat_map(|record| &record.cells).any(|cell| {
-                let state = cell.states.get(place).copied().unwrap_or(0);
-                state != 0 && !mark(&compiled.finals, state) && packing.get(key, cell.var) == 1
-            })
-        }
+        (None, Some((record, place))) => model.cells(record).iter().any(|cell| {
+            let state = cell.states.get(place).copied().unwrap_or(0);
+            state != 0 && !marked(&compiled.finals, state) && packing.get(key, cell.var) == 1
+        }),
         (None, None) => false,
     };
-    let mut nodes = graph.keys.iter().enumerate().filter(|(_, key)| {
-        let main = graph.stepper.main(**key);
-        mark(&model.ends, main) && !mark(&model.exceptional, main) && unfinished(**key)
-    });
+    let mut nodes = graph
+        .keys
+        .iter()
+        .enumerate()
+        .filter(|(_, key)| model.is_normal_end(graph.stepper.main(**key)) && unfinished(**key));
     let (first, _) = nodes.next()?;
     Some(Sight { first, times: 1 + nodes.count() })
 }

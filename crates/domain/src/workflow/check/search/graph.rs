@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::model::{Model, What};
 use super::moves::Act;
-use super::space::{Key, KeyHash, Packing, Test, Var};
+use super::space::{Key, KeyHash, Packing, Test, Var, marked};
 use super::step::{Edge, Seen, Stepper, bit_of};
 
 /// The number of a configuration in the order it was met.
@@ -61,10 +61,10 @@ pub(super) enum Unrecorded {
 impl Unrecorded {
     /// From the main states to which facts that have happened lead.
     fn of(model: &Model<'_>, happens: &BTreeSet<usize>) -> Option<Self> {
-        let is = |marks: &[bool], state: &usize| marks.get(*state).copied().unwrap_or_default();
         let exceptional: BTreeSet<&usize> =
-            happens.iter().filter(|state| is(&model.exceptional, state)).collect();
-        let outside: BTreeSet<&usize> = happens.iter().filter(|state| !is(&model.held, state)).collect();
+            happens.iter().filter(|state| marked(&model.exceptional, **state)).collect();
+        let outside: BTreeSet<&usize> =
+            happens.iter().filter(|state| !marked(&model.held, **state)).collect();
         if happens.is_empty() {
             Some(Self::Anything)
         } else if exceptional.is_empty() {
@@ -128,14 +128,10 @@ pub(super) struct Graph<'m> {
     pub met: Grid,
 }
 
-/// Why a search ended early.
+/// The slice cannot be searched one by one: there are more configurations than were to be met, one of them does not fit
+/// into a key, or a command can be answered in too many ways at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TooMany {
-    /// There are more configurations than were to be met, or one does not fit into 128 bits.
-    Configurations,
-    /// This command can be answered in too many ways at once.
-    Answers(usize),
-}
+pub(super) struct TooMany;
 
 const NONE: u32 = u32::MAX;
 
@@ -159,7 +155,7 @@ impl<'m> Graph<'m> {
     ) -> Result<Self, TooMany> {
         let compiled = model.acts.iter().enumerate();
         let compiled = compiled.map(|(at, act)| {
-            if acts.contains(&at) { act.within(packing).ok_or(TooMany::Answers(at)) } else { Ok(act.clone()) }
+            if acts.contains(&at) { act.within(packing).ok_or(TooMany) } else { Ok(act.clone()) }
         });
         let compiled = compiled.collect::<Result<Vec<Act>, TooMany>>()?;
         let mut graph = Self { compiled, ..Self::empty(model, packing, kept, acts, guards.len()) };
@@ -240,12 +236,7 @@ impl<'m> Graph<'m> {
                 writes || free.aim.is_some()
             })
             .collect();
-        let automatic: Vec<usize> = self
-            .acts
-            .iter()
-            .copied()
-            .filter(|at| model.acts.get(*at).is_some_and(|act| act.automatic.is_some()))
-            .collect();
+        let automatic: Vec<usize> = self.acts.iter().copied().filter(|at| model.is_automatic(*at)).collect();
         let machines: Vec<Var> = self
             .kept
             .iter()
@@ -310,8 +301,7 @@ impl<'m> Graph<'m> {
                             self.covered.insert(main);
                         }
                     }
-                    let waits = main != 0 && !model.ends.get(main).copied().unwrap_or_default();
-                    if act.escape && waits && !seen.open {
+                    if act.escape && model.is_under_way(main) && !seen.open {
                         sight(&mut self.no_escape, *at, node);
                     }
                 }
@@ -322,8 +312,8 @@ impl<'m> Graph<'m> {
                         self.take(free.number);
                     }
                 }
-                if model.held.get(main).copied().unwrap_or_default()
-                    && !model.ends.get(main).copied().unwrap_or_default()
+                if marked(&model.held, main)
+                    && model.is_under_way(main)
                     && let Some(missing) = Unrecorded::of(model, &happens)
                 {
                     sight(&mut self.no_irregular, (main, missing), node);
@@ -345,7 +335,7 @@ impl<'m> Graph<'m> {
                 let to = *index.entry(edge.to).or_insert(next);
                 if to == next {
                     if self.keys.len() >= limit {
-                        return Err(TooMany::Configurations);
+                        return Err(TooMany);
                     }
                     self.keys.push(edge.to);
                     self.parents.push((small(node), small(edge.number)));

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::atoms::{Atoms, holds_back};
 use super::cut::{Region, region_of, regions};
 use super::moves::{Act, Free, compile_acts, compile_free};
-use super::space::{Test, Var};
+use super::space::{Test, Var, marked};
 use crate::name::Name;
 use crate::workflow::guard::{Constant, Guard, Quantifier};
-use crate::workflow::model::{Definition, Machine, Named, Set, States, Term, ValueType};
+use crate::workflow::model::{
+    Deadline, Definition, Machine, MomentRef, Named, Set, State, States, Table, Term, ValueType,
+};
 
 /// What a variable stands for.
 #[derive(Debug, Clone)]
@@ -120,6 +122,13 @@ impl RecordModel {
     pub(super) fn cell(&self, form: usize, states: &[usize]) -> Option<usize> {
         self.cells.iter().position(|cell| cell.form == form && cell.states == states)
     }
+
+    /// Where the records of a cell go when their track at a place gets this state.
+    pub(super) fn moved(&self, cell: &CellModel, place: usize, state: usize) -> Option<&CellModel> {
+        let mut states = cell.states.clone();
+        *states.get_mut(place)? = state;
+        self.cell(cell.form, &states).and_then(|to| self.cells.get(to))
+    }
 }
 
 /// A track.
@@ -187,9 +196,7 @@ impl<'d> Model<'d> {
     /// Compiles a file.
     pub(super) fn of(def: &'d Definition) -> Self {
         let atoms = Atoms::of(def);
-        let by_state = |test: fn(&crate::workflow::model::State) -> bool| {
-            std::iter::once(false).chain(def.states.iter().map(test)).collect::<Vec<bool>>()
-        };
+        let by_state = |test: fn(&State) -> bool| marks(&def.states, false, test);
         let mut model = Model {
             def,
             vars: Vec::new(),
@@ -288,19 +295,16 @@ impl<'d> Model<'d> {
     fn add_tracks(&mut self) {
         for (at, track) in self.def.tracks.iter().enumerate() {
             let var = track.per.is_none().then(|| self.var(What::Track(at), track.states.len() + 1));
-            let open_in = std::iter::once(false)
-                .chain(self.def.states.iter().map(|state| track.open_in.contains(self.def, &state.name)))
-                .collect();
-            let finals =
-                std::iter::once(false).chain(track.states.iter().map(|state| state.is_final)).collect();
             self.tracks.push(TrackModel {
                 var,
-                open_in,
+                open_in: marks(&self.def.states, false, |state| {
+                    track.open_in.contains(self.def, &state.name)
+                }),
                 open_if: Test::always(),
                 conditional: !track.open_if.is_always(),
                 must_finish: holds_back(track.on_leave),
                 begins: exact(&track.states, &track.begins).unwrap_or(0),
-                finals,
+                finals: marks(&track.states, false, |state| state.is_final),
                 record: None,
             });
         }
@@ -327,14 +331,12 @@ impl<'d> Model<'d> {
             let atoms_of: Vec<Guard> = found.iter().cloned().collect();
             let forms = self.forms(name, &atoms_of);
             let tracks: Vec<usize> = (0..self.tracks.len())
-                .filter(|at| {
-                    self.def.tracks.iter().nth(*at).is_some_and(|track| track.per.as_ref() == Some(name))
-                })
+                .filter(|at| self.def.tracks.at(*at).is_some_and(|track| track.per.as_ref() == Some(name)))
                 .collect();
             let number = self.records.len();
             let mut tuples: Vec<Vec<usize>> = vec![Vec::new()];
             for (place, track) in tracks.iter().enumerate() {
-                let states = self.def.tracks.iter().nth(*track).map_or(0, |track| track.states.len());
+                let states = self.def.tracks.at(*track).map_or(0, |track| track.states.len());
                 tuples = tuples
                     .into_iter()
                     .flat_map(|tuple| (0..=states).map(move |state| [tuple.as_slice(), &[state]].concat()))
@@ -457,6 +459,36 @@ impl<'d> Model<'d> {
         forms
     }
 
+    /// A kind of records by its name.
+    pub(super) fn record(&self, name: &Name) -> Option<usize> {
+        self.records.iter().position(|record| record.name == *name)
+    }
+
+    /// The cells of a kind of records.
+    pub(super) fn cells(&self, record: usize) -> &[CellModel] {
+        self.records.get(record).map_or(&[], |record| &record.cells)
+    }
+
+    /// What a clock counts from, if that is not the entry into its states.
+    pub(super) fn since(&self, clock: &ClockModel) -> Option<&'d MomentRef> {
+        self.def.deadlines.get(&clock.name)?.since.as_ref()
+    }
+
+    /// Whether an act runs by itself.
+    pub(super) fn is_automatic(&self, act: usize) -> bool {
+        self.acts.get(act).is_some_and(|act| act.automatic.is_some())
+    }
+
+    /// Whether a case has ended well in this main state.
+    pub(super) fn is_normal_end(&self, main: usize) -> bool {
+        marked(&self.ends, main) && !marked(&self.exceptional, main)
+    }
+
+    /// Whether a case is open and has not ended in this main state.
+    pub(super) fn is_under_way(&self, main: usize) -> bool {
+        main != 0 && !marked(&self.ends, main)
+    }
+
     /// A state of the main machine, from 1.
     pub(super) fn main_state(&self, name: &Name) -> Option<usize> {
         exact(&self.def.states, name)
@@ -477,11 +509,9 @@ impl<'d> Model<'d> {
     }
 
     /// Whether a deadline's `while` holds.
-    pub(super) fn within(&self, deadline: &crate::workflow::model::Deadline) -> Test {
-        let mains = || {
-            let open = self.def.states.iter().map(|state| deadline.while_in.contains(self.def, &state.name));
-            std::iter::once(false).chain(open).collect::<Vec<bool>>()
-        };
+    pub(super) fn within(&self, deadline: &Deadline) -> Test {
+        let mains =
+            || marks(&self.def.states, false, |state| deadline.while_in.contains(self.def, &state.name));
         let here = match &deadline.while_in {
             States::These(names) => Test::Any(names.iter().map(|name| self.at(name)).collect()),
             States::Every | States::Always => Test::In(self.main, mains()),
@@ -521,8 +551,9 @@ impl<'d> Model<'d> {
 
     /// Whether there is a record in one of these cells.
     pub(super) fn some(&self, record: usize, wanted: impl Fn(&CellModel) -> bool) -> Test {
-        let cells = self.records.get(record).into_iter().flat_map(|record| &record.cells);
-        Test::Any(cells.filter(|cell| wanted(cell)).map(|cell| Test::bit(cell.var)).collect())
+        Test::Any(
+            self.cells(record).iter().filter(|cell| wanted(cell)).map(|cell| Test::bit(cell.var)).collect(),
+        )
     }
 
     /// Compiles a guard.
@@ -534,8 +565,7 @@ impl<'d> Model<'d> {
     /// one, which lies in one cell. One test for each cell; none when the guard is always true.
     pub(super) fn test_by_cell(&self, guard: &Guard, record: Option<usize>) -> Vec<Test> {
         let Some(at) = record.filter(|_| !guard.is_always()) else { return Vec::new() };
-        let cells = self.records.get(at).into_iter().flat_map(|record| &record.cells);
-        cells.map(|cell| self.test_within(guard, Some((at, cell))).melted()).collect()
+        self.cells(at).iter().map(|cell| self.test_within(guard, Some((at, cell))).melted()).collect()
     }
 
     /// Rules are written out: the reader has refused circles and guards that grow too large by it.
@@ -562,16 +592,14 @@ impl<'d> Model<'d> {
                 }
             }
             Guard::Records(quantifier, name, condition) => {
-                let Some(at) = self.records.iter().position(|record| record.name == *name) else {
-                    return never();
-                };
+                let Some(at) = self.record(name) else { return never() };
                 let condition = condition.as_deref();
                 let meets = |cell: &CellModel| {
                     condition.map_or_else(Test::always, |guard| self.in_cell(at, cell, guard))
                 };
                 let some = |wanted: &dyn Fn(&CellModel) -> Test| {
-                    let cells = self.records.get(at).into_iter().flat_map(|record| &record.cells);
-                    Test::Any(cells.map(|cell| Test::All(vec![Test::bit(cell.var), wanted(cell)])).collect())
+                    let wanted = |cell: &CellModel| Test::All(vec![Test::bit(cell.var), wanted(cell)]);
+                    Test::Any(self.cells(at).iter().map(wanted).collect())
                 };
                 match quantifier {
                     Quantifier::Some => some(&meets),
@@ -661,20 +689,27 @@ impl<'d> Model<'d> {
 
 /// Whether a command can leave the fact without a value.
 fn is_taken_away(def: &Definition, fact: &Name) -> bool {
-    def.commands.iter().any(|command| {
-        let branches = command.branches();
-        let mut sets = command.sets.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.sets));
-        sets.any(|(name, set)| name == fact && *set == Set::Unset)
-    })
+    let unset = |(name, set): &(Name, Set)| name == fact && *set == Set::Unset;
+    def.commands.iter().any(|command| command.all_sets().any(unset))
 }
 
 fn truth_at(region: &Region, place: Option<usize>) -> bool {
     place.and_then(|place| region.truth.get(place)).copied().unwrap_or_default()
 }
 
-/// The position of a name from 1; foreign identifiers do not count.
-pub(super) fn exact<T: Named>(table: &crate::workflow::model::Table<T>, name: &Name) -> Option<usize> {
+/// The number of a name in a table, from 1.
+pub(super) fn exact<T: Named>(table: &Table<T>, name: &Name) -> Option<usize> {
     table.position(name).map(|at| at + 1)
+}
+
+/// What has this number in a table, from 1.
+pub(super) fn numbered<T: Named>(table: &Table<T>, number: usize) -> Option<&T> {
+    table.at(number.checked_sub(1)?)
+}
+
+/// The states of a machine that meet a test, from 1; before them whether 0 does, where it is not open.
+pub(super) fn marks<T: Named>(states: &Table<T>, unopened: bool, test: impl Fn(&T) -> bool) -> Vec<bool> {
+    std::iter::once(unopened).chain(states.iter().map(test)).collect()
 }
 
 /// What an atom about a record is about, when it is about a field.

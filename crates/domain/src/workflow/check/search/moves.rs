@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::atoms::moves_main;
-use super::model::{Model, What};
+use super::model::{Model, What, marks};
 use super::open::{once_waited, while_job};
 use super::space::{Packing, Test, Var};
 use crate::name::Name;
-use crate::workflow::model::{Annul, Ask, Branch, Command, From, Machine, MomentRef, Set, Target, Ways};
+use crate::workflow::model::{
+    Annul, Ask, Branch, Command, From, Machine, MomentRef, Set, State, Target, Ways,
+};
 
 /// Values written together.
 pub(super) type Writes = Vec<(Var, usize)>;
@@ -132,6 +134,26 @@ fn for_cell<'t>(plain: &'t Test, by_cell: &'t [Test], cell: Option<usize>) -> &'
 }
 
 impl Way {
+    /// What can be answered and filed, as one slice sees it: what it does not follow is not told apart.
+    pub(super) fn parts_in(&self, packing: &Packing) -> Vec<BTreeMap<Writes, &Answer>> {
+        let mut parts = Vec::new();
+        for part in &self.parts {
+            let mut kept = BTreeMap::new();
+            for answer in part {
+                kept.entry(packing.kept(&answer.writes)).or_insert(answer);
+            }
+            if !(kept.len() == 1 && kept.contains_key([].as_slice())) {
+                parts.push(kept);
+            }
+        }
+        parts
+    }
+
+    /// What is written after the guard, as one slice sees it.
+    pub(super) fn sets_in(&self, packing: &Packing) -> BTreeSet<Writes> {
+        self.sets.iter().map(|set| packing.kept(set)).collect()
+    }
+
     /// The guard, for the record named.
     pub(super) fn guard_for(&self, cell: Option<usize>) -> &Test {
         for_cell(&self.guard, &self.guard_by_cell, cell)
@@ -154,22 +176,12 @@ impl Act {
         let mut act = self.clone();
         for way in &mut act.ways {
             let mut answers = vec![Answer { possible: Vec::new(), writes: Vec::new() }];
-            for part in &way.parts {
-                // What this slice does not follow is not told apart here.
-                let mut kept: BTreeMap<Writes, Vec<Test>> = BTreeMap::new();
-                for answer in part {
-                    let writes: Writes =
-                        answer.writes.iter().copied().filter(|(var, _)| packing.keeps(*var)).collect();
-                    kept.entry(writes).or_insert_with(|| answer.possible.clone());
-                }
-                if kept.len() == 1 && kept.contains_key(&Writes::new()) {
-                    continue;
-                }
+            for part in way.parts_in(packing) {
                 let mut more = Vec::new();
                 for answer in &answers {
-                    for (writes, possible) in &kept {
+                    for (writes, own) in &part {
                         more.push(Answer {
-                            possible: answer.possible.iter().chain(possible).cloned().collect(),
+                            possible: answer.possible.iter().chain(&own.possible).cloned().collect(),
                             writes: [answer.writes.as_slice(), writes.as_slice()].concat(),
                         });
                     }
@@ -180,12 +192,7 @@ impl Act {
                 answers = more;
             }
             way.answers = answers;
-            let sets: BTreeSet<Writes> = way
-                .sets
-                .iter()
-                .map(|set| set.iter().copied().filter(|(var, _)| packing.keeps(*var)).collect())
-                .collect();
-            way.sets = sets.into_iter().collect();
+            way.sets = way.sets_in(packing).into_iter().collect();
         }
         Some(act)
     }
@@ -209,22 +216,18 @@ pub(super) fn compile_acts(model: &Model<'_>) -> Vec<Act> {
 
 fn act(model: &Model<'_>, at: usize, command: &Command, first: usize) -> Act {
     let def = model.def;
-    let states = || def.states.iter();
     let (main, track) = match &command.from {
-        From::New => (std::iter::once(true).chain(states().map(|_| false)).collect(), None),
-        From::EveryState => (
-            std::iter::once(false).chain(states().map(|state| state.final_outcome.is_none())).collect(),
-            None,
-        ),
-        From::Always => (std::iter::once(false).chain(states().map(|_| true)).collect(), None),
+        From::New => (marks(&def.states, true, |_| false), None),
+        From::EveryState => (marks(&def.states, false, |state| state.final_outcome.is_none()), None),
+        From::Always => (marks(&def.states, false, |_| true), None),
         From::States(Machine::Main, names) => {
-            (std::iter::once(false).chain(states().map(|state| names.contains(&state.name))).collect(), None)
+            (marks(&def.states, false, |state| names.contains(&state.name)), None)
         }
         From::States(Machine::Track(track), names) => {
-            let number = def.tracks.iter().position(|other| other.name == *track).unwrap_or(usize::MAX);
-            let own = def.tracks.iter().nth(number).into_iter().flat_map(|track| track.states.iter());
-            let from = std::iter::once(false).chain(own.map(|state| names.contains(&state.name))).collect();
-            (std::iter::once(false).chain(states().map(|_| true)).collect(), Some((number, from)))
+            let number = def.tracks.position(track).unwrap_or(usize::MAX);
+            let own = def.tracks.at(number).map(|track| &track.states);
+            let from = own.map(|own| marks(own, false, |state| names.contains(&state.name)));
+            (marks(&def.states, false, |_| true), Some((number, from.unwrap_or_default())))
         }
     };
     let instance =
@@ -304,8 +307,7 @@ fn way(
         sets.extend(covered);
     }
     for clock in &model.clocks {
-        let since = model.def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref());
-        let restarts = match since {
+        let restarts = match model.since(clock) {
             Some(MomentRef::Document(paper)) => needs.contains(&paper),
             Some(MomentRef::Field { record, .. }) => filed.iter().any(|(kind, _)| kind == record),
             Some(MomentRef::State(_)) | None => false,
@@ -320,8 +322,7 @@ fn way(
     for (record, ask) in &filed {
         let limit = model.def.records.get(record).and_then(|record| record.limit.as_ref());
         if let (Some(limit), true) = (limit, *ask != Ask::Optional) {
-            let beyond = limit.beyond_needs.as_ref();
-            let at = beyond.and_then(|name| model.records.iter().position(|record| record.name == *name));
+            let at = limit.beyond_needs.as_ref().and_then(|name| model.record(name));
             counts.push(at.map_or(Test::Any(Vec::new()), |at| model.some(at, |_| true)));
         }
     }
@@ -377,10 +378,10 @@ fn filing(model: &Model<'_>, record: &Name, ask: &Ask) -> Vec<Answer> {
         },
     );
     let mut sets: Vec<Writes> = vec![Vec::new()];
-    if let Some(model) = model.records.iter().find(|model| model.name == *record) {
-        let fresh = vec![0; model.tracks.len()];
-        for form in 0..model.forms.len() {
-            let Some(cell) = model.cell(form, &fresh).and_then(|cell| model.cells.get(cell)) else {
+    if let Some(kind) = model.record(record).and_then(|at| model.records.get(at)) {
+        let fresh = vec![0; kind.tracks.len()];
+        for form in 0..kind.forms.len() {
+            let Some(cell) = kind.cell(form, &fresh).and_then(|cell| kind.cells.get(cell)) else {
                 continue;
             };
             let more: Vec<Writes> =
@@ -401,7 +402,7 @@ fn filing(model: &Model<'_>, record: &Name, ask: &Ask) -> Vec<Answer> {
         Ask::Required => {}
         Ask::Optional => answers.push(Answer { possible: Vec::new(), writes: Vec::new() }),
         Ask::OnePer(about) => {
-            if let Some(at) = model.records.iter().position(|record| record.name == *about) {
+            if let Some(at) = model.record(about) {
                 let some = model.some(at, |_| true);
                 for answer in &mut answers {
                     answer.possible.push(some.clone());
@@ -426,11 +427,11 @@ fn startable(model: &Model<'_>, command: &Command) -> Test {
         command.approval.iter().flat_map(|approval| &approval.steps).all(|step| !step.by.is_empty());
     let people: Vec<&Name> = command.by.iter().filter(|role| *role != "system").collect();
     let anybody = approvable && !people.is_empty();
-    let here = def.states.iter().map(|state| {
+    let here = marks(&def.states, anybody, |state| {
         let bound = if command.irregular { None } else { state.acts_by.as_ref() };
         anybody && bound.is_none_or(|allowed| people.iter().any(|role| allowed.contains(role)))
     });
-    let mut ways = vec![Test::In(model.main, std::iter::once(anybody).chain(here).collect())];
+    let mut ways = vec![Test::In(model.main, here)];
     if command.by.iter().any(|role| role == "system") {
         for deadline in &def.deadlines {
             if deadline.late.iter().any(|late| late.runs.as_ref() == Some(&command.name)) {
@@ -450,13 +451,13 @@ fn startable(model: &Model<'_>, command: &Command) -> Test {
 
 /// The main states in which one of these capacities may act at all.
 fn acting(model: &Model<'_>, roles: &[Name]) -> Test {
-    let bound = |state: &crate::workflow::model::State| {
+    let bound = |state: &State| {
         state.acts_by.as_ref().is_none_or(|allowed| roles.iter().any(|role| allowed.contains(role)))
     };
     if model.def.states.iter().all(bound) {
         return Test::always();
     }
-    Test::In(model.main, std::iter::once(true).chain(model.def.states.iter().map(bound)).collect())
+    Test::In(model.main, marks(&model.def.states, true, bound))
 }
 
 /// Compiles what happens without a command.
@@ -471,10 +472,7 @@ pub(super) fn compile_free(model: &Model<'_>) -> Result<Vec<Free>, String> {
         all.push(Free { kind, may, ways, aim, settles, number });
         number += 1;
     };
-    let open = Test::In(
-        model.main,
-        std::iter::once(false).chain(def.states.iter().map(|state| state.final_outcome.is_none())).collect(),
-    );
+    let open = Test::In(model.main, marks(&def.states, false, |state| state.final_outcome.is_none()));
     for fact in def.facts.iter().filter(|fact| !fact.editable_by.is_empty()) {
         if let Some(fact_model) = model.facts.get(&fact.name) {
             let ways = fact_model.writes(fact_model.known().into_iter());
@@ -485,8 +483,7 @@ pub(super) fn compile_free(model: &Model<'_>) -> Result<Vec<Free>, String> {
     for document in &def.documents {
         let mut writes: Writes = model.filed.get(&document.name).map(|var| (*var, 1)).into_iter().collect();
         for clock in &model.clocks {
-            let since = def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref());
-            if since == Some(&MomentRef::Document(document.name.clone())) {
+            if matches!(model.since(clock), Some(MomentRef::Document(paper)) if *paper == document.name) {
                 writes.push((clock.var, 0));
             }
         }
@@ -555,7 +552,8 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> Option<(Test, Vec<Writes>, Aim
     let may = Test::All(vec![Test::Any(may), acting(model, &annul.by)]).melted();
     let mut ways: Vec<Writes> = vec![Vec::new()];
     let Some(command) = def.commands.get(&annul.command) else { return Some((may, ways, aim)) };
-    let touched: BTreeSet<&Name> = written_facts(command).into_iter().collect();
+    let set = command.all_sets().map(|(fact, _)| fact);
+    let touched: BTreeSet<&Name> = command.asks.iter().map(|(fact, _)| fact).chain(set).collect();
     for fact in touched {
         let Some(fact_model) = model.facts.get(fact) else { continue };
         let declared = def.facts.get(fact);
@@ -568,9 +566,7 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> Option<(Test, Vec<Writes>, Aim
             regions.extend(fact_model.known());
         }
         for other in def.commands.iter().filter(|other| other.name != command.name) {
-            for (set, value) in
-                other.sets.iter().chain(other.branches().iter().flat_map(|(_, branch)| &branch.sets))
-            {
+            for (set, value) in other.all_sets() {
                 if set == fact {
                     regions.insert(fact_model.region(match value {
                         Set::Value(value) => Some(value),
@@ -581,12 +577,7 @@ fn annulment(model: &Model<'_>, annul: &Annul) -> Option<(Test, Vec<Writes>, Aim
         }
         ways = times(&ways, &fact_model.writes(regions.into_iter()))?;
     }
-    let kinds: BTreeSet<&Name> = command
-        .records
-        .iter()
-        .chain(command.branches().into_iter().flat_map(|(_, branch)| &branch.records))
-        .map(|(record, _)| record)
-        .collect();
+    let kinds: BTreeSet<&Name> = command.all_records().map(|(record, _)| record).collect();
     let mut gone: Vec<Writes> = vec![Vec::new()];
     for record in model.records.iter().filter(|record| kinds.contains(&record.name)) {
         gone.extend(record.cells.iter().map(|cell| vec![(cell.var, 0)]));
@@ -606,17 +597,7 @@ fn times(ways: &[Writes], more: &[Writes]) -> Option<Vec<Writes>> {
     })
 }
 
-/// The facts a command can write.
-fn written_facts(command: &Command) -> Vec<&Name> {
-    let asked = command.asks.iter().map(|(fact, _)| fact);
-    let set = command.sets.iter().map(|(fact, _)| fact);
-    let branches = command.branches();
-    let by_way: Vec<&Name> =
-        branches.iter().flat_map(|(_, branch)| &branch.sets).map(|(fact, _)| fact).collect();
-    asked.chain(set).chain(by_way).collect()
-}
-
-/// Adds the variables whose values decide whether the act is possible, and those it writes.
+/// The variables whose values decide whether the act is possible, and those it writes.
 pub(super) fn footprint(model: &Model<'_>, act: &Act) -> (BTreeSet<Var>, BTreeSet<Var>) {
     let (mut reads, mut writes) = (BTreeSet::from([model.main]), BTreeSet::new());
     act.startable.reads(&mut reads);
@@ -628,7 +609,7 @@ pub(super) fn footprint(model: &Model<'_>, act: &Act) -> (BTreeSet<Var>, BTreeSe
     if let Some((track, _)) = &act.track {
         machine_vars(model, *track, &mut reads);
     }
-    let command = model.def.commands.iter().nth(act.command);
+    let command = model.def.commands.at(act.command);
     let any_main = command.is_some_and(|command| {
         command.branches().iter().any(|(_, branch)| moves_main(model.def, &branch.target))
     });
@@ -674,9 +655,7 @@ pub(super) fn machine_vars(model: &Model<'_>, track: usize, into: &mut BTreeSet<
     let Some(track) = model.tracks.get(track) else { return };
     into.extend(track.var);
     if let Some((record, _)) = track.record {
-        into.extend(
-            model.records.get(record).into_iter().flat_map(|record| record.cells.iter().map(|cell| cell.var)),
-        );
+        into.extend(model.cells(record).iter().map(|cell| cell.var));
     }
 }
 
@@ -699,8 +678,7 @@ pub(super) fn leans_on(model: &Model<'_>, var: Var, into: &mut BTreeSet<Var>) {
         Some(What::Passed(_)) => {
             for clock in model.clocks.iter().filter(|clock| clock.var == var) {
                 clock.runs.reads(into);
-                let since = model.def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref());
-                if let Some(MomentRef::State(state)) = since
+                if let Some(MomentRef::State(state)) = model.since(clock)
                     && let Some((track, _)) = model.track_state(state)
                 {
                     machine_vars(model, track, into);

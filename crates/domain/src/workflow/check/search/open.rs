@@ -95,11 +95,7 @@ pub(super) fn while_job(model: &Model<'_>, job: &Name) -> Vec<bool> {
 /// The main states in which the wait of a command can be over; `None` when that may be anywhere.
 pub(super) fn once_waited(model: &Model<'_>, command: &Command, wait: &NotBefore) -> Option<Vec<bool>> {
     let def = model.def;
-    let files = |command: &Command, record: &Name| {
-        let branches = command.branches();
-        let mut filed = command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
-        filed.any(|(kind, _)| kind == record)
-    };
+    let files = |command: &Command, record: &Name| command.all_records().any(|(kind, _)| kind == record);
     if wait.unless.as_ref().is_some_and(|record| files(command, record)) {
         return None;
     }

@@ -9,6 +9,11 @@ pub(super) type Key = u128;
 /// The number of a variable of the model.
 pub(super) type Var = usize;
 
+/// Whether a value is marked.
+pub(super) fn marked(marks: &[bool], value: usize) -> bool {
+    marks.get(value).copied().unwrap_or_default()
+}
+
 /// Where each variable lies in a [`Key`]. A variable that the slice leaves out is always 0 and takes no write.
 #[derive(Debug, Clone)]
 pub(super) struct Packing {
@@ -44,6 +49,11 @@ impl Packing {
     pub(super) fn place(&self, var: Var) -> Option<(u32, u32)> {
         let (shift, mask) = self.slots.get(var).copied().filter(|(_, mask)| *mask != 0)?;
         Some((shift, mask.count_ones()))
+    }
+
+    /// Those writes that the slice keeps.
+    pub(super) fn kept(&self, writes: &[(Var, usize)]) -> Vec<(Var, usize)> {
+        writes.iter().copied().filter(|(var, _)| self.keeps(*var)).collect()
     }
 
     /// The value of a variable.
@@ -130,7 +140,7 @@ impl Test {
     /// Whether the condition holds.
     pub(super) fn holds(&self, packing: &Packing, key: Key) -> bool {
         match self {
-            Self::In(var, values) => values.get(packing.get(key, *var)).copied().unwrap_or_default(),
+            Self::In(var, values) => marked(values, packing.get(key, *var)),
             Self::All(parts) => parts.iter().all(|part| part.holds(packing, key)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(packing, key)),
             Self::Not(inner) => !inner.holds(packing, key),
@@ -160,8 +170,7 @@ fn melt(parts: impl Iterator<Item = Test>, join: fn(bool, bool) -> bool) -> Vec<
             });
             if let Some(marks) = same {
                 let longest = marks.len().max(values.len());
-                let at = |marks: &[bool], place: usize| marks.get(place).copied().unwrap_or_default();
-                *marks = (0..longest).map(|place| join(at(marks, place), at(values, place))).collect();
+                *marks = (0..longest).map(|at| join(marked(marks, at), marked(values, at))).collect();
                 continue;
             }
         }

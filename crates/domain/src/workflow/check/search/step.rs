@@ -4,7 +4,7 @@
 use super::cut::region_of;
 use super::model::{CellModel, Model, RecordModel, TrackModel};
 use super::moves::{Act, Aim, Free, Way};
-use super::space::{Key, Packing, Test};
+use super::space::{Key, Packing, Test, marked};
 use crate::workflow::guard::Constant;
 use crate::workflow::model::MomentRef;
 
@@ -52,10 +52,6 @@ pub(super) fn bit_of(track: usize) -> u128 {
     1_u128.checked_shl(u32::try_from(track).unwrap_or(u32::MAX)).unwrap_or_default()
 }
 
-fn marked(marks: &[bool], at: usize) -> bool {
-    marks.get(at).copied().unwrap_or_default()
-}
-
 impl Stepper<'_> {
     fn get(&self, key: Key, var: usize) -> usize {
         self.packing.get(key, var)
@@ -98,12 +94,7 @@ impl Stepper<'_> {
         match (&act.track, act.instance) {
             (None, _) => sources.push(None),
             (Some((_, states)), Some((record, place))) => {
-                let cells = self
-                    .model
-                    .records
-                    .get(record)
-                    .into_iter()
-                    .flat_map(|record| record.cells.iter().enumerate());
+                let cells = self.model.cells(record).iter().enumerate();
                 sources.extend(cells.filter_map(|(at, cell)| {
                     let there = cell.states.get(place).is_some_and(|state| marked(states, *state));
                     (there && self.get(key, cell.var) == 1).then_some(Some(at))
@@ -169,8 +160,11 @@ impl Stepper<'_> {
     /// The mark of the state in which the record named stands.
     fn state_bit(&self, act: &Act, cell: Option<usize>) -> u128 {
         let (Some((record, place)), Some(cell)) = (act.instance, cell) else { return 0 };
-        let cell = self.model.records.get(record).and_then(|record| record.cells.get(cell));
-        cell.and_then(|cell| cell.states.get(place)).map_or(0, |state| bit_of(*state))
+        self.model
+            .cells(record)
+            .get(cell)
+            .and_then(|cell| cell.states.get(place))
+            .map_or(0, |state| bit_of(*state))
     }
 
     fn way(
@@ -189,14 +183,7 @@ impl Stepper<'_> {
                 (Some(cell), Some((record, place)), Some(state)) => {
                     let Some(record) = self.model.records.get(record) else { continue };
                     let Some(old) = record.cells.get(cell) else { continue };
-                    let mut states = old.states.clone();
-                    if let Some(slot) = states.get_mut(place) {
-                        *slot = state;
-                    }
-                    let Some(new) = record.cell(old.form, &states).and_then(|cell| record.cells.get(cell))
-                    else {
-                        continue;
-                    };
+                    let Some(new) = record.moved(old, place, state) else { continue };
                     let emptied = self.packing.put(self.packing.put(set, old.var, 0), new.var, 1);
                     [Some((emptied, true)), Some((self.packing.put(set, new.var, 1), false))]
                 }
@@ -289,14 +276,8 @@ impl Stepper<'_> {
                     }
                 }
             } else if let Some((record, place)) = track.record {
-                let kept = |record: usize| {
-                    model
-                        .records
-                        .get(record)
-                        .and_then(|record| record.cells.first())
-                        .is_some_and(|cell| self.packing.keeps(cell.var))
-                };
-                if !kept(record) {
+                let cells = model.cells(record);
+                if !cells.first().is_some_and(|cell| self.packing.keeps(cell.var)) {
                     continue;
                 }
                 let inside = self.inside(track, now, memory);
@@ -314,9 +295,7 @@ impl Stepper<'_> {
                     let unfinished = |states: &[usize]| {
                         states.get(place).is_some_and(|state| *state != 0 && !marked(&track.finals, *state))
                     };
-                    let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
-                    if cells.into_iter().any(|cell| unfinished(&cell.states) && self.get(from, cell.var) == 1)
-                    {
+                    if cells.iter().any(|cell| unfinished(&cell.states) && self.get(from, cell.var) == 1) {
                         return None;
                     }
                 }
@@ -416,9 +395,7 @@ impl Stepper<'_> {
         let mut out = to;
         for clock in self.model.clocks.iter().filter(|clock| self.packing.keeps(clock.var)) {
             let mut again = clock.within.holds(self.packing, to) && !clock.within.holds(self.packing, from);
-            if let Some(MomentRef::State(state)) =
-                self.model.def.deadlines.get(&clock.name).and_then(|deadline| deadline.since.as_ref())
-            {
+            if let Some(MomentRef::State(state)) = self.model.since(clock) {
                 again |= entered.is_some() && self.model.main_state(state) == entered;
                 if let Some((track, number)) = self.model.track_state(state)
                     && let Some(var) = self.model.tracks.get(track).and_then(|track| track.var)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::answers::Answers;
 use super::cut::words;
 use super::graph::{Graph, Node};
-use super::model::{Model, What};
+use super::model::{Model, What, numbered};
 use super::moves::{Act, FreeKind, Way};
 use super::space::Key;
 use crate::name::Name;
@@ -22,7 +22,7 @@ pub(super) fn way_of<'m>(model: &'m Model<'_>, number: usize) -> Option<(&'m Act
 
 /// The command of an act.
 pub(super) fn command_of<'m>(model: &'m Model<'_>, act: &Act) -> Option<&'m Command> {
-    model.def.commands.iter().nth(act.command)
+    model.def.commands.at(act.command)
 }
 
 /// The shortest way to a configuration, one step a line, and where the case then stands.
@@ -170,16 +170,15 @@ pub(super) fn stands(graph: &Graph<'_>, key: Key, moved: &BTreeSet<usize>) -> St
 }
 
 fn state_name<'m>(model: &'m Model<'_>, track: usize, state: usize) -> Option<&'m Name> {
-    let at = state.checked_sub(1)?;
-    model.def.tracks.iter().nth(track)?.states.iter().nth(at).map(|state| &state.name)
+    numbered(&model.def.tracks.at(track)?.states, state).map(|state| &state.name)
 }
 
 /// A value of a variable in words.
 pub(super) fn value(model: &Model<'_>, var: usize, at: usize) -> Option<String> {
     Some(match model.vars.get(var)? {
-        What::Main | What::Before => format!("`{}`", model.def.states.iter().nth(at.checked_sub(1)?)?.name),
+        What::Main | What::Before => format!("`{}`", numbered(&model.def.states, at)?.name),
         What::Track(track) => {
-            format!("`{}` at `{}`", model.def.tracks.iter().nth(*track)?.name, state_name(model, *track, at)?)
+            format!("`{}` at `{}`", model.def.tracks.at(*track)?.name, state_name(model, *track, at)?)
         }
         What::Fact(name) => {
             let region = model.facts.get(name)?.regions.get(at)?;

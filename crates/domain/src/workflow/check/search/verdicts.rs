@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::answers::Answers;
 use super::graph::{Graph, Unrecorded};
-use super::model::{Model, What};
+use super::model::{CellModel, Model, What, numbered};
 use super::moves::{Act, FreeKind};
 use super::slices::Item;
 use super::story::{command_of, open_here, story, story_and, way_of};
@@ -138,25 +138,27 @@ fn reached_main(graph: &Graph<'_>, out: &mut Vec<Finding>) {
 
 fn reached_track(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
-    let (Some(track), Some(compiled)) = (model.def.tracks.iter().nth(at), model.tracks.get(at)) else {
-        return;
-    };
+    let Some(track) = model.def.tracks.at(at) else { return };
     for (number, state) in track.states.iter().enumerate().map(|(at, state)| (at + 1, state)) {
-        let met = match (compiled.var, compiled.record) {
-            (Some(var), _) => graph.met.contains(var, number),
-            (None, Some((record, place))) => {
-                let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
-                cells
-                    .into_iter()
-                    .any(|cell| cell.states.get(place) == Some(&number) && graph.met.contains(cell.var, 1))
-            }
-            (None, None) => true,
-        };
-        if !met {
+        if met_on_track(graph, at, number) == Some(false) {
             let message =
                 format!("no case ever reaches the state `{}` of the track `{}`", state.name, track.name);
             out.push(finding(state.place, CheckId::Reach, &state.name, message));
         }
+    }
+}
+
+/// Whether a state of a track was met; nothing is known of a track that is not followed.
+fn met_on_track(graph: &Graph<'_>, track: usize, state: usize) -> Option<bool> {
+    let model = graph.stepper.model;
+    let track = model.tracks.get(track)?;
+    match (track.var, track.record) {
+        (Some(var), _) => Some(graph.met.contains(var, state)),
+        (None, Some((record, place))) => {
+            let there = |cell: &CellModel| cell.states.get(place) == Some(&state);
+            Some(model.cells(record).iter().any(|cell| there(cell) && graph.met.contains(cell.var, 1)))
+        }
+        (None, None) => None,
     }
 }
 
@@ -172,7 +174,7 @@ fn complete(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
     }
     for (state, seen) in &answers.stuck {
         let (node, times) = (seen.first, seen.times);
-        let Some(named) = state.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
+        let Some(named) = numbered(&def.states, *state) else { continue };
         let end = if named.exceptional { "no end" } else { "no normal end" };
         let message =
             format!("a case in `{}` can be stuck: {end} can be reached, {}", named.name, many(times));
@@ -196,9 +198,7 @@ fn exits(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
     for (state, seen) in &answers.gaps {
         let (node, times) = (seen.first, seen.times);
-        let Some(named) = state.checked_sub(1).and_then(|at| model.def.states.iter().nth(at)) else {
-            continue;
-        };
+        let Some(named) = numbered(&model.def.states, *state) else { continue };
         let message = format!("a case in `{}` can be where no command leads on, {}", named.name, many(times));
         let mut one = finding(named.place, CheckId::Gap, &named.name, message);
         one.story = story(graph, node);
@@ -212,7 +212,7 @@ fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
     let def = model.def;
     for ((at, missing), seen) in &graph.no_irregular {
-        let Some(state) = at.checked_sub(1).and_then(|at| def.states.iter().nth(at)) else { continue };
+        let Some(state) = numbered(&def.states, *at) else { continue };
         let why = match missing {
             Unrecorded::Anything => "no `irregular` command that leads to another state is open",
             Unrecorded::Death => "no `irregular` command leads to an exceptional state, as a death must",
@@ -247,10 +247,8 @@ fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
                     From::States(Machine::Main, names) => names.contains(&state.name),
                     From::New => false,
                 };
-                let branches = command.branches();
-                let mut filed =
-                    command.records.iter().chain(branches.iter().flat_map(|(_, branch)| &branch.records));
-                here && filed
+                here && command
+                    .all_records()
                     .any(|(record, _)| def.records.get(record).is_some_and(|record| record.covers.is_some()))
             });
         let office = state.acts_written
@@ -313,7 +311,7 @@ fn automatic(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
 /// E-proper: at a normal end a must-finish track is open.
 fn proper(graph: &Graph<'_>, answers: &Answers, at: usize, out: &mut Vec<Finding>) {
     let model = graph.stepper.model;
-    let Some(track) = model.def.tracks.iter().nth(at) else { return };
+    let Some(track) = model.def.tracks.at(at) else { return };
     if let Some(seen) = answers.improper.get(&at) {
         let message = format!(
             "a case can end while the track `{}`, which must finish, is open, {}",
@@ -348,16 +346,7 @@ fn was_met(graph: &Graph<'_>, name: &Name) -> bool {
         return graph.met.contains(model.main, state);
     }
     let Some((track, state)) = model.track_state(name) else { return false };
-    match model.tracks.get(track).map(|track| (track.var, track.record)) {
-        Some((Some(var), _)) => graph.met.contains(var, state),
-        Some((None, Some((record, place)))) => {
-            let cells = model.records.get(record).into_iter().flat_map(|record| &record.cells);
-            cells
-                .into_iter()
-                .any(|cell| cell.states.get(place) == Some(&state) && graph.met.contains(cell.var, 1))
-        }
-        Some((None, None)) | None => false,
-    }
+    met_on_track(graph, track, state) == Some(true)
 }
 
 /// Whether the command of an act can be given at all.
@@ -482,10 +471,7 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         return;
     }
     let stage_name = |stage: usize| {
-        stage
-            .checked_sub(1)
-            .and_then(|at| def.stages.iter().nth(at))
-            .map_or_else(|| "none".to_owned(), |stage| format!("`{}`", stage.name))
+        numbered(&def.stages, stage).map_or_else(|| "none".to_owned(), |stage| format!("`{}`", stage.name))
     };
     for (number, (node, to, times)) in &graph.lowers {
         let (place, at, who, branch_marked) = match way_of(model, *number) {

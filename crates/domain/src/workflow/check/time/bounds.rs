@@ -1,7 +1,7 @@
 //! How long a span can be, from the shortest to the longest, over every day a calendar covers.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
@@ -16,11 +16,11 @@ type Seconds = (i64, i64);
 #[derive(Debug)]
 pub(super) struct Bounds<'d> {
     definition: &'d Definition,
-    counted: RefCell<BTreeMap<Asked, Option<Seconds>>>,
+    counted: RefCell<HashMap<Asked<'d>, Option<Seconds>>>,
 }
 
-/// A span as one calendar counts it.
-type Asked = (String, u32, Unit, [u8; 4]);
+/// A span as a calendar counts it by a rule.
+type Asked<'d> = (&'d str, Span, Rule);
 
 impl<'d> Bounds<'d> {
     /// The bounds of a file; a span is counted when it is first asked for.
@@ -49,11 +49,10 @@ impl<'d> Bounds<'d> {
         }
         let mut all: Option<Seconds> = None;
         for calendar in calendars {
-            let asked = asked(calendar, span, rule);
-            let known = self.counted.borrow().get(&asked).copied();
-            let bounds = known.unwrap_or_else(|| by_calendar(calendar, span, rule));
-            self.counted.borrow_mut().insert(asked, bounds);
-            let (least, most) = bounds?;
+            let mut counted = self.counted.borrow_mut();
+            let asked = (calendar.name(), span, *rule);
+            let bounds = counted.entry(asked).or_insert_with(|| by_calendar(calendar, span, rule));
+            let (least, most) = (*bounds)?;
             all = Some(all.map_or((least, most), |(low, high)| (low.min(least), high.max(most))));
         }
         all
@@ -71,24 +70,6 @@ impl<'d> Bounds<'d> {
             None => Vec::new(),
         }
     }
-}
-
-fn asked(calendar: &Calendar, span: Span, rule: &Rule) -> Asked {
-    let rule = [
-        u8::from(rule.first_day == crate::calendar::FirstDay::Included),
-        u8::from(rule.ends == crate::calendar::Ends::SameTime),
-        match rule.if_not_working {
-            crate::calendar::IfNotWorking::Next => 0,
-            crate::calendar::IfNotWorking::Previous => 1,
-            crate::calendar::IfNotWorking::Same => 2,
-        },
-        match rule.month_end {
-            crate::calendar::MonthEnd::Earlier => 0,
-            crate::calendar::MonthEnd::Later => 1,
-            crate::calendar::MonthEnd::Refuse => 2,
-        },
-    ];
-    (calendar.name().to_owned(), span.count, span.unit, rule)
 }
 
 /// The seconds of a span of elapsed time.

@@ -25,16 +25,16 @@ struct Move<'d> {
 }
 
 /// Waits and limits of one machine.
-pub(super) fn findings(
-    definition: &Definition,
-    bounds: &Bounds<'_>,
+pub(super) fn findings<'d>(
+    definition: &'d Definition,
+    bounds: &Bounds<'d>,
     machine: &Machine,
     found: &mut Vec<Finding>,
 ) {
     if definition.commands.iter().all(|command| wait_of(command).is_none()) {
         return;
     }
-    let limits: Vec<(usize, &Deadline, Span)> = definition
+    let limits: Vec<(usize, &'d Deadline, Span)> = definition
         .deadlines
         .iter()
         .enumerate()
@@ -95,15 +95,15 @@ fn moves<'d>(definition: &'d Definition, machine: &Machine) -> Vec<Move<'d>> {
 /// Moves one after the other, by number; the first leads out of the state in which the way begins.
 type Way = Vec<usize>;
 
-struct Ways<'d> {
+struct Ways<'w, 'd> {
     definition: &'d Definition,
-    bounds: &'d Bounds<'d>,
+    bounds: &'w Bounds<'d>,
     /// The deadlines of the machine that hold for every case, with their spans.
     limits: Vec<(usize, &'d Deadline, Span)>,
     moves: Vec<Move<'d>>,
 }
 
-impl<'d> Ways<'d> {
+impl<'d> Ways<'_, 'd> {
     fn findings(&self, found: &mut Vec<Finding>) {
         let mut told = BTreeSet::new();
         for (last, one) in self.moves.iter().enumerate() {
@@ -222,14 +222,9 @@ impl<'d> Ways<'d> {
                 Reason::Order => {}
                 Reason::Wait(at) => waits.extend(commands.get(at).and_then(|one| {
                     let wait = wait_of(one.command)?;
-                    Some(format!(
-                        "the wait of `{}` ({} after `{}`)",
-                        one.command.name,
-                        wait.wait,
-                        moment(&wait.after)
-                    ))
+                    Some(format!("the wait of `{}` ({} after `{}`)", one.command.name, wait.wait, wait.after))
                 })),
-                Reason::Limit(at) => limits.extend(self.definition.deadlines.iter().nth(at)),
+                Reason::Limit(at) => limits.extend(self.definition.deadlines.at(at)),
             }
         }
         let named: Vec<String> = limits
@@ -266,13 +261,6 @@ impl<'d> Ways<'d> {
             lines.push(format!("Then `{}` can only be given when the limit has passed.", one.command.name));
         }
         lines
-    }
-}
-
-fn moment(moment: &MomentRef) -> String {
-    match moment {
-        MomentRef::Field { field, record } => format!("{field} of {record}"),
-        MomentRef::Document(name) | MomentRef::State(name) => name.to_string(),
     }
 }
 

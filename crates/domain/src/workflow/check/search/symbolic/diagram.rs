@@ -78,7 +78,7 @@ impl Set {
 
 /// One way an instruction can go: under a condition it writes.
 #[derive(Debug, Clone)]
-pub(super) struct Case {
+pub(super) struct Arm {
     cond: Set,
     /// The conjunction of the variables written.
     vars: Set,
@@ -86,14 +86,14 @@ pub(super) struct Case {
     values: Set,
 }
 
-/// A step of a move: every case whose condition holds is a way to go on; where none holds, the move is not possible.
-pub(super) type Instruction = Vec<Case>;
+/// A step of a move: every arm whose condition holds is a way to go on; where none holds, the move is not possible.
+pub(super) type Instruction = Vec<Arm>;
 
 /// Everything a step can lead to.
 pub(super) fn forward(step: &Instruction, from: &Set, none: &Set) -> Drawn<Set> {
     let mut all = none.clone();
-    for case in step {
-        all = all.or(&from.and_forget(&case.cond, &case.vars)?.and(&case.values)?)?;
+    for arm in step {
+        all = all.or(&from.and_forget(&arm.cond, &arm.vars)?.and(&arm.values)?)?;
     }
     Ok(all)
 }
@@ -101,8 +101,8 @@ pub(super) fn forward(step: &Instruction, from: &Set, none: &Set) -> Drawn<Set> 
 /// Everything from which a step can lead into a set.
 pub(super) fn backward(step: &Instruction, to: &Set, none: &Set) -> Drawn<Set> {
     let mut all = none.clone();
-    for case in step {
-        all = all.or(&to.fixed(&case.values)?.and(&case.cond)?)?;
+    for arm in step {
+        all = all.or(&to.fixed(&arm.values)?.and(&arm.cond)?)?;
     }
     Ok(all)
 }
@@ -236,8 +236,8 @@ impl<'m> Diagrams<'m> {
         }
     }
 
-    /// A case: under a condition these are written; of two writes of one variable the later counts.
-    pub(super) fn case(&self, cond: Set, writes: &[Write]) -> Drawn<Case> {
+    /// An arm: under a condition these are written; of two writes of one variable the later counts.
+    pub(super) fn arm(&self, cond: Set, writes: &[Write]) -> Drawn<Arm> {
         let mut bits: BTreeMap<u32, Option<bool>> = BTreeMap::new();
         for write in writes {
             match write {
@@ -260,12 +260,12 @@ impl<'m> Diagrams<'m> {
                 values = values.and(&self.literal(bit, value)?)?;
             }
         }
-        Ok(Case { cond, vars, values })
+        Ok(Arm { cond, vars, values })
     }
 
     /// A step that only goes on where a condition holds.
     pub(super) fn only(&self, cond: Set) -> Instruction {
-        vec![Case { cond, vars: self.every.clone(), values: self.every.clone() }]
+        vec![Arm { cond, vars: self.every.clone(), values: self.every.clone() }]
     }
 
     /// Where the shadow of a variable has the same value as the variable.

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::answers::{Answers, circles_to_tell, mark};
+use super::super::answers::{Answers, circles_to_tell};
 use super::super::graph::{Graph, Node, Sight, Truth, Unrecorded};
 use super::super::model::{Model, What};
 use super::super::moves::Act;
 use super::super::slices::Item;
-use super::super::space::{Key, Test, Var};
+use super::super::space::{Key, Test, Var, marked};
 use super::diagram::{Diagrams, Drawn, Set};
 use super::program::Move;
 use super::reach::Reach;
@@ -96,7 +96,7 @@ impl<'m> Collector<'m> {
 
     /// Where a case waits: it is open, has not ended, and no automatic command leads on.
     fn waits(&self) -> Drawn<Set> {
-        let open = self.mains(|main| main != 0 && !mark(&self.model.ends, main))?;
+        let open = self.mains(|main| self.model.is_under_way(main))?;
         self.reach.reached.and(&open)?.minus(&self.reach.passing)
     }
 
@@ -127,13 +127,17 @@ impl<'m> Collector<'m> {
         Ok(())
     }
 
-    /// Where a command can be done.
-    fn open(&self, at: usize) -> Drawn<Set> {
-        let mut open = self.diagrams().none.clone();
+    /// Where a command can be done, and the ways of it that can be taken somewhere.
+    fn open(&self, at: usize) -> Drawn<(Set, Vec<usize>)> {
+        let (mut open, mut taken) = (self.diagrams().none.clone(), Vec::new());
         for one in self.reach.moves.iter().filter(|one| one.act == Some(at)) {
-            open = open.or(&self.reach.before(&one.programs, &self.diagrams().every)?)?;
+            let here = self.reach.origin(&one.programs)?;
+            if !here.is_empty() {
+                taken.push(one.number);
+            }
+            open = open.or(&here)?;
         }
-        Ok(open)
+        Ok((open, taken))
     }
 
     fn act(&mut self, at: usize) -> Drawn<()> {
@@ -150,13 +154,8 @@ impl<'m> Collector<'m> {
         if here.meets(&waited)? {
             self.answers.waited.insert(at);
         }
-        let mut numbers = Vec::new();
-        for one in self.reach.moves.iter().filter(|one| one.act == Some(at)) {
-            if !self.reach.before(&one.programs, &self.diagrams().every)?.is_empty() {
-                numbers.push(one.number);
-            }
-        }
-        for number in numbers {
+        let (open, taken) = self.open(at)?;
+        for number in taken {
             self.graph.take(number);
         }
         let mut truth = Truth::default();
@@ -173,7 +172,6 @@ impl<'m> Collector<'m> {
         if let Some(seen) = self.sight(&no_route)? {
             self.graph.no_route.insert(at, seen);
         }
-        let open = self.open(at)?;
         if act.escape && act.automatic.is_none() {
             let shut = self.waits()?.minus(&open)?;
             if let Some(seen) = self.sight(&shut)? {
@@ -200,7 +198,7 @@ impl<'m> Collector<'m> {
                     for (program, state) in one.programs.iter().zip(&one.states) {
                         let program = std::slice::from_ref(program);
                         if !self.graph.open_from.contains(at, *state)
-                            && !self.reach.before(program, &self.diagrams().every)?.is_empty()
+                            && !self.reach.origin(program)?.is_empty()
                         {
                             self.graph.open_from.insert(at, *state);
                         }
@@ -219,14 +217,14 @@ impl<'m> Collector<'m> {
     /// E-complete.
     fn stuck(&mut self) -> Drawn<()> {
         let (model, reached) = (self.model, self.reach.reached.clone());
-        let ends = self.mains(|main| mark(&model.ends, main))?;
-        let exceptional = self.mains(|main| mark(&model.exceptional, main))?;
+        let ends = self.mains(|main| marked(&model.ends, main))?;
+        let exceptional = self.mains(|main| marked(&model.exceptional, main))?;
         let opened = reached.minus(&self.mains(|main| main == 0)?)?;
         let normal = reached.minus(&exceptional)?;
         let good = self.reach.leading_to(normal.and(&ends)?, &normal)?;
         let mut back = self.diagrams().none.clone();
         for one in self.reach.moves.iter().filter(|one| one.back) {
-            back = back.or(&self.reach.before(&one.programs, &self.diagrams().every)?)?;
+            back = back.or(&self.reach.origin(&one.programs)?)?;
         }
         let any = reached.and(&ends.or(&back.and(&exceptional)?)?)?;
         let some_end = self.reach.leading_to(any, &reached)?;
@@ -349,7 +347,7 @@ impl<'m> Collector<'m> {
             }
             let from = from.minus(&there)?;
             anything = anything.or(&from)?;
-            let (exceptional, held) = (mark(&model.exceptional, to), mark(&model.held, to));
+            let (exceptional, held) = (marked(&model.exceptional, to), marked(&model.held, to));
             if exceptional {
                 death = death.or(&from)?;
             }
@@ -361,7 +359,7 @@ impl<'m> Collector<'m> {
                 some = some.or(&from)?;
             }
         }
-        let held = self.waits()?.and(&self.mains(|main| mark(&model.held, main))?)?;
+        let held = self.waits()?.and(&self.mains(|main| marked(&model.held, main))?)?;
         for (missing, set) in [
             (Unrecorded::Anything, held.minus(&anything)?),
             (Unrecorded::Death, held.and(&anything)?.minus(&death)?),
@@ -375,7 +373,7 @@ impl<'m> Collector<'m> {
         for one in &self.reach.moves {
             let way = self.given(one).and_then(|act| act.ways.get(one.number.checked_sub(act.first)?));
             if way.is_some_and(|way| way.covers) {
-                covers = covers.or(&self.reach.before(&one.programs, &self.diagrams().every)?)?;
+                covers = covers.or(&self.reach.origin(&one.programs)?)?;
             }
         }
         for main in 0..model.ends.len() {
@@ -395,20 +393,20 @@ impl<'m> Collector<'m> {
     fn proper(&mut self, at: usize) -> Drawn<()> {
         let Some(track) = self.model.tracks.get(at).filter(|track| track.must_finish) else { return Ok(()) };
         let unfinished: Vec<bool> =
-            (0..track.finals.len()).map(|state| state != 0 && !mark(&track.finals, state)).collect();
+            (0..track.finals.len()).map(|state| state != 0 && !marked(&track.finals, state)).collect();
         let mut open = self.diagrams().none.clone();
         match (track.var, track.record) {
             (Some(var), _) => open = self.diagrams().among(var, &unfinished)?,
             (None, Some((record, place))) => {
-                for cell in self.model.records.get(record).into_iter().flat_map(|record| &record.cells) {
-                    if cell.states.get(place).is_some_and(|state| mark(&unfinished, *state)) {
+                for cell in self.model.cells(record) {
+                    if cell.states.get(place).is_some_and(|state| marked(&unfinished, *state)) {
                         open = open.or(&self.diagrams().is(cell.var, 1)?)?;
                     }
                 }
             }
             (None, None) => {}
         }
-        let ends = self.mains(|main| mark(&self.model.ends, main) && !mark(&self.model.exceptional, main))?;
+        let ends = self.mains(|main| self.model.is_normal_end(main))?;
         let bad = self.reach.reached.and(&ends)?.and(&open)?;
         if let Some(seen) = self.sight(&bad)? {
             self.answers.improper.insert(at, seen);
@@ -418,7 +416,7 @@ impl<'m> Collector<'m> {
 
     /// Whether a move of an automatic command.
     fn is_automatic(&self, one: &Move) -> bool {
-        one.act.and_then(|at| self.model.acts.get(at)).is_some_and(|act| act.automatic.is_some())
+        one.act.is_some_and(|at| self.model.is_automatic(at))
     }
 
     /// E-auto.
@@ -426,16 +424,11 @@ impl<'m> Collector<'m> {
         if self.reach.passing.is_empty() {
             return Ok(());
         }
-        let automatic: Vec<usize> = self
-            .graph
-            .acts
-            .iter()
-            .copied()
-            .filter(|at| self.model.acts.get(*at).is_some_and(|act| act.automatic.is_some()))
-            .collect();
+        let automatic: Vec<usize> =
+            self.graph.acts.iter().copied().filter(|at| self.model.is_automatic(*at)).collect();
         let mut open = Vec::new();
         for at in automatic {
-            open.push((at, self.open(at)?));
+            open.push((at, self.open(at)?.0));
         }
         // Each configuration is told of once, with the first two commands that are open there.
         let (mut none_yet, mut one_yet) = (self.reach.passing.clone(), BTreeMap::new());
@@ -529,14 +522,10 @@ impl<'m> Collector<'m> {
                 self.graph.lowers.insert(number, (seen.first, key, seen.times));
             }
         }
-        let mut taken = Vec::new();
         for one in self.reach.moves.iter().filter(|one| one.act.is_some()) {
-            if !self.reach.before(&one.programs, &self.diagrams().every)?.is_empty() {
-                taken.push(one.number);
+            if !self.graph.was_taken(one.number) && !self.reach.origin(&one.programs)?.is_empty() {
+                self.graph.take(one.number);
             }
-        }
-        for number in taken {
-            self.graph.take(number);
         }
         Ok(())
     }

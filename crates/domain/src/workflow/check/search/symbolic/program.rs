@@ -9,8 +9,8 @@ mod settle;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::model::{Model, TrackModel, What};
-use super::super::moves::{Act, Aim, Answer, Free, Way};
-use super::super::space::{Packing, Var};
+use super::super::moves::{Act, Aim, Free, Way, Writes};
+use super::super::space::{Packing, Var, marked};
 use super::diagram::{Diagrams, Drawn, Instruction, Set, Write};
 
 /// Steps one after the other.
@@ -112,10 +112,6 @@ struct Open {
     latch: Option<usize>,
 }
 
-fn marked(marks: &[bool], at: usize) -> bool {
-    marks.get(at).copied().unwrap_or_default()
-}
-
 impl<'m> Translator<'m> {
     /// Prepares the diagrams of a slice.
     pub(super) fn new(model: &'m Model<'m>, packing: &'m Packing, order: &[Var], nodes: usize) -> Self {
@@ -141,32 +137,12 @@ impl<'m> Translator<'m> {
         Self { model, packing, diagrams, latches }
     }
 
-    /// The parts of a way as this slice sees them: what it does not follow is not told apart.
-    fn parts<'w>(&self, way: &'w Way) -> Vec<BTreeMap<Vec<(Var, usize)>, &'w Answer>> {
-        let mut parts = Vec::new();
-        for part in &way.parts {
-            let mut kept = BTreeMap::new();
-            for answer in part {
-                kept.entry(self.kept(&answer.writes)).or_insert(answer);
-            }
-            if !(kept.len() == 1 && kept.contains_key([].as_slice())) {
-                parts.push(kept);
-            }
-        }
-        parts
-    }
-
-    fn kept(&self, writes: &[(Var, usize)]) -> Vec<(Var, usize)> {
-        writes.iter().copied().filter(|(var, _)| self.packing.keeps(*var)).collect()
-    }
-
     /// Where a command begins.
     pub(super) fn sources(&self, act: &Act) -> Drawn<Vec<Source>> {
         let Some((record, place)) = act.instance else { return Ok(vec![self.source(act, None, None)?]) };
         let from = act.track.as_ref().map_or([].as_slice(), |(_, states)| states.as_slice());
         let mut all: Vec<Source> = Vec::new();
-        let cells = self.model.records.get(record).into_iter().flat_map(|record| &record.cells).enumerate();
-        for (at, cell) in cells {
+        for (at, cell) in self.model.cells(record).iter().enumerate() {
             let Some(state) = cell.states.get(place).copied().filter(|state| marked(from, *state)) else {
                 continue;
             };
@@ -234,8 +210,8 @@ impl<'m> Translator<'m> {
         let mut given = vec![diagrams.only(self.beginning(act, source)?.and(allowed)?)];
         let mut latched: Vec<(Set, usize)> = Vec::new();
         let mut answers = Vec::new();
-        for part in self.parts(way) {
-            let mut cases = Vec::new();
+        for part in way.parts_in(self.packing) {
+            let mut arms = Vec::new();
             for (writes, answer) in part {
                 let mut cond = diagrams.every.clone();
                 for test in &answer.possible {
@@ -251,9 +227,9 @@ impl<'m> Translator<'m> {
                     };
                     cond = cond.and(&diagrams.latch(latch, true)?)?;
                 }
-                cases.push(diagrams.case(cond, &as_writes(&writes))?);
+                arms.push(diagrams.arm(cond, &as_writes(&writes))?);
             }
-            answers.push(cases);
+            answers.push(arms);
         }
         given.extend(answers);
         given.extend(self.dropped(latched.iter().map(|(_, latch)| *latch))?);
@@ -309,13 +285,14 @@ impl<'m> Translator<'m> {
         else {
             return Ok(None);
         };
-        let sets: BTreeSet<Vec<(Var, usize)>> = way.sets.iter().map(|set| self.kept(set)).collect();
+        let sets = way.sets_in(self.packing);
         let mut writes: BTreeSet<Var> = sets.iter().flatten().map(|(var, _)| *var).collect();
-        writes.extend(self.parts(way).iter().flat_map(|part| part.keys().flatten()).map(|(var, _)| *var));
+        let parts = way.parts_in(self.packing);
+        writes.extend(parts.iter().flat_map(|part| part.keys().flatten()).map(|(var, _)| *var));
         let mut given = Vec::new();
         if !writes.is_empty() {
-            let cases = sets.iter().map(|set| diagrams.case(diagrams.every.clone(), &as_writes(set)));
-            given.push(cases.collect::<Drawn<Instruction>>()?);
+            let arms = sets.iter().map(|set| diagrams.arm(diagrams.every.clone(), &as_writes(set)));
+            given.push(arms.collect::<Drawn<Instruction>>()?);
         }
         let fresh = fresh(self.model, way);
         let settled = |steps: Program| {
@@ -365,8 +342,8 @@ impl<'m> Translator<'m> {
     }
 
     fn cells(&self, act: &Act) -> Vec<Var> {
-        let record = act.instance.and_then(|(record, _)| self.model.records.get(record));
-        record.into_iter().flat_map(|record| record.cells.iter().map(|cell| cell.var)).collect()
+        let cells = act.instance.map_or(&[][..], |(record, _)| self.model.cells(record));
+        cells.iter().map(|cell| cell.var).collect()
     }
 
     /// The record named leaves its cell as the last one, or another one stays there.
@@ -379,17 +356,11 @@ impl<'m> Translator<'m> {
         let Some(record) = self.model.records.get(record) else { return Ok(None) };
         let (mut emptied, mut left) = (Vec::new(), Vec::new());
         for cell in cells.iter().filter_map(|cell| record.cells.get(*cell)) {
-            let mut states = cell.states.clone();
-            if let Some(slot) = states.get_mut(place) {
-                *slot = state;
-            }
-            let Some(to) = record.cell(cell.form, &states).and_then(|to| record.cells.get(to)) else {
-                continue;
-            };
+            let Some(to) = record.moved(cell, place, state) else { continue };
             let there = self.diagrams.is(cell.var, 1)?;
             emptied
-                .push(self.diagrams.case(there.clone(), &[Write::Var(cell.var, 0), Write::Var(to.var, 1)])?);
-            left.push(self.diagrams.case(there, &[Write::Var(to.var, 1)])?);
+                .push(self.diagrams.arm(there.clone(), &[Write::Var(cell.var, 0), Write::Var(to.var, 1)])?);
+            left.push(self.diagrams.arm(there, &[Write::Var(to.var, 1)])?);
         }
         Ok(Some((emptied, left)))
     }
@@ -398,10 +369,10 @@ impl<'m> Translator<'m> {
     pub(super) fn free(&self, free: &Free, allowed: &Set) -> Drawn<Move> {
         let diagrams = &self.diagrams;
         let mut steps = vec![diagrams.only(diagrams.test(&free.may)?.and(allowed)?)];
-        let ways: BTreeSet<Vec<(Var, usize)>> = free.ways.iter().map(|way| self.kept(way)).collect();
+        let ways: BTreeSet<Writes> = free.ways.iter().map(|way| self.packing.kept(way)).collect();
         let mut writes: BTreeSet<Var> = ways.iter().flatten().map(|(var, _)| *var).collect();
-        let cases = ways.iter().map(|way| diagrams.case(diagrams.every.clone(), &as_writes(way)));
-        steps.push(cases.collect::<Drawn<Instruction>>()?);
+        let arms = ways.iter().map(|way| diagrams.arm(diagrams.every.clone(), &as_writes(way)));
+        steps.push(arms.collect::<Drawn<Instruction>>()?);
         let programs = match &free.aim {
             Some(aim) => {
                 writes.extend(self.moved(aim));
@@ -449,8 +420,8 @@ impl<'m> Translator<'m> {
 
     fn keep(&self, latch: usize, cond: &Set) -> Drawn<Instruction> {
         Ok(vec![
-            self.diagrams.case(cond.clone(), &[Write::Latch(latch, true)])?,
-            self.diagrams.case(cond.not()?, &[Write::Latch(latch, false)])?,
+            self.diagrams.arm(cond.clone(), &[Write::Latch(latch, true)])?,
+            self.diagrams.arm(cond.not()?, &[Write::Latch(latch, false)])?,
         ])
     }
 
@@ -459,7 +430,7 @@ impl<'m> Translator<'m> {
         if drops.is_empty() {
             return Ok(None);
         }
-        Ok(Some(vec![self.diagrams.case(self.diagrams.every.clone(), &drops)?]))
+        Ok(Some(vec![self.diagrams.arm(self.diagrams.every.clone(), &drops)?]))
     }
 }
 
@@ -476,8 +447,8 @@ struct Settling<'a> {
 
 /// The first variable of a track.
 fn anchor(model: &Model<'_>, track: &TrackModel) -> Option<Var> {
-    let cells = track.record.and_then(|(record, _)| model.records.get(record));
-    track.var.or_else(|| cells.and_then(|record| record.cells.first()).map(|cell| cell.var))
+    let first = || model.cells(track.record?.0).first().map(|cell| cell.var);
+    track.var.or_else(first)
 }
 
 fn as_writes(writes: &[(Var, usize)]) -> Vec<Write> {

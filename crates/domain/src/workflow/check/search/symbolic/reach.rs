@@ -24,6 +24,8 @@ pub(super) struct Reach<'m> {
     pub reached: Set,
     /// What is met first after so many moves, as far as it was needed.
     rings: Vec<Set>,
+    /// Everything in these rings.
+    ringed: Set,
 }
 
 impl<'m> Reach<'m> {
@@ -41,10 +43,8 @@ impl<'m> Reach<'m> {
         let (mut starts, mut moves) = (Vec::new(), Vec::new());
         let mut passing = diagrams.none.clone();
         // Automatic commands come before everything else, so they are translated first.
-        let (automatic, given): (Vec<usize>, Vec<usize>) = acts
-            .iter()
-            .copied()
-            .partition(|at| model.acts.get(*at).is_some_and(|act| act.automatic.is_some()));
+        let (automatic, given): (Vec<usize>, Vec<usize>) =
+            acts.iter().copied().partition(|at| model.is_automatic(*at));
         let mut allowed = diagrams.every.clone();
         for (acts, by_itself) in [(automatic, true), (given, false)] {
             for at in acts {
@@ -71,8 +71,8 @@ impl<'m> Reach<'m> {
             }
         }
         let begin = diagrams.one(start)?;
-        let mut reach =
-            Self { start, starts, moves, passing, reached: begin.clone(), rings: vec![begin], translator };
+        let (reached, ringed, rings) = (begin.clone(), begin.clone(), vec![begin]);
+        let mut reach = Self { translator, start, starts, moves, passing, reached, rings, ringed };
         reach.search()?;
         reach.passing = reach.passing.and(&reach.reached)?;
         Ok(reach)
@@ -107,16 +107,14 @@ impl<'m> Reach<'m> {
     /// What is met first after so many moves; nothing behind the last.
     fn ring(&mut self, number: usize) -> Drawn<Set> {
         while self.rings.len() <= number {
-            let mut known = self.diagrams().none.clone();
-            for ring in &self.rings {
-                known = known.or(ring)?;
-            }
             let last = self.rings.last().cloned().unwrap_or_else(|| self.diagrams().none.clone());
             let mut next = self.diagrams().none.clone();
             for one in &self.moves {
                 next = next.or(&after(self.diagrams(), &one.programs, &last)?)?;
             }
-            self.rings.push(next.minus(&known)?);
+            let next = next.minus(&self.ringed)?;
+            self.ringed = self.ringed.or(&next)?;
+            self.rings.push(next);
         }
         Ok(self.rings.get(number).cloned().unwrap_or_else(|| self.diagrams().none.clone()))
     }
@@ -165,6 +163,11 @@ impl<'m> Reach<'m> {
     /// Everything met from which the programs lead into a set.
     pub(super) fn before(&self, programs: &[Program], to: &Set) -> Drawn<Set> {
         before(self.diagrams(), programs, to)?.and(&self.reached)
+    }
+
+    /// Everything met in which the programs are possible, wherever they lead.
+    pub(super) fn origin(&self, programs: &[Program]) -> Drawn<Set> {
+        self.before(programs, &self.diagrams().every)
     }
 
     /// Everything to which the programs lead from a set.

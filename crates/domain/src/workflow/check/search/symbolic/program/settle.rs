@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::super::super::model::TrackModel;
 use super::super::super::moves::Aim;
-use super::super::super::space::Var;
-use super::super::diagram::{Case, Drawn, Instruction, Set, Write};
-use super::{Open, Program, Settling, Translator, marked};
+use super::super::super::space::{Var, marked};
+use super::super::diagram::{Arm, Drawn, Instruction, Set, Write};
+use super::{Open, Program, Settling, Translator};
 use crate::workflow::model::MomentRef;
 
 impl Translator<'_> {
@@ -91,7 +91,7 @@ impl Translator<'_> {
         let mut steps = Vec::new();
         if self.packing.keeps(model.before) {
             if marked(&model.suspended, state) {
-                let mut cases: Vec<Case> = Vec::new();
+                let mut arms: Vec<Arm> = Vec::new();
                 for from in (0..model.ends.len()).filter(|from| marked(mains, *from)) {
                     let there = diagrams.is(model.main, from)?;
                     let writes = if marked(&model.suspended, from) {
@@ -99,14 +99,14 @@ impl Translator<'_> {
                     } else {
                         vec![Write::Var(model.before, from)]
                     };
-                    cases.push(diagrams.case(there, &writes)?);
+                    arms.push(diagrams.arm(there, &writes)?);
                 }
-                steps.push(cases);
+                steps.push(arms);
             } else {
-                steps.push(vec![diagrams.case(diagrams.every.clone(), &[Write::Var(model.before, 0)])?]);
+                steps.push(vec![diagrams.arm(diagrams.every.clone(), &[Write::Var(model.before, 0)])?]);
             }
         }
-        steps.push(vec![diagrams.case(diagrams.every.clone(), &[Write::Var(model.main, state)])?]);
+        steps.push(vec![diagrams.arm(diagrams.every.clone(), &[Write::Var(model.main, state)])?]);
         Ok(steps)
     }
 
@@ -138,14 +138,14 @@ impl Translator<'_> {
         let diagrams = &self.diagrams;
         let closed = diagrams.is(var, 0)?;
         let ran = closed.not()?;
-        let mut cases = Vec::new();
+        let mut arms = Vec::new();
         if open.as_before {
             let Some(state) = wanted else { return Ok(None) };
-            cases.push(diagrams.case(ran, &[Write::Var(var, state)])?);
+            arms.push(diagrams.arm(ran, &[Write::Var(var, state)])?);
             if how.forced {
-                cases.push(diagrams.case(closed, &[])?);
+                arms.push(diagrams.arm(closed, &[])?);
             }
-            return Ok(Some(cases));
+            return Ok(Some(arms));
         }
         if wanted.is_none() && !track.conditional {
             let from = how.mains.iter().enumerate().filter(|(_, from)| **from).map(|(state, _)| state);
@@ -158,11 +158,11 @@ impl Translator<'_> {
             }
         }
         let (opened, shut) = (&open.opened, &open.shut);
-        cases.push(diagrams.case(opened.and(&closed)?, &[Write::Var(var, wanted.unwrap_or(track.begins))])?);
+        arms.push(diagrams.arm(opened.and(&closed)?, &[Write::Var(var, wanted.unwrap_or(track.begins))])?);
         let next: Vec<Write> = wanted.map(|state| Write::Var(var, state)).into_iter().collect();
-        cases.push(diagrams.case(opened.and(&ran)?, &next)?);
+        arms.push(diagrams.arm(opened.and(&ran)?, &next)?);
         if wanted.is_none() || how.forced {
-            cases.push(diagrams.case(shut.and(&closed)?, &[])?);
+            arms.push(diagrams.arm(shut.and(&closed)?, &[])?);
         }
         let among = |unfinished: bool| {
             let marks: Vec<bool> = (0..track.finals.len())
@@ -173,13 +173,13 @@ impl Translator<'_> {
                 .collect();
             diagrams.among(var, &marks)
         };
-        cases.push(diagrams.case(shut.and(&among(false)?)?, &[Write::Var(var, 0)])?);
+        arms.push(diagrams.arm(shut.and(&among(false)?)?, &[Write::Var(var, 0)])?);
         let held = shut.and(&among(true)?)?;
-        cases.push(diagrams.case(held.minus(&open.left)?, &next)?);
+        arms.push(diagrams.arm(held.minus(&open.left)?, &next)?);
         if how.forced {
-            cases.push(diagrams.case(held.and(&open.left)?, &[Write::Var(var, 0)])?);
+            arms.push(diagrams.arm(held.and(&open.left)?, &[Write::Var(var, 0)])?);
         }
-        Ok(Some(cases))
+        Ok(Some(arms))
     }
 
     /// A track per record that must finish holds a move out of its states back.
@@ -194,7 +194,7 @@ impl Translator<'_> {
             return Ok(None);
         }
         let mut some = self.diagrams.none.clone();
-        for cell in self.model.records.get(record).into_iter().flat_map(|record| &record.cells) {
+        for cell in self.model.cells(record) {
             let state = cell.states.get(place).copied().unwrap_or(0);
             if state != 0 && !marked(&track.finals, state) {
                 some = some.or(&self.diagrams.is(cell.var, 1)?)?;
@@ -220,17 +220,12 @@ impl Translator<'_> {
                 Some(_) => (stops, 0),
                 None => continue,
             };
-            let mut states = cell.states.clone();
-            if let Some(slot) = states.get_mut(place) {
-                *slot = next;
-            }
-            let to = record.cell(cell.form, &states).and_then(|to| record.cells.get(to));
-            let Some(to) = to.filter(|_| !cond.is_empty()) else { continue };
+            let Some(to) = record.moved(cell, place, next).filter(|_| !cond.is_empty()) else { continue };
             let moves = cond.and(&self.diagrams.is(cell.var, 1)?)?;
             let stays = moves.not()?;
             steps.push(vec![
-                self.diagrams.case(moves, &[Write::Var(cell.var, 0), Write::Var(to.var, 1)])?,
-                self.diagrams.case(stays, &[])?,
+                self.diagrams.arm(moves, &[Write::Var(cell.var, 0), Write::Var(to.var, 1)])?,
+                self.diagrams.arm(stays, &[])?,
             ]);
         }
         Ok(steps)
@@ -262,9 +257,9 @@ impl Translator<'_> {
             let closes = shut.and(&diagrams.among(var, &may_close)?)?;
             let stays = begins.or(&closes)?.not()?;
             steps.push(vec![
-                diagrams.case(begins, &[Write::Var(var, track.begins)])?,
-                diagrams.case(closes, &[Write::Var(var, 0)])?,
-                diagrams.case(stays, &[])?,
+                diagrams.arm(begins, &[Write::Var(var, track.begins)])?,
+                diagrams.arm(closes, &[Write::Var(var, 0)])?,
+                diagrams.arm(stays, &[])?,
             ]);
         }
         steps.extend(self.dropped(conditional().map(|(_, latch)| latch))?);
@@ -283,8 +278,7 @@ impl Translator<'_> {
     }
 
     fn since(&self, clock: usize) -> Option<&MomentRef> {
-        let clock = self.model.clocks.get(clock)?;
-        self.model.def.deadlines.get(&clock.name)?.since.as_ref()
+        self.model.since(self.model.clocks.get(clock)?)
     }
 
     fn clocks_before(&self) -> Drawn<Vec<Instruction>> {
@@ -320,8 +314,8 @@ impl Translator<'_> {
             }
             let stays = again.not()?;
             steps.push(vec![
-                self.diagrams.case(again, &[Write::Var(clock.var, 0)])?,
-                self.diagrams.case(stays, &[])?,
+                self.diagrams.arm(again, &[Write::Var(clock.var, 0)])?,
+                self.diagrams.arm(stays, &[])?,
             ]);
         }
         steps.extend(self.dropped(used.into_iter())?);
