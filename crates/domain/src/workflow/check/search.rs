@@ -30,6 +30,7 @@
 mod alone;
 mod answers;
 mod atoms;
+mod closure;
 mod cut;
 mod graph;
 mod model;
@@ -51,6 +52,7 @@ use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::model::Definition;
 use crate::workflow::read::finding;
 use answers::Answers;
+pub use closure::{Closure, LeftOut, Reason, Standing};
 use graph::{Graph, TooMany};
 use model::{Model, What};
 use slices::{Cones, Item};
