@@ -17,8 +17,10 @@ pub mod legality;
 pub mod open;
 pub mod refusal;
 pub mod rehearse;
+mod rerun;
 pub mod seal;
 pub mod state;
+pub mod verdict;
 mod view;
 
 pub use act::Act;

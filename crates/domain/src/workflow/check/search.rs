@@ -35,7 +35,7 @@ mod cut;
 mod graph;
 mod model;
 mod moves;
-mod open;
+pub(in crate::workflow) mod open;
 mod slices;
 mod space;
 mod step;

@@ -49,6 +49,22 @@ pub enum Reason {
     NoEnd,
 }
 
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchState(state) => write!(f, "the new version has no such state `{state}`"),
+            Self::ValueGone { record: None, name } => {
+                write!(f, "`{name}` has a value that it cannot have in the new version")
+            }
+            Self::ValueGone { record: Some(record), name } => {
+                write!(f, "`{name}` of a `{record}` has a value that it cannot have in the new version")
+            }
+            Self::NotReachable => f.write_str("no case of the new version ever stands so"),
+            Self::NoEnd => f.write_str("no end can be reached from there"),
+        }
+    }
+}
+
 /// Configurations of one state that the mapping leaves out for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {

@@ -152,7 +152,7 @@ impl Mapping {
     pub(super) fn of(old: &Model<'_>, new: &Model<'_>) -> Self {
         let main = |var: Var| {
             let state = |name: &Name| {
-                let to = mapped(new.def, name);
+                let to = new.def.renamed(name);
                 new.main_state(to)
                     .map_or_else(|| Err(Reason::NoSuchState(to.clone())), |state| Ok(written(var, state)))
             };
@@ -210,7 +210,7 @@ impl Mapping {
             let Some(var) = compiled.var else { continue };
             let mut landings = vec![Ok(nothing())];
             for (state, is_final) in track.states.iter().zip(compiled.finals.iter().skip(1)) {
-                let to = mapped(new.def, &state.name);
+                let to = new.def.renamed(&state.name);
                 let found = new.track_state(to).and_then(|(at, number)| {
                     let var = new.tracks.get(at)?.var?;
                     (**taken.entry(at).or_insert(&track.name) == *track.name).then_some((var, number))
@@ -325,12 +325,6 @@ impl Mapping {
     }
 }
 
-/// The name of an old state in the new version.
-fn mapped<'n>(new: &'n Definition, state: &'n Name) -> &'n Name {
-    let mut said = new.migrate.iter().flat_map(|migrate| &migrate.states);
-    said.find(|(old, _)| old == state).map_or(state, |(_, to)| to)
-}
-
 /// Whether a track of the old version stops: the new one does not know it, and it holds nothing back.
 fn stops(new: &Definition, track: &Track, holds_back: bool) -> bool {
     new.tracks.get(&track.name).is_none() && !holds_back
@@ -361,7 +355,7 @@ fn moved(
         let Some(at) = state.checked_sub(1) else { continue };
         let Some(track) = old.def.tracks.iter().nth(*number) else { continue };
         let Some(named) = track.states.iter().nth(at) else { continue };
-        let to = mapped(new.def, &named.name);
+        let to = new.def.renamed(&named.name);
         let place = new.track_state(to).and_then(|(track, number)| {
             let place = into?.tracks.iter().position(|own| *own == track)?;
             Some((place, number))
