@@ -35,15 +35,16 @@ pub(super) fn rerun(
     let mut run = Run { def, case: Case::unopened(id), seqs: BTreeMap::new() };
     for decision in all {
         let Some((first, _)) = decision.first() else { continue };
-        let by_clock = matches!(first.act, Act::StepClock { .. });
-        if by_clock || left_out.contains(&first.seq) {
-            continue;
+        // Of one instant, acts and clocks keep the order of the log.
+        if matches!(first.act, Act::StepClock { .. }) {
+            run.wait(first.seq, |due| due <= first.at)?;
+        } else if !left_out.contains(&first.seq) {
+            run.wait(first.seq, |due| due < first.at)?;
+            run.again(decision)?;
         }
-        run.wait(first.seq, first.at)?;
-        run.again(decision)?;
     }
     let last = log.last().map_or(0, |(event, _)| event.seq);
-    run.wait(last, now)?;
+    run.wait(last, |due| due < now)?;
     Ok(run.case)
 }
 
@@ -109,9 +110,9 @@ struct Run<'d> {
 
 impl Run<'_> {
     /// Time passes: clocks that fall due step at their time.
-    fn wait(&mut self, before: Seq, until: Timestamp) -> Result<(), Illegal> {
+    fn wait(&mut self, before: Seq, is_due: impl Fn(Timestamp) -> bool) -> Result<(), Illegal> {
         for _ in 0..MOST_STEPS {
-            let Some((at, clock, step)) = self.case.next_step().filter(|(at, _, _)| *at <= until) else {
+            let Some((at, clock, step)) = self.case.next_step().filter(|(at, _, _)| is_due(*at)) else {
                 return Ok(());
             };
             let moment = Moment { actor: Actor::System, now: at, happened: None, batch: false };

@@ -135,13 +135,11 @@ pub(super) fn items(def: &Definition) -> Vec<Item> {
     jobs.iter().for_each(|each| job(each, &mut all));
     all.extend(separation.iter().map(apart));
     corrected(corrections, &mut all);
-    let kept = Item::new(Section::KeepFor, "", Place::default());
-    all.push(match keep_for {
-        Some(KeepFor { years, then_erase }) => kept
+    all.extend(keep_for.iter().map(|KeepFor { years, then_erase }| {
+        Item::new(Section::KeepFor, "", Place::default())
             .says("years", years.to_string())
-            .says("then", if *then_erase { "erase" } else { "archive" }.to_owned()),
-        None => kept,
-    });
+            .says("then", if *then_erase { "erase" } else { "archive" }.to_owned())
+    }));
     all.extend(accept.iter().map(|accepted| {
         let name = format!("{} {}", accepted.check, accepted.at);
         Item::new(Section::Accept, &name, accepted.place).says("reason", accepted.reason.clone())
