@@ -60,6 +60,14 @@ pub(crate) enum Command {
     Migrate,
     /// Check a workflow file and run the tests beside it
     Check(Check),
+    /// Say what a new version of a workflow file means for running cases: what changed, which come over, and which
+    /// rights would shrink
+    ///
+    /// Every open configuration that the old version can reach is mapped by the `migrate` of the new one and tested: the
+    /// new version can reach it too, and a case can end from there. What is left out is a finding, with an example. So is
+    /// each right of a person who is held that would shrink, until the new file gives the reason under `accept`. Nothing is
+    /// switched: running cases stay on their version.
+    Plan(Plan),
     /// Draw a workflow
     Draw(Draw),
     /// Print a workflow as a table of rules
@@ -218,6 +226,14 @@ pub(crate) struct Check {
     /// Do not run the tests beside the files
     #[arg(long)]
     pub(crate) no_tests: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Plan {
+    /// The workflow file that cases run under now; calendars are looked for in calendars/ beside it
+    pub(crate) old: PathBuf,
+    /// The workflow file that is to take its place
+    pub(crate) new: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -14,6 +14,7 @@ mod migrate;
 mod move_store;
 mod official;
 mod paper;
+mod plan;
 mod publish;
 mod replay;
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Work(work) => work::run(global, &work, out).await,
         Command::Migrate => migrate::run(global, out).await,
         Command::Check(check) => check::run(&check, out),
+        Command::Plan(two) => plan::run(&two, out),
         Command::Draw(draw) => draw::draw(&draw, out),
         Command::Table(file) => draw::table(&file, out),
         Command::Publish(publish) => publish::run(global, &publish, out).await,

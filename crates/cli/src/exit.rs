@@ -10,7 +10,7 @@ pub(crate) enum Exit {
     Done = 0,
     /// It could not be done; the text says why and what to do next.
     Failed = 1,
-    /// `check`, `publish`: the file is not proved. `import`: records were set aside. `replay`: events were refused.
+    /// `check`, `publish`: the file is not proved. `plan`: a case is left out, or a right would shrink without a reason. `import`: records were set aside. `replay`: events were refused.
     /// `doctor`: there are findings.
     Findings = 3,
     /// `verify` or `move` found that something was changed, lost or never legal.
@@ -19,8 +19,8 @@ pub(crate) enum Exit {
 
 /// What `--help` says about exit codes.
 pub(crate) const HELP: &str = "\
-Exit codes: 0 done · 1 failed, the text says what to do · 2 wrong arguments · 3 there are findings (check, publish, \
-import, replay, doctor) · 4 verify or move found something changed, lost or never legal · 70 a flush to disk failed: \
+Exit codes: 0 done · 1 failed, the text says what to do · 2 wrong arguments · 3 there are findings (check, plan, \
+publish, import, replay, doctor) · 4 verify or move found something changed, lost or never legal · 70 a flush to disk failed: \
 what is stored is found out by the next start";
 
 impl From<Exit> for std::process::ExitCode {

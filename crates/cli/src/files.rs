@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use qadiya_domain::calendar::Calendar;
 use qadiya_domain::name::Name;
-use qadiya_domain::workflow::read::{Source, read as read_workflow};
+use qadiya_domain::workflow::read::{Source, load, read as read_workflow};
 use qadiya_domain::workflow::{Definition, Finding};
 
 use crate::exit::Failure;
@@ -85,12 +85,24 @@ impl WorkflowFile {
     /// # Errors
     /// When the file is no definition at all.
     pub(crate) fn definition_or_fail(&self) -> Result<Definition, Failure> {
-        self.definition().map_err(|findings| {
-            let told: Vec<String> =
-                findings.iter().map(|finding| format!("{}:{finding}", self.path.display())).collect();
-            Failure::new(format!("{} is not a workflow:\n{}", self.path.display(), told.join("\n")))
-                .next("mend what is named, then run `qadiya check` on the file")
-        })
+        self.definition().map_err(|findings| self.no_workflow(&findings))
+    }
+
+    /// The definition without its checks, or the findings told as a failure.
+    ///
+    /// # Errors
+    /// When the file is no definition at all.
+    pub(crate) fn loaded_or_fail(&self) -> Result<Definition, Failure> {
+        let calendars = |name: &Name| self.calendars.get(name).map(|(_, calendar)| Arc::clone(calendar));
+        load(&Source { text: &self.bytes, calendars: &calendars })
+            .map_err(|findings| self.no_workflow(&findings))
+    }
+
+    fn no_workflow(&self, findings: &[Finding]) -> Failure {
+        let told: Vec<String> =
+            findings.iter().map(|finding| format!("{}:{finding}", self.path.display())).collect();
+        Failure::new(format!("{} is not a workflow:\n{}", self.path.display(), told.join("\n")))
+            .next("mend what is named, then run `qadiya check` on the file")
     }
 
     /// The calendars of a definition with their bytes, for publishing.

@@ -17,9 +17,11 @@ pub mod legality;
 pub mod open;
 pub mod refusal;
 pub mod rehearse;
+mod rerun;
 pub mod seal;
 pub mod state;
-mod view;
+pub mod verdict;
+pub(crate) mod view;
 
 pub use act::Act;
 pub use decide::{Opening, decide};

@@ -7,6 +7,7 @@ pub mod export;
 pub mod finding;
 pub mod guard;
 pub mod model;
+pub mod plan;
 pub mod read;
 pub mod schema;
 pub mod test_file;

@@ -19,6 +19,7 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["work", "--workers", "-1"], "--help"),
     (&["migrate", "now"], "Usage: qadiya migrate"),
     (&["check"], "<FILES>"),
+    (&["plan", "a.yaml"], "<NEW>"),
     (&["draw", "a.yaml", "--form", "png"], "mermaid"),
     (&["table"], "<FILE>"),
     (&["publish"], "<FILE>"),
@@ -110,6 +111,47 @@ fn files_are_checked_drawn_and_told_without_a_store() {
     let bad = run(&["--json", "check", at]);
     assert_eq!((bad.code, bad.json()[0]["standing"].as_str()), (Some(3), Some("refused")), "{bad:?}");
     assert!(!bad.json()[0]["findings"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn two_versions_are_planned_without_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let calendars = folder.path().join("calendars");
+    std::fs::create_dir(&calendars).unwrap();
+    std::fs::write(
+        calendars.join("court.yaml"),
+        include_str!("../../../domain/tests/good/calendars/court.yaml"),
+    )
+    .unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let old = file("permit.v1.yaml", include_str!("../../../domain/tests/plans/permit.v1.yaml"));
+    let text = include_str!("../../../domain/tests/plans/permit.v2.yaml");
+    let new = file("permit.v2.yaml", text);
+    let clear = run(&["plan", &old, &new]);
+    assert!(
+        clear.code == Some(0) && clear.out.contains("proved") && clear.out.contains("`room`"),
+        "{clear:?}"
+    );
+
+    let line = "  states: {asked: checked}\n";
+    assert!(text.contains(line));
+    let left_out = file("other.v2.yaml", &text.replace(line, ""));
+    let ran = run(&["--json", "plan", &old, &left_out]);
+    let told = ran.json();
+    assert_eq!((ran.code, &told["clear"]), (Some(3), &Value::Bool(false)), "{ran:?}");
+    assert_eq!(told["findings"][0]["check"], "E-migrate", "{told}");
+    assert!(!told["findings"][0]["story"].as_array().unwrap().is_empty());
+    assert!(told["changes"].as_array().unwrap().len() > 3 && told["otherwise"] == "ask", "{told}");
+
+    let missing = run(&["plan", &old, "nowhere.yaml"]);
+    assert!(missing.code == Some(1) && missing.err.contains("nowhere.yaml"), "{missing:?}");
+    let bad = file("bad.yaml", "workflow: bad\n");
+    let refused = run(&["plan", &old, &bad]);
+    assert!(refused.code == Some(1) && refused.err.contains("qadiya check"), "{refused:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use qadiya_ledger::Hash;
 use crate::actor::Moment;
 use crate::case::act::Act;
 use crate::case::decide::{Opening, decide};
-use crate::case::event::{Change, Event};
+use crate::case::event::{Change, Event, Opened};
 use crate::case::seal;
 use crate::case::state::Case;
 use crate::ids::{DefinitionHash, Seq};
@@ -34,23 +34,13 @@ pub type Definitions<'a> = dyn Fn(DefinitionHash) -> Option<Arc<Definition>> + '
 ///
 /// # Errors
 /// [`Illegal`]: the first decision that the definition would not have taken so.
-pub fn replay(
-    definitions: &Definitions<'_>,
-    case: Case,
-    log: &[(Event, qadiya_ledger::Hash)],
-) -> Result<Case, Illegal> {
+pub fn replay(definitions: &Definitions<'_>, case: Case, log: &[(Event, Hash)]) -> Result<Case, Illegal> {
     let mut case = case;
     let mut definition: Option<Arc<Definition>> = None;
-    let mut rest = log;
-    while let Some(((first, _), _)) = rest.split_first() {
-        let length = rest.iter().skip(1).take_while(|(event, _)| event.cause == Some(first.seq)).count();
-        let (decision, later) = rest.split_at(length.saturating_add(1).min(rest.len()));
-        rest = later;
+    for decision in decisions(log) {
+        let Some((first, _)) = decision.first() else { continue };
         let illegal = |why: String| Illegal { seq: first.seq, why };
-        let opened = first
-            .changes
-            .iter()
-            .find_map(|change| if let Change::Opened(opened) = change { Some(opened) } else { None });
+        let opened = opened(first);
         if let Some(opened) = opened {
             let found = definitions(opened.definition);
             let missing = || illegal(format!("the definition {} is not in the store", opened.definition));
@@ -59,22 +49,11 @@ pub fn replay(
         let Some(def) = &definition else {
             return Err(illegal("the first event does not open the case".to_owned()));
         };
-        let opening = opened.map(|opened| Opening {
-            reference: opened.reference.clone(),
-            alias: opened.alias.clone(),
-            group: opened.group,
-            person: opened.person,
-        });
+        let opening = opened.map(opening);
         if matches!(first.act, Act::Enact { .. } | Act::Lapse { .. }) || first.cause.is_some() {
             return Err(illegal("it claims to follow from an act that is not there".to_owned()));
         }
-        let moment = Moment {
-            actor: first.actor.clone(),
-            now: first.at,
-            happened: first.happened,
-            batch: first.batch,
-        };
-        let again = decide(def, &case, &first.act, &moment, opening.as_ref())
+        let again = decide(def, &case, &first.act, &moment(first), opening.as_ref())
             .map_err(|refusals| illegal(format!("the act would have been refused: {refusals}")))?;
         if again.len() != decision.len() {
             let text =
@@ -94,6 +73,42 @@ pub fn replay(
         }
     }
     Ok(case)
+}
+
+/// A log as it was decided: each act with what followed from it in the same decision.
+pub(super) fn decisions(log: &[(Event, Hash)]) -> Vec<&[(Event, Hash)]> {
+    let mut decisions = Vec::new();
+    let mut rest = log;
+    while let Some(((first, _), _)) = rest.split_first() {
+        let length = rest.iter().skip(1).take_while(|(event, _)| event.cause == Some(first.seq)).count();
+        let (decision, later) = rest.split_at(length.saturating_add(1).min(rest.len()));
+        decisions.push(decision);
+        rest = later;
+    }
+    decisions
+}
+
+/// What the opening of a case said, if this event opened it.
+pub(super) fn opened(event: &Event) -> Option<&Opened> {
+    event
+        .changes
+        .iter()
+        .find_map(|change| if let Change::Opened(opened) = change { Some(opened) } else { None })
+}
+
+/// What a case was opened with.
+pub(super) fn opening(opened: &Opened) -> Opening {
+    Opening {
+        reference: opened.reference.clone(),
+        alias: opened.alias.clone(),
+        group: opened.group,
+        person: opened.person,
+    }
+}
+
+/// Who gave the act of an event, and when.
+pub(super) fn moment(event: &Event) -> Moment {
+    Moment { actor: event.actor.clone(), now: event.at, happened: event.happened, batch: event.batch }
 }
 
 /// Equal but for the chain, which is tested elsewhere, and for values that the decision itself protected again: these

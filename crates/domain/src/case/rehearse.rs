@@ -38,7 +38,7 @@ pub struct Surprise {
 }
 
 /// No ladder of a test is longer than this between two steps: a file whose clocks never come to rest is stopped.
-const MOST_STEPS: usize = 10_000;
+pub(crate) const MOST_STEPS: usize = 10_000;
 
 /// Runs a test against its workflow.
 ///
@@ -228,12 +228,7 @@ impl Stage<'_> {
     /// Time passes: every clock step that falls due is taken at its time.
     fn wait(&mut self, until: Timestamp) -> Result<(), String> {
         for _ in 0..MOST_STEPS {
-            let due = self
-                .case
-                .clocks
-                .iter()
-                .filter_map(|(key, clock)| Some((clock.next?, key.clone(), clock.step)));
-            let Some((at, key, step)) = due.filter(|(at, _, _)| *at <= until).min() else {
+            let Some((at, key, step)) = self.case.next_step().filter(|(at, _, _)| *at <= until) else {
                 self.now = until.max(self.now);
                 return Ok(());
             };

@@ -12,6 +12,7 @@ use crate::case::event::{Did, Incident, JobQueued, Missing, Opened, SubcasePendi
 use crate::ids::{OfficialId, Seq, StreamId};
 use crate::name::Name;
 use crate::value::Given;
+use crate::workflow::configuration::Configuration;
 use crate::workflow::model::Machine;
 
 /// A case as its log has made it.
@@ -385,6 +386,17 @@ impl Case {
     /// beyond now.
     pub fn authority_has_lapsed(&self, now: Timestamp) -> bool {
         self.held && self.authority_until.is_none_or(|until| until <= now)
+    }
+
+    /// Where its machines stand, tracks per record apart.
+    pub fn configuration(&self) -> Configuration {
+        Configuration { main: self.main.clone(), before: self.before.clone(), tracks: self.tracks.clone() }
+    }
+
+    /// The next step that falls due: when, of which clock, and its number.
+    pub fn next_step(&self) -> Option<(Timestamp, ClockKey, u32)> {
+        let due = self.clocks.iter().filter_map(|(key, clock)| Some((clock.next?, key.clone(), clock.step)));
+        due.min()
     }
 
     /// The earliest date at which somebody must act, if a clock runs.

@@ -14,7 +14,7 @@ pub mod system;
 pub mod time;
 
 use crate::workflow::finding::{CheckId, Finding, Severity};
-use crate::workflow::model::Definition;
+use crate::workflow::model::{Accepted, Definition};
 use crate::workflow::read::finding;
 
 /// Runs every check, adds what it finds to [`Definition::findings`], marks accepted warnings and sorts by place.
@@ -51,8 +51,16 @@ pub fn without_search(definition: &Definition) -> Vec<Finding> {
     findings
 }
 
-/// Marks the warnings that the file accepts; an acceptance that accepts nothing is itself reported.
+/// Marks the warnings that the file accepts; an acceptance that accepts nothing is itself reported. What only two versions
+/// together show is accepted where they are compared.
 fn accept(definition: &Definition, findings: &mut Vec<Finding>) {
+    let idle = mark_accepted(definition, findings);
+    findings
+        .extend(idle.into_iter().filter(|accepted| accepted.check != CheckId::Rights).map(accepts_nothing));
+}
+
+/// Marks the warnings that the file accepts; the acceptances that accept nothing.
+pub(super) fn mark_accepted<'d>(definition: &'d Definition, findings: &mut [Finding]) -> Vec<&'d Accepted> {
     let mut idle = Vec::new();
     for accepted in &definition.accept {
         let mut found = false;
@@ -66,10 +74,15 @@ fn accept(definition: &Definition, findings: &mut Vec<Finding>) {
             }
         }
         if !found {
-            let message =
-                format!("there is no {} at `{}` to accept: take this line out", accepted.check, accepted.at);
-            idle.push(finding(accepted.place, CheckId::Unused, &accepted.at, message));
+            idle.push(accepted);
         }
     }
-    findings.extend(idle);
+    idle
+}
+
+/// The finding about an acceptance that accepts nothing.
+pub(super) fn accepts_nothing(accepted: &Accepted) -> Finding {
+    let message =
+        format!("there is no {} at `{}` to accept: take this line out", accepted.check, accepted.at);
+    finding(accepted.place, CheckId::Unused, &accepted.at, message)
 }

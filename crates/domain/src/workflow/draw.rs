@@ -301,11 +301,11 @@ pub fn table(definition: &Definition) -> String {
     out
 }
 
-fn list(names: &[Name]) -> String {
+pub(super) fn list(names: &[Name]) -> String {
     names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn from(from: &From) -> String {
+pub(super) fn from(from: &From) -> String {
     match from {
         From::New => "new case".to_owned(),
         From::EveryState => "every state that is no end".to_owned(),
@@ -314,7 +314,7 @@ fn from(from: &From) -> String {
     }
 }
 
-fn states(states: &States) -> String {
+pub(super) fn states(states: &States) -> String {
     match states {
         States::Every => "every state that is no end".to_owned(),
         States::Always => "every state".to_owned(),
@@ -322,7 +322,7 @@ fn states(states: &States) -> String {
     }
 }
 
-fn target(branch: &Branch) -> String {
+pub(super) fn target(branch: &Branch) -> String {
     match &branch.target {
         Target::Stays => "stays".to_owned(),
         Target::Back => "back to where it was".to_owned(),
@@ -347,12 +347,16 @@ fn ways(command: &Command) -> String {
     }
 }
 
-fn carried(command: &Command) -> String {
-    let asked = |ask: &Ask| match ask {
+/// How a record or a fact is asked for, behind its name.
+pub(super) fn asked(ask: &Ask) -> String {
+    match ask {
         Ask::Required => String::new(),
         Ask::Optional => " (optional)".to_owned(),
         Ask::OnePer(record) => format!(" (one for each {record})"),
-    };
+    }
+}
+
+fn carried(command: &Command) -> String {
     let mut parts: Vec<String> = command.needs.iter().map(ToString::to_string).collect();
     parts.extend(
         command.records.iter().chain(&command.asks).map(|(name, ask)| format!("{name}{}", asked(ask))),
@@ -365,7 +369,7 @@ fn carried(command: &Command) -> String {
     parts.join(", ")
 }
 
-fn signatures(approval: &Approval) -> String {
+pub(super) fn signatures(approval: &Approval) -> String {
     let steps = approval.steps.iter().map(|step| {
         let agree =
             if step.agree == step.people { String::new() } else { format!(", {} must agree", step.agree) };
@@ -375,7 +379,7 @@ fn signatures(approval: &Approval) -> String {
     approval.within.map_or(steps.clone(), |within| format!("{steps}; within {within}"))
 }
 
-fn term(deadline: &Deadline) -> String {
+pub(super) fn term(deadline: &Deadline) -> String {
     let term = match &deadline.term {
         Term::Within(span) => format!("within {span}"),
         Term::Until(until) => format!("until {until}"),

@@ -34,7 +34,7 @@ pub enum Severity {
     Info,
 }
 
-/// The checks of LANGUAGE 4.6, without the proof of migrations (E-migrate).
+/// The checks of LANGUAGE 4.6. E-migrate and W-rights compare two versions: `plan` finds them, not `check`.
 #[derive(
     Debug,
     Clone,
@@ -137,6 +137,12 @@ pub enum CheckId {
     #[strum(serialize = "W-roles")]
     #[serde(rename = "W-roles")]
     Roles,
+    #[strum(serialize = "E-migrate")]
+    #[serde(rename = "E-migrate")]
+    Migrate,
+    #[strum(serialize = "W-rights")]
+    #[serde(rename = "W-rights")]
+    Rights,
     #[strum(serialize = "I-size")]
     #[serde(rename = "I-size")]
     Size,

@@ -183,6 +183,12 @@ impl Definition {
         self.calendars.values().next().map(AsRef::as_ref)
     }
 
+    /// A state of the version before, as this one calls it: as `migrate` says, or as it was.
+    pub fn renamed<'n>(&'n self, state: &'n Name) -> &'n Name {
+        let mut said = self.migrate.iter().flat_map(|migrate| &migrate.states);
+        said.find(|(old, _)| old == state).map_or(state, |(_, new)| new)
+    }
+
     /// The machine a state belongs to.
     pub fn machine_of(&self, state: &str) -> Option<Machine> {
         if self.states.get(state).is_some() {

@@ -1,8 +1,8 @@
 //! Two readings of the language under the same acts: the engine, and the interpreter written from the page alone.
 
 mod acts;
-mod dice;
-mod engine;
+pub(crate) mod dice;
+pub(crate) mod engine;
 mod files;
 mod outside;
 
@@ -16,7 +16,8 @@ use qadiya_domain::calendar::Calendar;
 use qadiya_domain::name::Name;
 use qadiya_domain::workflow::{self, Definition, Source};
 
-use acts::{Turn, turn};
+pub(crate) use acts::Turn;
+use acts::turn;
 use dice::Dice;
 use engine::{Engine, picture};
 
@@ -56,7 +57,7 @@ fn calendar_text(name: &str) -> String {
     std::fs::read_to_string(workflows().join("calendars").join(format!("{name}.v1.yaml"))).unwrap()
 }
 
-fn definition(text: &str) -> Result<Arc<Definition>, String> {
+pub(crate) fn definition(text: &str) -> Result<Arc<Definition>, String> {
     let calendars = |name: &Name| Some(Arc::new(Calendar::read(calendar_text(name).as_bytes()).unwrap()));
     workflow::load(&Source { text: text.as_bytes(), calendars: &calendars })
         .map(Arc::new)
@@ -74,6 +75,23 @@ struct Difference {
 struct Tally {
     accepted: u32,
     refused: u32,
+}
+
+/// A case of a random file after random turns.
+pub(crate) fn walked(def: &Arc<Definition>, text: &str, dice: &mut Dice, turns: usize) -> (Engine, Oracle) {
+    let (mut engine, mut oracle) = fresh(def, text, None);
+    for _ in 0..turns {
+        goes_on(&mut engine, &mut oracle, dice);
+    }
+    (engine, oracle)
+}
+
+/// One random turn more.
+pub(crate) fn goes_on(engine: &mut Engine, oracle: &mut Oracle, dice: &mut Dice) -> Turn {
+    let next = turn(dice, oracle, engine.bench.now);
+    let what = take(engine, oracle, &next, &mut Tally::default());
+    assert!(what.is_none(), "{what:?}");
+    next
 }
 
 /// Takes a turn in both; what differs afterwards.
@@ -160,7 +178,7 @@ fn story(seed: u64, text: &str, found: &Difference) -> String {
 }
 
 /// A random file that the reader takes; now and then a draw contradicts itself and is drawn again.
-fn file(dice: &mut Dice) -> (String, Arc<Definition>) {
+pub(crate) fn file(dice: &mut Dice) -> (String, Arc<Definition>) {
     loop {
         let text = format!("{HEAD}{}", files::body(dice));
         if let Ok(def) = definition(&text) {

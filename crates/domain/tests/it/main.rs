@@ -10,6 +10,7 @@ mod guards;
 mod language;
 mod oracle;
 mod pictures;
+mod plans;
 mod properties;
 mod rehearsals;
 mod rules;

@@ -19,7 +19,7 @@ use crate::case::view::CaseView;
 use crate::ids::{OfficialId, Seq};
 use crate::name::Name;
 use crate::value::{Given, Protected, Value};
-use crate::workflow::configuration::{self, Configuration, Hold, Step, Surroundings};
+use crate::workflow::configuration::{self, Hold, Step, Surroundings};
 use crate::workflow::guard::Guard;
 use crate::workflow::model::{
     ActRef, Ask, Branch, Command, Deadline, ExtendBy, From, Machine, Separation, Set, Track, Ways,
@@ -174,8 +174,7 @@ pub(super) fn test<'a>(
     separation(def, case, command, perform, doers, reasons);
     extension(def, case, command, perform, reasons);
     let branch = branch?;
-    let configuration =
-        Configuration { main: case.main.clone(), before: case.before.clone(), tracks: case.tracks.clone() };
+    let configuration = case.configuration();
     let after = with_facts(def, case, command, branch, perform);
     let around = Around { def, case, after: &after, perform, now, happened: false };
     let stops = command.stops_tracks || branch.stops_tracks;

@@ -15,10 +15,12 @@ mod bounds;
 mod network;
 mod ways;
 
-use crate::calendar::Span;
+use crate::calendar::{Rule, Span};
 use crate::workflow::check::ladder::{Order, order};
 use crate::workflow::finding::{CheckId, Finding};
-use crate::workflow::model::{Command, Deadline, Definition, From, Job, Machine, MomentRef, Term};
+use crate::workflow::model::{
+    CalendarRef, Command, Deadline, Definition, From, Job, Machine, MomentRef, Term,
+};
 use crate::workflow::read::finding;
 use bounds::Bounds;
 
@@ -34,6 +36,16 @@ pub fn findings(definition: &Definition) -> Vec<Finding> {
         ways::findings(definition, &bounds, &machine, &mut found);
     }
     found
+}
+
+/// The least and the most seconds that a span takes, over every day its calendar covers; nothing where nobody can say.
+pub(in crate::workflow) fn bounds_of(
+    definition: &Definition,
+    span: Span,
+    calendar: Option<&CalendarRef>,
+    rule: &Rule,
+) -> Option<(i64, i64)> {
+    Bounds::of(definition).span(span, calendar, rule)
 }
 
 fn warnings(definition: &Definition, found: &mut Vec<Finding>) {

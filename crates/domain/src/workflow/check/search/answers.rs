@@ -68,8 +68,9 @@ fn count(sights: &mut BTreeMap<usize, Sight>, place: usize, node: Node) {
     sights.entry(place).or_insert(Sight { first: node, times: 0 }).times += 1;
 }
 
-/// E-complete: see the module page of the searches.
-fn stuck(graph: &Graph<'_>) -> BTreeMap<usize, Sight> {
+/// From which configurations a case can be completed, as E-complete asks for it (see the module page of the searches): a
+/// normal end can be reached without an exceptional state; from an exceptional one, some end or the way back.
+pub(super) fn completes(graph: &Graph<'_>) -> Vec<bool> {
     let model = graph.stepper.model;
     let mains: Vec<usize> = graph.keys.iter().map(|key| graph.stepper.main(*key)).collect();
     let main = |node: Node| mains.get(node).copied().unwrap_or(0);
@@ -94,13 +95,19 @@ fn stuck(graph: &Graph<'_>) -> BTreeMap<usize, Sight> {
         }
     }
     let some_end = graph.backward(any, |_, _, _| true);
-    let bad: Vec<bool> = (0..mains.len())
+    (0..mains.len())
         .map(|node| {
-            let state = main(node);
-            let fine = if marked(&model.exceptional, state) { &some_end } else { &good };
-            state != 0 && fine.get(node) == Some(&false)
+            let fine = if marked(&model.exceptional, main(node)) { &some_end } else { &good };
+            fine.get(node) == Some(&true)
         })
-        .collect();
+        .collect()
+}
+
+/// E-complete.
+fn stuck(graph: &Graph<'_>) -> BTreeMap<usize, Sight> {
+    let main = |node: Node| graph.stepper.main(graph.key(node));
+    let bad: Vec<bool> =
+        completes(graph).iter().enumerate().map(|(node, completes)| main(node) != 0 && !completes).collect();
     if !bad.contains(&true) {
         return BTreeMap::new();
     }

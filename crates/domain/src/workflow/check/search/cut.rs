@@ -26,10 +26,10 @@ impl Region {
 }
 
 /// A value as guards see it; `None` and known is a value that guards cannot compare, such as a text.
-type Candidate = (Option<Constant>, bool);
+pub(super) type Candidate = (Option<Constant>, bool);
 
 /// Whether an atom about one subject holds for a value. Atoms about time passing are not cut here.
-fn holds(atom: &Guard, (value, known): &Candidate) -> bool {
+pub(super) fn holds(atom: &Guard, (value, known): &Candidate) -> bool {
     match atom {
         Guard::Is(_, wanted) => value.as_ref() == Some(wanted),
         Guard::IsNot(_, wanted) => value.as_ref() != Some(wanted),
@@ -153,8 +153,13 @@ pub(super) fn regions(value: &ValueType, atoms: &[Guard], may_be_unset: bool) ->
     all
 }
 
-/// The region of a value, or of the missing value.
-pub(super) fn region_of(regions: &[Region], atoms: &[Guard], value: Option<&Constant>) -> usize {
+/// The region of a value, or of the missing value; nothing if no case of the file can have it.
+pub(super) fn region_with(regions: &[Region], atoms: &[Guard], value: Option<&Constant>) -> Option<usize> {
     let truth = truth(atoms, &(value.cloned(), value.is_some()));
-    regions.iter().position(|region| region.truth == truth).unwrap_or(0)
+    regions.iter().position(|region| region.truth == truth)
+}
+
+/// The region of a value that a case of the file can have.
+pub(super) fn region_of(regions: &[Region], atoms: &[Guard], value: Option<&Constant>) -> usize {
+    region_with(regions, atoms, value).unwrap_or(0)
 }

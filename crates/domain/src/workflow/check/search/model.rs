@@ -195,7 +195,11 @@ const MOST: usize = 4_096;
 impl<'d> Model<'d> {
     /// Compiles a file.
     pub(super) fn of(def: &'d Definition) -> Self {
-        let atoms = Atoms::of(def);
+        Self::telling(def, &Atoms::of(def))
+    }
+
+    /// Compiles a file so that its configurations tell these conditions apart: its own, and others over what it knows.
+    pub(super) fn telling(def: &'d Definition, atoms: &Atoms) -> Self {
         let by_state = |test: fn(&State) -> bool| marks(&def.states, false, test);
         let mut model = Model {
             def,
@@ -223,8 +227,8 @@ impl<'d> Model<'d> {
         let remembers = def.states.iter().any(|state| state.suspended);
         model.before = model.var(What::Before, if remembers { def.states.len() + 1 } else { 1 });
         model.add_tracks();
-        model.add_facts(&atoms);
-        model.add_records(&atoms);
+        model.add_facts(atoms);
+        model.add_records(atoms);
         for ((field, record), found) in &atoms.sums {
             let compared: Vec<Guard> = found.iter().filter_map(as_comparison).collect();
             let cut = regions(&ValueType::Number, &compared, false);

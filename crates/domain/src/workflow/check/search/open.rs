@@ -45,7 +45,7 @@ fn is_main(def: &Definition, name: &Name) -> bool {
 }
 
 /// The main states in which a case can be after one of these, itself included; from 1, and none before it is opened.
-fn after(def: &Definition, seeds: impl IntoIterator<Item = Name>) -> Vec<bool> {
+pub(in crate::workflow) fn after(def: &Definition, seeds: impl IntoIterator<Item = Name>) -> Vec<bool> {
     let ways = ways(def);
     let mut reached = vec![false; def.states.len() + 1];
     let mut open: Vec<usize> = seeds.into_iter().filter_map(|name| def.states.position(&name)).collect();

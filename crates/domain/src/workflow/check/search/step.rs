@@ -57,7 +57,7 @@ impl Stepper<'_> {
         self.packing.get(key, var)
     }
 
-    fn written(&self, key: Key, writes: &[(usize, usize)]) -> Key {
+    pub(super) fn written(&self, key: Key, writes: &[(usize, usize)]) -> Key {
         writes.iter().fold(key, |key, (var, value)| self.packing.put(key, *var, *value))
     }
 
@@ -316,11 +316,15 @@ impl Stepper<'_> {
     /// Looks at the tracks once more where everything else stands now: conditions on what has just changed. A track that
     /// must finish and has not stays open.
     fn derived(&self, key: Key) -> Key {
+        // Only conditions can change without a move of the main line.
+        let conditional = self.model.tracks.iter().any(|track| track.conditional);
+        if self.main(key) != 0 && conditional { self.looked_at(key) } else { key }
+    }
+
+    /// The same, whatever the tracks depend on: for a case that comes from another version.
+    pub(super) fn looked_at(&self, key: Key) -> Key {
         let model = self.model;
         let main = self.main(key);
-        if main == 0 || !model.tracks.iter().any(|track| track.conditional) {
-            return key;
-        }
         let mut to = key;
         let memory = self.get(key, model.before);
         let (mut opened, mut kept_open, mut per_record) = (0_u128, 0_u128, false);

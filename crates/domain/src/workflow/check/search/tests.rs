@@ -1,5 +1,6 @@
 //! The searches, held against the worked example, seeded mistakes, random files, a naive second search and the engine.
 
+mod closure;
 mod engine;
 pub(crate) mod example;
 pub(crate) mod naive;

@@ -42,7 +42,7 @@ impl<'d> Bounds<'d> {
     }
 
     /// Least and most over every calendar that may count here; nothing where one does not say.
-    fn span(&self, span: Span, named: Option<&CalendarRef>, rule: &Rule) -> Option<Seconds> {
+    pub(super) fn span(&self, span: Span, named: Option<&CalendarRef>, rule: &Rule) -> Option<Seconds> {
         let calendars = self.calendars(named);
         if calendars.is_empty() {
             return by_the_clock(span);

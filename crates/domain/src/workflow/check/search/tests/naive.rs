@@ -179,15 +179,15 @@ pub(crate) fn drawn(numbers: &[u8]) -> String {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Whole {
-    at: Configuration,
-    facts: BTreeMap<Name, Constant>,
-    filed: bool,
+pub(crate) struct Whole {
+    pub(crate) at: Configuration,
+    pub(crate) facts: BTreeMap<Name, Constant>,
+    pub(crate) filed: bool,
 }
 
-struct Seen<'a> {
-    machines: &'a Configuration,
-    whole: &'a Whole,
+pub(crate) struct Seen<'a> {
+    pub(crate) machines: &'a Configuration,
+    pub(crate) whole: &'a Whole,
 }
 
 impl View for Seen<'_> {
@@ -336,7 +336,7 @@ fn done(def: &Definition, command: &Command, from: &Whole) -> Vec<(usize, Whole)
 }
 
 /// What the engine derives after each event: tracks that what has changed opens or closes.
-fn derived(def: &Definition, whole: Whole) -> Whole {
+pub(crate) fn derived(def: &Definition, whole: Whole) -> Whole {
     let Some(main) = whole.at.main.clone() else { return whole };
     let mut after = whole.clone();
     for track in &def.tracks {
@@ -376,17 +376,23 @@ fn moves(def: &Definition, from: &Whole) -> Vec<(Option<(Name, usize)>, Whole)> 
     all
 }
 
-type Met = BTreeMap<Whole, Vec<(Option<(Name, usize)>, Whole)>>;
+pub(crate) type Met = BTreeMap<Whole, Vec<(Option<(Name, usize)>, Whole)>>;
 
-fn explore(def: &Definition) -> Met {
+/// Where every case begins.
+pub(crate) fn start(def: &Definition) -> Whole {
     let mut start = Whole::default();
     for fact in &def.facts {
         if let Some(value) = &fact.starts {
             start.facts.insert(fact.name.clone(), value.clone());
         }
     }
+    start
+}
+
+/// Everything that can be reached from these.
+pub(crate) fn explore(def: &Definition, from: impl IntoIterator<Item = Whole>) -> Met {
     let mut met = BTreeMap::new();
-    let mut open = VecDeque::from([start]);
+    let mut open: VecDeque<Whole> = from.into_iter().collect();
     while let Some(next) = open.pop_front() {
         if met.contains_key(&next) {
             continue;
@@ -398,8 +404,8 @@ fn explore(def: &Definition) -> Met {
     met
 }
 
-/// Configurations of the machines from which no end can be reached as E-complete asks for it.
-fn stuck(def: &Definition, met: &Met) -> BTreeSet<Configuration> {
+/// From where an end can be reached as E-complete asks for it.
+pub(crate) fn completing(def: &Definition, met: &Met) -> BTreeSet<Whole> {
     let state = |whole: &Whole| whole.at.main.as_ref().and_then(|main| def.states.get(main));
     let is_end = |whole: &Whole| state(whole).is_some_and(|state| state.final_outcome.is_some());
     let exceptional = |whole: &Whole| state(whole).is_some_and(|state| state.exceptional);
@@ -428,10 +434,16 @@ fn stuck(def: &Definition, met: &Met) -> BTreeSet<Configuration> {
     };
     let any = fixpoint(met.keys().filter(|whole| is_end(whole) || back(whole)).cloned().collect(), true);
     met.keys()
-        .filter(|whole| whole.at.main.is_some())
-        .filter(|whole| !if exceptional(whole) { &any } else { &normal }.contains(*whole))
-        .map(|whole| whole.at.clone())
+        .filter(|whole| if exceptional(whole) { &any } else { &normal }.contains(*whole))
+        .cloned()
         .collect()
+}
+
+/// Configurations of the machines from which no end can be reached as E-complete asks for it.
+fn stuck(def: &Definition, met: &Met) -> BTreeSet<Configuration> {
+    let completing = completing(def, met);
+    let open = met.keys().filter(|whole| whole.at.main.is_some());
+    open.filter(|whole| !completing.contains(*whole)).map(|whole| whole.at.clone()).collect()
 }
 
 /// The machines of a packed configuration.
@@ -457,7 +469,7 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     if def.commands.iter().any(|command| command.irregular) && def.tracks.iter().len() > 0 {
         return Ok(false);
     }
-    let met = explore(&def);
+    let met = explore(&def, [start(&def)]);
     let model = Model::of(&def);
     let cones = Cones::of(&model, &[]);
     let whole: BTreeSet<Var> = (0..model.vars.len()).collect();
