@@ -10,7 +10,8 @@ pub(crate) enum Exit {
     Done = 0,
     /// It could not be done; the text says why and what to do next.
     Failed = 1,
-    /// `check`, `publish`: the file is not proved. `plan`: a case is left out, or a right would shrink without a reason. `import`: records were set aside. `replay`: events were refused.
+    /// `check`, `publish`: the file is not proved. `plan`: a case is left out, or a right would shrink without a reason.
+    /// `import`: records were set aside. `replay`: events were refused.
     /// `doctor`: there are findings.
     Findings = 3,
     /// `verify` or `move` found that something was changed, lost or never legal.
