@@ -21,7 +21,7 @@ mod rerun;
 pub mod seal;
 pub mod state;
 pub mod verdict;
-mod view;
+pub(crate) mod view;
 
 pub use act::Act;
 pub use decide::{Opening, decide};

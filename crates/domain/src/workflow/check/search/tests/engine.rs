@@ -15,6 +15,7 @@ use crate::case::act::{Act, Paper, Perform, RecordGiven};
 use crate::case::decide::{Opening, decide};
 use crate::case::seal::seal;
 use crate::case::state::{Case, ClockKey};
+use crate::case::view::CaseView;
 use crate::ids::{OfficialId, StreamId};
 use crate::value::{Given, Value};
 use crate::workflow::guard::{Constant, Guard, Quantifier, SinceUnit, View};
@@ -286,6 +287,7 @@ fn walk(file: &[u8], tries: &[u8]) -> Result<Option<usize>, TestCaseError> {
         return Ok(None);
     };
     let met: BTreeSet<space::Key> = graph.keys.iter().copied().collect();
+    let closure = Closure::of(&def, &def, 60_000).unwrap();
 
     let mut draws = Draws(tries.iter());
     let mut case = Case::unopened(StreamId(Uuid::nil()));
@@ -318,6 +320,11 @@ fn walk(file: &[u8], tries: &[u8]) -> Result<Option<usize>, TestCaseError> {
             "the search never met: {}\nafter {act:?}\n{text}",
             story::stands(&graph, key, &graph.kept.iter().copied().collect())
         );
+        // To its own version every case comes over, unless that has no end for it.
+        let view = CaseView::plain(&def, &case, now);
+        let standing = Standing { machines: case.configuration(), view: &view, covered: false };
+        let lands = closure.brings_over(&standing);
+        prop_assert!(matches!(lands, Ok(()) | Err(Reason::NoEnd)), "{lands:?} after {act:?}\n{text}");
         let Act::Perform(perform) = &act else { continue };
         let at = def.commands.iter().position(|known| Some(&known.name) == perform.command.as_ref()).unwrap();
         let done = &model.acts[at];
