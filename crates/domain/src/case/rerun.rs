@@ -32,7 +32,7 @@ pub(super) fn rerun(
 ) -> Result<Case, Illegal> {
     let all = decisions(log);
     let left_out = annulled(&all)?;
-    let mut run = Run { def, case: Case::unopened(id), at: Timestamp::MIN, seqs: BTreeMap::new() };
+    let mut run = Run { def, case: Case::unopened(id), now: Timestamp::MIN, seqs: BTreeMap::new() };
     for decision in all {
         let Some((first, _)) = decision.first() else { continue };
         // Of one instant, acts and clocks keep the order of the log.
@@ -104,21 +104,22 @@ fn annulled(all: &[&[(Event, Hash)]]) -> Result<BTreeSet<Seq>, Illegal> {
 struct Run<'d> {
     def: &'d Definition,
     case: Case,
-    /// When the last event was written.
-    at: Timestamp,
+    /// When something happened last.
+    now: Timestamp,
     /// The events of the log as they are numbered here.
     seqs: BTreeMap<Seq, Seq>,
 }
 
 impl Run<'_> {
-    /// Time passes: clocks that fall due step at their time.
+    /// Time passes: clocks that fall due step at their time; one that is over as it starts steps next.
     fn wait(&mut self, before: Seq, is_due: impl Fn(Timestamp) -> bool) -> Result<(), Illegal> {
         for _ in 0..MOST_STEPS {
-            let Some((at, clock, step)) = self.case.next_step().filter(|(at, _, _)| is_due(*at)) else {
+            let Some((due, clock, step)) = self.case.next_step() else { return Ok(()) };
+            let at = due.max(self.now);
+            if !is_due(at) {
                 return Ok(());
-            };
-            // A clock may fall due in the past, by an act that lengthens or shortens it; it steps no earlier than that act.
-            let moment = Moment { actor: Actor::System, now: at.max(self.at), happened: None, batch: false };
+            }
+            let moment = Moment { actor: Actor::System, now: at, happened: None, batch: false };
             let act = Act::StepClock { clock, step };
             self.take(before, &act, &moment, None)?;
         }
@@ -138,10 +139,10 @@ impl Run<'_> {
             .map_err(|refusals| illegal(refusals.to_string()))?;
         // Values are behind their commitments already; what is sealed here is read by nobody.
         let sealed = seal(events, self.case.head, &[0; 32]).map_err(|error| illegal(error.to_string()))?;
+        self.now = moment.now;
         let mut written = Vec::new();
         for sealed in sealed {
             self.case = self.case.clone().evolve(&sealed.event).at_head(sealed.hash);
-            self.at = sealed.event.at;
             written.push(sealed.event);
         }
         Ok(written)

@@ -31,7 +31,7 @@ fn changed(text: &str, from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
-/// The pairs made by hand; what is said of each stands at the head of the old file.
+/// The pairs made by hand; what is said of each stands at the end of the old file.
 const PAIRS: [(&str, &str); 3] = [
     ("plans/detainee-example.v2.yaml", "good/detainee-example.yaml"),
     ("plans/permit.v1.yaml", "plans/permit.v2.yaml"),

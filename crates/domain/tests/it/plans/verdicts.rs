@@ -190,7 +190,7 @@ fn plain(case: &Case) -> String {
 
 #[test]
 fn a_random_log_replays_under_the_same_law_to_the_same_case() {
-    let trials = trials::count(100, 500).unwrap();
+    let trials = trials::count(50, 500).unwrap();
     let (mut replayed, mut annulled) = (0, 0);
     for seed in 0..u64::from(trials) {
         let mut dice = Dice::new(seed);
@@ -224,7 +224,7 @@ fn a_random_log_replays_under_the_same_law_to_the_same_case() {
 
 #[test]
 fn a_case_that_is_the_same_goes_on_alike_under_both_versions() {
-    let trials = trials::count(100, 500).unwrap();
+    let trials = trials::count(50, 500).unwrap();
     let (mut same, mut acts) = (0, 0);
     for seed in 0..u64::from(trials) {
         let mut dice = Dice::new(seed);
