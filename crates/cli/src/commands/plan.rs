@@ -77,6 +77,9 @@ fn text(report: &Report) -> String {
             "{}: nothing changed from version {} to version {}",
             report.workflow, old.version, new.version
         ),
+        1 => {
+            format!("{}: one change from version {} to version {}", report.workflow, old.version, new.version)
+        }
         count => format!(
             "{}: {count} changes from version {} to version {}",
             report.workflow, old.version, new.version
@@ -94,6 +97,9 @@ fn text(report: &Report) -> String {
         ),
     };
     lines.push(match &report.proof {
+        Proof::Proved { configurations: 1, come_over: 1 } => {
+            "proved: a case comes over from the one open configuration".to_owned()
+        }
         Proof::Proved { configurations, come_over } if configurations == come_over => {
             format!("proved: a case comes over from each of {configurations} open configurations")
         }
