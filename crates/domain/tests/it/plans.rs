@@ -16,14 +16,14 @@ fn text(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(path)).unwrap()
 }
 
-fn calendar(name: &Name) -> Option<Arc<Calendar>> {
-    Some(Arc::new(Calendar::read(text(&format!("good/calendars/{name}.yaml")).as_bytes()).unwrap()))
+fn calendar(name: &Name) -> Arc<Calendar> {
+    Arc::new(Calendar::read(text(&format!("good/calendars/{name}.yaml")).as_bytes()).unwrap())
 }
 
 fn read(text: &str) -> Definition {
-    load(&Source { text: text.as_bytes(), calendars: &calendar }).unwrap_or_else(|faults| {
-        panic!("{}\n{text}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })
+    load(&Source { text: text.as_bytes(), calendars: &|name| Some(calendar(name)) }).unwrap_or_else(
+        |faults| panic!("{}\n{text}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    )
 }
 
 fn changed(text: &str, from: &str, to: &str) -> String {

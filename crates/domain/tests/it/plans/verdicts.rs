@@ -1,15 +1,14 @@
 //! Which way a running case goes, and that the way is a true one.
 
-use jiff::Timestamp;
 use qadiya_devkit::trials;
 use qadiya_domain::case::verdict::{Judged, Verdict, verdict};
-use qadiya_domain::case::{Case, Change, Event, Opening, decide};
+use qadiya_domain::case::{Case, Change, Event, decide};
 use qadiya_domain::workflow::Definition;
 use qadiya_domain::workflow::plan::Plan;
 use qadiya_ledger::Hash;
 
 use super::changed;
-use crate::bench::{Bench, HEAD, actor, flow};
+use crate::bench::{Bench, HEAD, flow};
 use crate::differential::dice::Dice;
 use crate::differential::{definition, file, goes_on, walked};
 

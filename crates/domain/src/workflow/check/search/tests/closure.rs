@@ -21,7 +21,7 @@ fn moved(old: &Definition, new: &Definition, whole: &Whole) -> Result<Whole, Rea
     if after.at.main.as_ref().is_some_and(|main| new.states.get(main).unwrap().suspended) {
         after.at.before = whole.at.before.as_ref().map(main).transpose()?;
     }
-    for track in old.tracks.iter() {
+    for track in &old.tracks {
         let Some(state) = whole.at.tracks.get(&track.name) else { continue };
         let to = to(state);
         let into = new.tracks.iter().find(|track| track.states.get(&to).is_some());
@@ -76,7 +76,7 @@ struct Tally {
 fn first_version(numbers: &[u8]) -> String {
     let text = drawn(numbers);
     let end = text.lines().find_map(|line| line.trim().strip_suffix(": {final: done}"));
-    match end.filter(|_| numbers[0] % 2 == 0) {
+    match end.filter(|_| numbers[0].is_multiple_of(2)) {
         Some(end) => {
             let close = format!("  close: {{from: [s0, s1], to: {end}, by: [clerk], stops-tracks: true}}\n");
             text.replace("deadlines:\n", &[&close, "deadlines:\n"].concat())
@@ -101,8 +101,8 @@ fn next_version(numbers: &[u8], edits: &[u8]) -> String {
     let mut text = first_version(&changed).replace("version: 1\n", "version: 2\n");
     let mut states = Vec::new();
     if draws.once_in(3) {
-        let state = format!("s{}", draws.below(3));
-        let renamed = format!("r{}", &state[1..]);
+        let number = draws.below(3);
+        let (state, renamed) = (format!("s{number}"), format!("r{number}"));
         text = text.replace(&state, &renamed);
         if !draws.once_in(3) {
             states.push(format!("{state}: {renamed}"));
