@@ -72,19 +72,15 @@ pub(crate) fn run(args: &Args, out: Output) -> Result<Exit, Failure> {
 fn text(report: &Report) -> String {
     let mut lines = Vec::new();
     let (old, new) = (&report.old, &report.new);
-    lines.push(match report.changes.len() {
-        0 => format!(
-            "{}: nothing changed from version {} to version {}",
-            report.workflow, old.version, new.version
-        ),
-        1 => {
-            format!("{}: one change from version {} to version {}", report.workflow, old.version, new.version)
-        }
-        count => format!(
-            "{}: {count} changes from version {} to version {}",
-            report.workflow, old.version, new.version
-        ),
-    });
+    let changed = match report.changes.len() {
+        0 => "nothing changed".to_owned(),
+        1 => "one change".to_owned(),
+        count => format!("{count} changes"),
+    };
+    lines.push(format!(
+        "{}: {changed} from version {} to version {}",
+        report.workflow, old.version, new.version
+    ));
     lines.extend(report.changes.iter().map(|change| format!("  {change}")));
     let otherwise = match report.otherwise {
         Some("ask") => format!(
@@ -97,14 +93,11 @@ fn text(report: &Report) -> String {
         ),
     };
     lines.push(match &report.proof {
-        Proof::Proved { configurations: 1, come_over: 1 } => {
-            "proved: a case comes over from the one open configuration".to_owned()
-        }
         Proof::Proved { configurations, come_over } if configurations == come_over => {
-            format!("proved: a case comes over from each of {configurations} open configurations")
+            format!("proved: cases come over from every open configuration ({configurations})")
         }
         Proof::Proved { configurations, come_over } => {
-            format!("a case comes over from {come_over} of {configurations} open configurations; {otherwise}")
+            format!("cases come over from {come_over} of {configurations} open configurations; {otherwise}")
         }
         Proof::NotProved { why } => format!("not proved that cases come over: {why}; {otherwise}"),
     });

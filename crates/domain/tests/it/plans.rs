@@ -21,7 +21,7 @@ fn calendar(name: &Name) -> Arc<Calendar> {
 }
 
 fn read(text: &str) -> Definition {
-    load(&Source { text: text.as_bytes(), calendars: &|name: &Name| Some(calendar(name)) }).unwrap_or_else(
+    load(&Source { text: text.as_bytes(), calendars: &|name| Some(calendar(name)) }).unwrap_or_else(
         |faults| panic!("{}\n{text}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
     )
 }

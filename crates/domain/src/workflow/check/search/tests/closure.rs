@@ -94,11 +94,15 @@ fn next_version(numbers: &[u8], edits: &[u8]) -> String {
         let at = draws.below(changed.len());
         changed[at] = changed[at].wrapping_add(1 + u8::try_from(draws.below(3)).unwrap());
     }
+    if draws.once_in(5) {
+        // The second number says how many tracks there are.
+        changed[1] = u8::try_from(draws.below(2)).unwrap();
+    }
     let mut text = first_version(&changed).replace("version: 1\n", "version: 2\n");
     let mut states = Vec::new();
     if draws.once_in(3) {
-        let state = format!("s{}", draws.below(3));
-        let renamed = state.replacen('s', "r", 1);
+        let number = draws.below(3);
+        let (state, renamed) = (format!("s{number}"), format!("r{number}"));
         text = text.replace(&state, &renamed);
         if !draws.once_in(3) {
             states.push(format!("{state}: {renamed}"));
