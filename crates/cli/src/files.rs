@@ -1,4 +1,4 @@
-//! Workflow files on disk: the file, and the calendars it names in `calendars/` beside it.
+//! Files on disk: a workflow with the calendars it names in `calendars/` beside it, and those of a store in SQLite.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -76,8 +76,7 @@ impl WorkflowFile {
     /// # Errors
     /// The findings that keep the file from being a definition at all.
     pub(crate) fn definition(&self) -> Result<Definition, Vec<Finding>> {
-        let calendars = |name: &Name| self.calendars.get(name).map(|(_, calendar)| Arc::clone(calendar));
-        read_workflow(&Source { text: &self.bytes, calendars: &calendars })
+        self.read_by(read_workflow)
     }
 
     /// The definition, or the findings told as a failure.
@@ -93,9 +92,15 @@ impl WorkflowFile {
     /// # Errors
     /// When the file is no definition at all.
     pub(crate) fn loaded_or_fail(&self) -> Result<Definition, Failure> {
+        self.read_by(load).map_err(|findings| self.no_workflow(&findings))
+    }
+
+    fn read_by(
+        &self,
+        read: fn(&Source<'_>) -> Result<Definition, Vec<Finding>>,
+    ) -> Result<Definition, Vec<Finding>> {
         let calendars = |name: &Name| self.calendars.get(name).map(|(_, calendar)| Arc::clone(calendar));
-        load(&Source { text: &self.bytes, calendars: &calendars })
-            .map_err(|findings| self.no_workflow(&findings))
+        read(&Source { text: &self.bytes, calendars: &calendars })
     }
 
     fn no_workflow(&self, findings: &[Finding]) -> Failure {
@@ -112,6 +117,27 @@ impl WorkflowFile {
             .filter_map(|name| self.calendars.get(name).map(|(bytes, _)| (name.clone(), bytes.clone())))
             .collect()
     }
+}
+
+/// The files of a store in SQLite.
+pub(crate) fn store_files(name: &str) -> impl Iterator<Item = String> {
+    ["", "-wal", "-shm", ".lock", ".migrate.lock"].into_iter().map(move |ending| format!("{name}{ending}"))
+}
+
+/// Takes these files of a folder away, where they are, and no others.
+///
+/// # Errors
+/// When one of them cannot be removed.
+pub(crate) fn remove(folder: &Path, names: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+    for name in names {
+        let path = folder.join(name);
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(|error| {
+                Failure::new(format!("{} cannot be removed", path.display())).because(&error)
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a file, with the path in the failure.

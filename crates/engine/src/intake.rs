@@ -297,9 +297,12 @@ impl Import<'_> {
             .once_in(COLLECTION, self.options.once.clone())
             .deciding(move |entity| {
                 let held = entity.manifest().ok_or_else(|| "the id belongs to another record".to_owned())?;
-                let title = if held.file.is_some() { held.title.clone() } else { title.clone() };
-                let known = held.file.is_some() && !keyed;
-                Ok(if known { Vec::new() } else { vec![Deed::ManifestOpened { title, file }] })
+                let title = match held.file {
+                    None => title.clone(),
+                    Some(_) if keyed => held.title.clone(),
+                    Some(_) => return Ok(Vec::new()),
+                };
+                Ok(vec![Deed::ManifestOpened { title, file }])
             });
         self.record("the list", vec![write]).await
     }

@@ -101,7 +101,7 @@ pub(crate) fn open_secret(
     Ok(opened)
 }
 
-/// The queue in which notices wait.
+/// The queue in which notices wait (named as [`qadiya_store::work::CLOCK_QUEUE`] is).
 pub const NOTICE_QUEUE: &str = "engine:notices";
 /// The name of the job that tells capacities about something; its payload is a [`Notice`].
 pub const NOTICE_JOB: &str = "notice";

@@ -25,7 +25,7 @@ use crate::submit::{
     Accepted, AccessContext, ActInput, ActorChoice, Answer, Submission, SubmitError, Target,
 };
 
-/// The queue in which operations wait.
+/// The queue in which operations wait (named as [`qadiya_store::work::CLOCK_QUEUE`] is).
 pub const OPERATION_QUEUE: &str = "engine:operations";
 /// The name of the job that carries an operation out; its payload is the operation's id as JSON text.
 pub const OPERATION_JOB: &str = "operation";

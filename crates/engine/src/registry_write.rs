@@ -169,12 +169,17 @@ pub struct StoredEntity {
     pub entity: Entity,
 }
 
+/// The stream of the installation itself.
+pub fn system_stream() -> StreamId {
+    StreamId(crate::ids::derived(&["system"]))
+}
+
 /// What a store says about its own installation; `None` when it was never set up.
 ///
 /// # Errors
 /// When the store cannot be read, or the record is damaged.
 pub async fn installation(store: &dyn Store) -> Result<Option<Installation>, EngineError> {
-    let stream = StreamId(crate::ids::derived(&["system"]));
+    let stream = system_stream();
     let stored = stored_entity(stream, store.load_many(&[stream]).await?)?;
     let held = stored.and_then(|stored| stored.entity.installation().cloned());
     Ok(held.filter(|held| !held.origin.is_empty()))
@@ -244,7 +249,7 @@ impl Engine {
         };
         let wanted =
             Installation { origin: self.origin().to_string(), key: self.public_key().to_string(), synthetic };
-        let stream = StreamId(crate::ids::derived(&["system"]));
+        let stream = system_stream();
         let write =
             RegistryWrite::new(stream, StreamKind::System, Actor::System).deciding(
                 move |entity| match entity.installation().filter(|held| !held.origin.is_empty()) {

@@ -1,7 +1,7 @@
 //! The raw measure beside which `qadiya bench` puts the engine: what a program would write by hand with the same driver,
-//! BEGIN, one UPDATE with a version check, one INSERT, COMMIT; and the plain questions that ours are compared with.
+//! BEGIN, one UPDATE with a version check, one INSERT, COMMIT.
 //!
-//! It has tables of its own and never touches those of cases, other than to read them.
+//! It has tables of its own and never touches those of cases, other than to count their batches.
 #![expect(
     clippy::disallowed_methods,
     reason = "the measure stands beside the schema, not in it: no migration knows its tables"
@@ -24,43 +24,28 @@ fn failed(error: sqlx::Error) -> StoreError {
     fault(DURING, Reach::Read, &error)
 }
 
-/// One of the databases that a run makes for itself and throws away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scratch {
-    /// For few cases.
-    Few,
-    /// For many cases.
-    Many,
+/// The database that a run makes for itself and throws away.
+const SCRATCH: &str = "qadiya_bench";
+
+/// Makes the database of a run anew on the server of `url` and gives its address.
+///
+/// # Errors
+/// `Unavailable` when the server does not answer, `Other` when it does not let us make databases.
+pub async fn make_scratch(url: &str) -> Result<String, StoreError> {
+    remove_scratch(url).await?;
+    connected(url).await?.execute("CREATE DATABASE qadiya_bench").await.map_err(failed)?;
+    let options = PgConnectOptions::from_str(url).map_err(failed)?;
+    Ok(options.database(SCRATCH).to_url_lossy().to_string())
 }
 
-impl Scratch {
-    /// Makes the database anew on the server of `url` and gives its address.
-    ///
-    /// # Errors
-    /// `Unavailable` when the server does not answer, `Other` when it does not let us make databases.
-    pub async fn make(self, url: &str) -> Result<String, StoreError> {
-        self.remove(url).await?;
-        let (create, name) = match self {
-            Self::Few => ("CREATE DATABASE qadiya_bench_few", "qadiya_bench_few"),
-            Self::Many => ("CREATE DATABASE qadiya_bench_many", "qadiya_bench_many"),
-        };
-        connected(url).await?.execute(create).await.map_err(failed)?;
-        let options = PgConnectOptions::from_str(url).map_err(failed)?;
-        Ok(options.database(name).to_url_lossy().to_string())
-    }
-
-    /// Throws the database away.
-    ///
-    /// # Errors
-    /// As [`Scratch::make`].
-    pub async fn remove(self, url: &str) -> Result<(), StoreError> {
-        let drop = match self {
-            Self::Few => "DROP DATABASE IF EXISTS qadiya_bench_few WITH (FORCE)",
-            Self::Many => "DROP DATABASE IF EXISTS qadiya_bench_many WITH (FORCE)",
-        };
-        connected(url).await?.execute(drop).await.map_err(failed)?;
-        Ok(())
-    }
+/// Throws the database away.
+///
+/// # Errors
+/// As [`make_scratch`].
+pub async fn remove_scratch(url: &str) -> Result<(), StoreError> {
+    let drop = "DROP DATABASE IF EXISTS qadiya_bench WITH (FORCE)";
+    connected(url).await?.execute(drop).await.map_err(failed)?;
+    Ok(())
 }
 
 async fn connected(url: &str) -> Result<PgConnection, StoreError> {
@@ -178,49 +163,6 @@ impl Baseline {
         .await
         .map_err(failed)?;
         row.try_get(0).map_err(failed)
-    }
-
-    /// One case by its number, as plain SQL asks for it.
-    ///
-    /// # Errors
-    /// When the server does not answer.
-    pub async fn find(&mut self, reference: &str) -> Result<usize, StoreError> {
-        let rows = sqlx::query("SELECT * FROM public.court_case WHERE reference = $1")
-            .bind(reference)
-            .fetch_all(&mut self.asking)
-            .await
-            .map_err(failed)?;
-        Ok(rows.len())
-    }
-
-    /// The first page of a stage, as plain SQL asks for it.
-    ///
-    /// # Errors
-    /// When the server does not answer.
-    pub async fn page(&mut self, workflow: &str, stage: &str, limit: u32) -> Result<usize, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM public.court_case WHERE workflow = $1 AND stage = $2 ORDER BY id LIMIT $3",
-        )
-        .bind(workflow)
-        .bind(stage)
-        .bind(i64::from(limit))
-        .fetch_all(&mut self.asking)
-        .await
-        .map_err(failed)?;
-        Ok(rows.len())
-    }
-
-    /// Cases by stage, counted row by row as plain SQL counts them.
-    ///
-    /// # Errors
-    /// When the server does not answer.
-    pub async fn counts(&mut self) -> Result<usize, StoreError> {
-        let rows =
-            sqlx::query("SELECT workflow, stage, office, count(*) FROM public.court_case GROUP BY 1, 2, 3")
-                .fetch_all(&mut self.asking)
-                .await
-                .map_err(failed)?;
-        Ok(rows.len())
     }
 }
 

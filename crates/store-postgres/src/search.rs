@@ -1,4 +1,5 @@
-//! Lists of cases: the one place where SQL is composed, since a filter has 256 shapes. Values are always bound.
+//! Lists, counts and first events by a filter, whose SQL is composed, since it has 256 shapes. Values are bound, never
+//! written into the text.
 
 use std::collections::HashMap;
 
@@ -58,6 +59,22 @@ fn lapsed(query: &mut QueryBuilder<Postgres>, now: Timestamp) {
         .push(")");
 }
 
+/// The question behind a page.
+fn paged(
+    select: &'static str,
+    filter: &CaseFilter,
+    after: Option<StreamId>,
+    limit: u32,
+) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(select);
+    restrict(&mut query, filter);
+    if let Some(after) = after {
+        query.push(" AND id > ").push_bind(after.0);
+    }
+    query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+    query
+}
+
 impl PostgresStore {
     pub(crate) async fn page(
         &self,
@@ -65,12 +82,7 @@ impl PostgresStore {
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Vec<CaseRow>, StoreError> {
-        let mut query = QueryBuilder::new(LIST);
-        restrict(&mut query, filter);
-        if let Some(after) = after {
-            query.push(" AND id > ").push_bind(after.0);
-        }
-        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+        let mut query = paged(LIST, filter, after, limit);
         let rows = self
             .read("listing cases", move |db| {
                 Box::pin(async move { query.build_query_as::<CaseColumns>().fetch_all(db).await })
@@ -119,12 +131,7 @@ impl PostgresStore {
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
-        let mut query = QueryBuilder::new(OPENINGS);
-        restrict(&mut query, filter);
-        if let Some(after) = after {
-            query.push(" AND id > ").push_bind(after.0);
-        }
-        query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+        let mut query = paged(OPENINGS, filter, after, limit);
         let rows = self
             .read("reading first events", move |db| {
                 Box::pin(async move { query.build_query_as::<EventColumns>().fetch_all(db).await })

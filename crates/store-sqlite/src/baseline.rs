@@ -1,7 +1,7 @@
 //! The raw measure beside which `qadiya bench` puts the engine: what a program would write by hand with the same driver,
-//! BEGIN, one UPDATE with a version check, one INSERT, COMMIT; and the plain questions that ours are compared with.
+//! BEGIN, one UPDATE with a version check, one INSERT, COMMIT.
 //!
-//! It has a file of its own, set as the store sets its file, and never touches the tables of cases, other than to read them.
+//! It has a file of its own, set as the store sets its file, and never touches the tables of cases, other than to count their batches.
 #![expect(
     clippy::disallowed_methods,
     reason = "the measure stands beside the schema, not in it: no migration knows its tables"
@@ -110,47 +110,6 @@ impl Baseline {
             .await
             .map_err(failed)?;
         row.try_get(0).map_err(failed)
-    }
-
-    /// One case by its number, as plain SQL asks for it.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn find(&mut self, reference: &str) -> Result<usize, StoreError> {
-        let rows = sqlx::query("SELECT * FROM court_case WHERE reference = $1")
-            .bind(reference)
-            .fetch_all(&mut self.asking)
-            .await
-            .map_err(failed)?;
-        Ok(rows.len())
-    }
-
-    /// The first page of a stage, as plain SQL asks for it.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn page(&mut self, workflow: &str, stage: &str, limit: u32) -> Result<usize, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM court_case WHERE workflow = $1 AND stage = $2 ORDER BY id LIMIT $3")
-                .bind(workflow)
-                .bind(stage)
-                .bind(i64::from(limit))
-                .fetch_all(&mut self.asking)
-                .await
-                .map_err(failed)?;
-        Ok(rows.len())
-    }
-
-    /// Cases by stage, counted row by row as plain SQL counts them.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn counts(&mut self) -> Result<usize, StoreError> {
-        let rows = sqlx::query("SELECT workflow, stage, office, count(*) FROM court_case GROUP BY 1, 2, 3")
-            .fetch_all(&mut self.asking)
-            .await
-            .map_err(failed)?;
-        Ok(rows.len())
     }
 }
 

@@ -5,7 +5,8 @@
 //!   with one JSON text by `json_each` (`append`, DESIGN D8). Other connections only read.
 //! * Leases count by the database's clock (`work`).
 //! * Statements are checked against the schema when the crate is compiled, but for the writes of a batch (`append`,
-//!   decision 6), filters (`search`) and the moving of whole tables (`transfer`), whose text is composed.
+//!   decision 6), which are one fixed text, and for filters (`search`) and the moving of whole tables (`transfer`), whose
+//!   text is composed.
 //!
 //! What this crate must not know: a second process (a lock file beside the database refuses it), a network file system,
 //! rules of a court, clocks of business, and PostgreSQL. Whatever is refused at the start, and why, stands in [`open`].

@@ -1,4 +1,4 @@
-//! Lists and counts by a filter: the one place where SQL is composed. Values are bound, never written into the text.
+//! Lists, counts and first events by a filter, whose SQL is composed. Values are bound, never written into the text.
 
 use std::collections::HashMap;
 
@@ -42,13 +42,24 @@ fn restrict(query: &mut QueryBuilder<Sqlite>, filter: &CaseFilter) {
     }
 }
 
+const LIST: &str = "SELECT id, reference, alias, workflow, definition, person, cohort, main, stage, stage_since, office, \
+                    held, authority_until, next_date, outcome, irregular, state, version, head, opened, updated \
+                    FROM court_case WHERE true";
+
+// A case without its first event has no hash there, and is refused as damaged when it is read.
+const OPENINGS: &str = "SELECT id AS stream, 1 AS seq, coalesce(e.bytes, x'') AS bytes, coalesce(e.hash, x'') AS hash, \
+                        coalesce(e.recorded, 0) AS recorded, s.content AS secret \
+                        FROM court_case LEFT JOIN event e ON e.stream = id AND e.seq = 1 \
+                        LEFT JOIN secret s ON s.stream = e.stream AND s.seq = e.seq WHERE true";
+
 /// The question behind a page.
-fn page(filter: &CaseFilter, after: Option<StreamId>, limit: u32) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(
-        "SELECT id, reference, alias, workflow, definition, person, cohort, main, stage, stage_since, office, held, \
-         authority_until, next_date, outcome, irregular, state, version, head, opened, updated \
-         FROM court_case WHERE true",
-    );
+fn page(
+    select: &'static str,
+    filter: &CaseFilter,
+    after: Option<StreamId>,
+    limit: u32,
+) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(select);
     if let Some(after) = after {
         query.push(" AND id > ").push_bind(blob(after.0));
     }
@@ -64,7 +75,7 @@ pub(crate) async fn list(
     after: Option<StreamId>,
     limit: u32,
 ) -> Result<Vec<CaseRow>, StoreError> {
-    let mut query = page(filter, after, limit);
+    let mut query = page(LIST, filter, after, limit);
     store
         .read("listing cases", move |connection| {
             Box::pin(async move {
@@ -122,18 +133,7 @@ pub(crate) async fn openings(
     after: Option<StreamId>,
     limit: u32,
 ) -> Result<Vec<(StreamId, StoredEvent)>, StoreError> {
-    let mut query = QueryBuilder::new(
-        // A case without its first event has no hash there, and is refused as damaged when it is read.
-        "SELECT id AS stream, 1 AS seq, coalesce(e.bytes, x'') AS bytes, coalesce(e.hash, x'') AS hash, \
-         coalesce(e.recorded, 0) AS recorded, s.content AS secret \
-         FROM court_case LEFT JOIN event e ON e.stream = id AND e.seq = 1 \
-         LEFT JOIN secret s ON s.stream = e.stream AND s.seq = e.seq WHERE true",
-    );
-    if let Some(after) = after {
-        query.push(" AND id > ").push_bind(blob(after.0));
-    }
-    restrict(&mut query, filter);
-    query.push(" ORDER BY id LIMIT ").push_bind(i64::from(limit));
+    let mut query = page(OPENINGS, filter, after, limit);
     store
         .read("reading first events", move |connection| {
             Box::pin(async move {
@@ -154,7 +154,7 @@ mod tests {
     /// The steps by which SQLite answers a page.
     async fn plan(connection: &mut SqliteConnection, filter: &CaseFilter, after: bool) -> Vec<String> {
         let after = after.then(|| StreamId(uuid::Uuid::from_u128(7)));
-        let asked = page(filter, after, 50).sql().as_str().to_owned();
+        let asked = page(LIST, filter, after, 50).sql().as_str().to_owned();
         let rows =
             connection.fetch_all(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {asked}"))).await.unwrap();
         rows.iter().map(|row| row.get("detail")).collect()

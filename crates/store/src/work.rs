@@ -30,6 +30,8 @@ pub struct DueClock {
 
 /// The queue under which clocks are shown that cannot be stepped. Letting such an incident run again says that it was
 /// seen; the clock itself is tried again after each lease, and where nothing was mended the incident comes back.
+///
+/// No name in a workflow file has a colon, so a queue of a file is never one of the engine's.
 pub const CLOCK_QUEUE: &str = "engine:clocks";
 
 /// The incident that shows a clock which cannot be stepped: one for each clock.

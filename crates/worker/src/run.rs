@@ -32,7 +32,8 @@ pub struct WorkerSettings {
     pub jobs_at_once: usize,
     /// The ways out of the house.
     pub channels: Channels,
-    /// Queues of workflow files this worker serves besides `operations`; a queue nobody serves waits and shows.
+    /// Queues this worker serves besides the engine's own for operations, clocks and damage; a queue nobody serves waits
+    /// and shows.
     pub serves: Vec<String>,
     /// Whether this worker also numbers the log and folds the counters.
     pub keeps_log: bool,
@@ -139,10 +140,11 @@ impl Worker {
             self.running.spawn(async move {
                 jobs::perform(&engine, &settings, &job).await;
                 // A lease that was lost may be held here again, by a later try that still runs.
-                held.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .extract_if(job.id..=job.id, |_, epoch| *epoch == job.epoch)
-                    .for_each(drop);
+                let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+                if held.get(&job.id) == Some(&job.epoch) {
+                    held.remove(&job.id);
+                }
+                drop(held);
                 finished.notify_one();
             });
         }

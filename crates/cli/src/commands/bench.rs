@@ -10,10 +10,11 @@ mod site;
 use std::path::Path;
 use std::time::Duration;
 
-use qadiya_store_postgres::baseline::Scratch;
+use qadiya_store_postgres::baseline::{make_scratch, remove_scratch};
 
 use crate::args::Bench;
 use crate::exit::{Exit, Failure};
+use crate::files::{remove, store_files};
 use crate::output::Output;
 use crate::session::Place;
 use measure::{Row, Slice, Target, median, ratio};
@@ -94,15 +95,16 @@ pub(crate) async fn run(args: &Bench, out: Output) -> Result<Exit, Failure> {
     clear(&args.folder)?;
     let report = measured(args, out).await;
     let database = match &args.postgres {
-        Some(url) => Scratch::Many.remove(url).await,
+        Some(url) => remove_scratch(url).await,
         None => Ok(()),
     };
-    clear(&args.folder)?;
+    let cleared = clear(&args.folder);
     // Only an empty folder goes: a folder of somebody's own stays as it was.
     std::fs::remove_dir(&args.folder).ok();
     let report = report?;
     database
         .map_err(|error| Failure::new("the benchmark's database could not be removed").because(&error))?;
+    cleared?;
     if let Some(page) = &args.markdown {
         std::fs::write(page, report.markdown()).map_err(|error| {
             Failure::new(format!("the page {} cannot be written", page.display())).because(&error)
@@ -121,7 +123,7 @@ async fn measured(args: &Bench, out: Output) -> Result<Report, Failure> {
     let cases = if args.quick { args.cases.min(1_000) } else { args.cases };
     let mut sites = Vec::new();
     if let Some(url) = &args.postgres {
-        let made = Scratch::Many.make(url).await.map_err(|error| {
+        let made = make_scratch(url).await.map_err(|error| {
             Failure::new("the benchmark could not make its database")
                 .because(&error)
                 .next("name a server on which the account may create databases; `cargo dev bench` starts one")
@@ -179,8 +181,10 @@ async fn measured(args: &Bench, out: Output) -> Result<Report, Failure> {
 
 /// The command that measures the same again.
 fn command(args: &Bench, time: Duration, repetitions: usize, cases: u64) -> String {
+    // The chore always brings a PostgreSQL server along.
+    let program = if args.postgres.is_some() { "cargo dev bench" } else { "qadiya bench" };
     let mut words = vec![format!(
-        "cargo dev bench --seconds {} --repetitions {repetitions} --cases {cases}",
+        "{program} --seconds {} --repetitions {repetitions} --cases {cases}",
         time.as_secs_f64()
     )];
     words.extend(args.without_sqlite.then(|| "--without-sqlite".to_owned()));
@@ -197,19 +201,8 @@ fn wanted(args: &Bench, plan: &Plan) -> bool {
 
 /// Takes the files of a run away, and no others.
 fn clear(folder: &Path) -> Result<(), Failure> {
-    let endings = ["", "-wal", "-shm", ".lock", ".migrate.lock"];
-    let stores = ["sqlite.db", "sqlite-plain.db"]
-        .into_iter()
-        .flat_map(|name| endings.into_iter().map(move |ending| format!("{name}{ending}")));
-    for name in stores.chain(["sqlite.key", "postgres.key"].map(str::to_owned)) {
-        let path = folder.join(name);
-        if path.exists() {
-            std::fs::remove_file(&path).map_err(|error| {
-                Failure::new(format!("{} cannot be removed", path.display())).because(&error)
-            })?;
-        }
-    }
-    Ok(())
+    let stores = ["sqlite.db", "sqlite-plain.db"].into_iter().flat_map(store_files);
+    remove(folder, stores.chain(["sqlite.key", "postgres.key"].map(str::to_owned)))
 }
 
 /// The rows of a store: rates against plain SQL of the same repetition, times of lone commands against those of plain SQL

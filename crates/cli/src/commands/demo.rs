@@ -4,7 +4,7 @@
 mod cast;
 mod script;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,10 +18,14 @@ use super::init::{install, publish_bundled};
 use super::serve::{address, listen, serve_both, start_workers};
 use crate::args::{Demo, Workers};
 use crate::exit::{Exit, Failure};
+use crate::files::{remove, store_files};
 use crate::output::{Output, table};
 use crate::session::{Place, Session, Start, make_key};
 use crate::shutdown;
 use cast::Cast;
+
+/// Says until when the demo was worked through; it stands beside the store.
+const MARK: &str = "worked-through-until";
 
 /// The name of the demo's log.
 const ORIGIN: &str = "demo.qadiya.example/synthetic";
@@ -37,7 +41,7 @@ pub(crate) async fn run(args: &Demo, out: Output) -> Result<Exit, Failure> {
     std::fs::create_dir_all(&args.folder)
         .map_err(|error| Failure::new(format!("the folder {folder} cannot be made")).because(&error))?;
     let (file, key) = (args.folder.join("qadiya.db"), args.folder.join("qadiya.db.key"));
-    let done = args.folder.join("worked-through-until");
+    let done = args.folder.join(MARK);
     let place = Place::Sqlite(file.clone());
     let until = match std::fs::read_to_string(&done) {
         Ok(text) => {
@@ -73,23 +77,7 @@ fn read_instant(text: &str) -> Result<Timestamp, Failure> {
 
 /// Takes an earlier demo away: only files that a demo makes, so that a wrong folder loses nothing.
 fn clear(folder: &Path) -> Result<(), Failure> {
-    for name in [
-        "qadiya.db",
-        "qadiya.db-wal",
-        "qadiya.db-shm",
-        "qadiya.db.lock",
-        "qadiya.db.migrate.lock",
-        "qadiya.db.key",
-        "worked-through-until",
-    ] {
-        let path: PathBuf = folder.join(name);
-        if path.exists() {
-            std::fs::remove_file(&path).map_err(|error| {
-                Failure::new(format!("{} cannot be removed", path.display())).because(&error)
-            })?;
-        }
-    }
-    Ok(())
+    remove(folder, store_files("qadiya.db").chain(["qadiya.db.key", MARK].map(str::to_owned)))
 }
 
 /// Imports the cohort and lets the officials act; returns the instant at which they stopped.
@@ -179,7 +167,7 @@ async fn serve(
     tasks.wait().await;
     let now = engine.clock().now();
     session.close().await;
-    let mark = args.folder.join("worked-through-until");
+    let mark = args.folder.join(MARK);
     std::fs::write(&mark, format!("{now}\n"))
         .map_err(|error| Failure::new(format!("{} cannot be written", mark.display())).because(&error))?;
     served.map(|()| Exit::Done)

@@ -6,10 +6,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use qadiya_domain::actor::Actor;
-use qadiya_domain::ids::{StreamId, StreamKind};
+use qadiya_domain::ids::StreamKind;
 use qadiya_domain::registry::Deed;
-use qadiya_engine::ids::derived;
-use qadiya_engine::registry_write::RegistryWrite;
+use qadiya_engine::registry_write::{RegistryWrite, system_stream};
 use qadiya_store::transfer::{Moved, TransferError, move_all};
 
 use crate::args::{Global, Move};
@@ -110,8 +109,7 @@ async fn copy(from: &Place, to: &Place, out: Output) -> Result<(&'static str, Mo
 /// The first entry of the log in its new home.
 async fn continue_log(session: &Session, product: &str, events: u64) -> Result<(), Failure> {
     let deed = Deed::MovedFrom { store: product.to_owned(), events };
-    let system = StreamId(derived(&["system"]));
-    let write = RegistryWrite::new(system, StreamKind::System, Actor::System).doing(vec![deed]);
+    let write = RegistryWrite::new(system_stream(), StreamKind::System, Actor::System).doing(vec![deed]);
     let recorded = session.engine.record(write).await;
     recorded
         .map(drop)

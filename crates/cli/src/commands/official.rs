@@ -79,8 +79,8 @@ fn appointments(listed: &Listed, now: Timestamp) -> Vec<[String; 6]> {
     }
     let row = |held: &registry::Appointment| {
         let standing = match held.until {
-            _ if now < held.from => format!("from {}", held.from),
             Some(until) if until <= now => format!("ended {until}"),
+            _ if now < held.from => format!("from {}", held.from),
             Some(until) => format!("until {until}"),
             None => "until it is ended".to_owned(),
         };

@@ -79,18 +79,21 @@ fn every_command_says_what_it_does_and_stands_in_the_table() {
 /// A workflow that any folder can hold.
 const SMALL: &str = include_str!("../../../domain/tests/good/small.yaml");
 
-#[test]
-fn files_are_checked_drawn_and_told_without_a_store() {
+/// A folder with the calendar that the files name.
+fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("small.v1.yaml");
-    std::fs::write(&file, SMALL).unwrap();
     let calendars = folder.path().join("calendars");
     std::fs::create_dir(&calendars).unwrap();
-    std::fs::write(
-        calendars.join("court.yaml"),
-        include_str!("../../../domain/tests/good/calendars/court.yaml"),
-    )
-    .unwrap();
+    let court = include_str!("../../../domain/tests/good/calendars/court.yaml");
+    std::fs::write(calendars.join("court.yaml"), court).unwrap();
+    folder
+}
+
+#[test]
+fn files_are_checked_drawn_and_told_without_a_store() {
+    let folder = folder();
+    let file = folder.path().join("small.v1.yaml");
+    std::fs::write(&file, SMALL).unwrap();
     let at = file.to_str().unwrap();
     let name = SMALL.lines().find_map(|line| line.strip_prefix("workflow: ")).unwrap();
     let checked = run(&["--json", "check", at]);
@@ -115,14 +118,7 @@ fn files_are_checked_drawn_and_told_without_a_store() {
 
 #[test]
 fn two_versions_are_planned_without_a_store() {
-    let folder = tempfile::tempdir().unwrap();
-    let calendars = folder.path().join("calendars");
-    std::fs::create_dir(&calendars).unwrap();
-    std::fs::write(
-        calendars.join("court.yaml"),
-        include_str!("../../../domain/tests/good/calendars/court.yaml"),
-    )
-    .unwrap();
+    let folder = folder();
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();

@@ -22,7 +22,7 @@ use qadiya_ledger::canonical::parse_lenient;
 use qadiya_ledger::key::Ed25519Signer;
 use qadiya_store::Store;
 use qadiya_store_postgres::PostgresStore;
-use qadiya_store_postgres::baseline::Scratch;
+use qadiya_store_postgres::baseline::{make_scratch, remove_scratch};
 use qadiya_store_sqlite::SqliteStore;
 use qadiya_store_sqlite::open::Options;
 use qadiya_web::{WebSettings, router};
@@ -219,7 +219,7 @@ impl Court {
     }
 }
 
-/// Fails where a request costs more in the large court, or where nothing was counted at all.
+/// Fails where a request costs another number of statements in the large court, or where nothing was counted at all.
 fn compare(store: &str, costs: &[Vec<(String, u64)>]) {
     let [few, many] = costs else { panic!("{costs:?}") };
     let grown: Vec<_> = few.iter().zip(many).filter(|(few, many)| few != many).collect();
@@ -241,11 +241,14 @@ async fn no_request_costs_more_statements_where_the_court_holds_more() {
     compare("SQLite", &costs);
     let server = test_url().unwrap();
     costs.clear();
-    for (size, scratch) in SIZES.into_iter().zip([Scratch::Few, Scratch::Many]) {
-        let url = scratch.make(&server).await.unwrap();
+    for size in SIZES {
+        let url = make_scratch(&server).await.unwrap();
         qadiya_store_postgres::migrate(&url).await.unwrap();
         let store = PostgresStore::connect(&url).await.unwrap();
-        costs.push(Court::open(Arc::new(store), size).await.costs().await);
+        let court = Court::open(Arc::new(store), size).await;
+        costs.push(court.costs().await);
+        court.engine.stop().await;
     }
+    remove_scratch(&server).await.unwrap();
     compare("PostgreSQL", &costs);
 }

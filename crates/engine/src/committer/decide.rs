@@ -14,7 +14,7 @@ use qadiya_domain::workflow::Definition;
 use qadiya_store::StoreError;
 use qadiya_store::access::{AccessOutcome, AccessRecord};
 use qadiya_store::append::{NewRequest, Settles};
-use qadiya_store::read::KnownRequest;
+use qadiya_store::read::{KnownRequest, RequestRef};
 use uuid::Uuid;
 
 use super::cache::Held;
@@ -87,8 +87,8 @@ pub(super) enum Reply {
 
 /// An answer that waits for the commit; `first` is the position of its first event among those of its stream.
 pub(super) enum Written {
-    Command { stream: StreamId, first: usize, accepted: Accepted },
-    Registry { stream: StreamId, first: usize, recorded: Recorded },
+    Command { first: usize, accepted: Accepted },
+    Registry { first: usize, recorded: Recorded },
 }
 
 impl Committer {
@@ -128,6 +128,12 @@ impl Committer {
         {
             return Step::Later;
         }
+        // The second under a key waits for what becomes of the first.
+        if let Some(asked) = slot.work.request()
+            && round.streams.get(&asked.stream).is_some_and(|working| working.binds(&asked))
+        {
+            return Step::Later;
+        }
         let told = round.access.len();
         let bound = known.requests.get(position).and_then(Option::as_ref);
         let step = match &slot.work {
@@ -155,11 +161,8 @@ impl Committer {
     ) -> Step {
         let submission = &command.submission;
         let stream = command.stream;
-        // An append settles one lease, so such a command opens one; and the second command under a key waits for what
-        // becomes of the first.
-        let busy = round.streams.get(&stream);
-        let key = submission.key.as_deref();
-        if busy.is_some_and(|working| submission.settles.is_some() || working.binds(scope(command), key)) {
+        // An append settles one lease, so such a command opens one.
+        if submission.settles.is_some() && round.streams.contains_key(&stream) {
             return Step::Later;
         }
         let now = qadiya_domain::moment::micros(submission.at.unwrap_or_else(|| self.shared.clock.now()));
@@ -245,6 +248,7 @@ impl Committer {
             Ok(done) => done,
             Err(error) => return Step::Answer(Reply::Damaged(error)),
         };
+        let after = Arc::new(after);
         let answer = match answer(&after, &sealed) {
             Ok(answer) => answer,
             Err(error) => return Step::Answer(Reply::Damaged(error)),
@@ -273,7 +277,7 @@ impl Committer {
         match round.streams.get_mut(&stream) {
             Some(Working::Case(work)) => {
                 work.sealed.extend(sealed);
-                work.after = Arc::new(after);
+                work.after = after;
                 work.requests.extend(request);
                 work.principals.extend([acted]);
                 work.at = now;
@@ -285,7 +289,7 @@ impl Committer {
             None => {
                 let work = CaseWork {
                     before,
-                    after: Arc::new(after),
+                    after,
                     definition,
                     sealed,
                     requests: request.into_iter().collect(),
@@ -298,7 +302,7 @@ impl Committer {
             }
         }
         round.access.extend(audit.record(AccessOutcome::Acted, Vec::new()));
-        Step::Written(Written::Command { stream, first, accepted })
+        Step::Written(Written::Command { first, accepted })
     }
 }
 
@@ -330,12 +334,12 @@ fn is_open_to_doubt(step: &Step, round: &Round, known: &Known, work: &Work) -> b
 
 impl Working {
     /// Whether the key of some work is bound by something decided before it.
-    pub(super) fn binds(&self, principal: OfficialId, key: Option<&str>) -> bool {
+    fn binds(&self, asked: &RequestRef) -> bool {
         let requests = match self {
             Self::Case(work) => &work.requests,
             Self::Entity(work) => &work.requests,
         };
-        requests.iter().any(|held| Some(held.key.as_str()) == key && held.principal == principal)
+        requests.iter().any(|held| held.key == asked.key && held.principal == asked.principal)
     }
 }
 

@@ -69,12 +69,6 @@ impl Committer {
     ) -> Result<Step, EngineError> {
         let stream = write.stream;
         let damaged = |detail: String| EngineError::Integrity { stream, detail };
-        if let Some(once) = &write.once
-            && let Some(working) = round.streams.get(&stream)
-            && working.binds(once.principal, Some(&once.key))
-        {
-            return Ok(Step::Later);
-        }
         let refused = |why: String| Step::Answer(Reply::Registry(Err(RegistryError::Refused(why))));
         let before = match round.streams.get(&stream) {
             Some(Working::Entity(work)) => work.now.clone(),
@@ -130,7 +124,7 @@ impl Committer {
         if let (Some(agreement), Entity::Person(person)) = (&write.agreement, &mut now.entity) {
             person.agreement.clone_from(agreement);
         }
-        let mut recorded = Recorded {
+        let recorded = Recorded {
             stream,
             version: now.version,
             head: now.head,
@@ -165,8 +159,7 @@ impl Committer {
                 0
             }
         };
-        recorded.stream = stream;
-        Ok(Step::Written(Written::Registry { stream, first, recorded }))
+        Ok(Step::Written(Written::Registry { first, recorded }))
     }
 
     fn seal(

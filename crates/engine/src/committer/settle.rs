@@ -114,15 +114,12 @@ impl Committer {
             match (work, step) {
                 (work, Step::Later) => later.push(Slot { work, tries, number, afresh }),
                 (work, Step::Afresh) => later.push(Slot { work, tries, number, afresh: true }),
-                (Work::Command(command), Step::Written(Written::Command { stream, first, mut accepted })) => {
-                    accepted.receipt = receipt(&stream, first);
+                (Work::Command(command), Step::Written(Written::Command { first, mut accepted })) => {
+                    accepted.receipt = receipt(&accepted.stream, first);
                     drop(command.reply.send(Ok(accepted)));
                 }
-                (
-                    Work::Registry(registry),
-                    Step::Written(Written::Registry { stream, first, mut recorded }),
-                ) => {
-                    recorded.receipt = receipt(&stream, first);
+                (Work::Registry(registry), Step::Written(Written::Registry { first, mut recorded })) => {
+                    recorded.receipt = receipt(&recorded.stream, first);
                     drop(registry.reply.send(Ok(recorded)));
                 }
                 (Work::Command(command), Step::Answer(Reply::Command(answer))) => {

@@ -211,7 +211,7 @@ impl Engine {
                 "your capacity does not read records set aside".to_owned(),
             ));
         }
-        if self.manifest(id).await?.is_none() {
+        if self.entity(id).await?.is_none_or(|held| held.entity.manifest().is_none()) {
             self.record_access(note(Vec::new(), AccessOutcome::Absent)).await?;
             return Err(RefusedRowsError::Unknown);
         }

@@ -13,9 +13,8 @@ use super::{QueryError, Viewer};
 use crate::Engine;
 use crate::authorize::{Sight, sight};
 use crate::error::EngineError;
-use crate::ids::derived;
 use crate::once::Once;
-use crate::registry_write::{RegistryError, RegistryWrite};
+use crate::registry_write::{RegistryError, RegistryWrite, system_stream};
 use qadiya_store::access::AccessOutcome;
 
 /// Why a job was not let run again.
@@ -167,7 +166,7 @@ impl Engine {
         let held = held.ok_or_else(|| QueryError::Forbidden("you hold no such capacity".to_owned()))?;
         let actor = who.principal.actor(&held.role, Some(held.id));
         self.note_access(who, Vec::new(), AccessOutcome::Acted, now).await?;
-        let stream = StreamId(derived(&["system"]));
+        let stream = system_stream();
         if self.was_done(&once, stream, None).await? {
             return Ok(true);
         }

@@ -36,7 +36,6 @@ pub(super) async fn perform(engine: &Engine, settings: &WorkerSettings, job: &Du
     let Ok(notice) = serde_json::from_slice::<Notice>(&job.payload) else {
         return Ended::Alone(Settle::Incident { fault: "unreadable-notice".to_owned() });
     };
-    // More tries than are granted: the last ones broke off.
     if RETRY.is_spent(job.attempt) {
         return Ended::Alone(Settle::Incident { fault: BROKE_OFF.to_owned() });
     }

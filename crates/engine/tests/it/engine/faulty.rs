@@ -27,8 +27,9 @@ pub(crate) enum Fault {
     Io,
 }
 
-/// Reads of cases and their events.
-const READS: [&str; 7] = ["find", "list", "count", "count_groups", "openings", "events", "events_of"];
+/// Reads of streams and their events.
+const READS: [&str; 9] =
+    ["load_many", "find", "list", "count", "count_groups", "openings", "events", "events_of", "secrets_of"];
 
 /// The store in memory with faults in front of it.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(crate) struct FaultyStore {
     pub(crate) inner: Arc<MemoryStore>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
     pub(crate) batches: Mutex<Vec<Batch>>,
-    /// The reads of cases and their events, in their order.
+    /// The reads of streams and their events, in their order.
     pub(crate) asked: Mutex<Vec<&'static str>>,
     /// The method that fails, and how.
     pub(crate) broken: Mutex<Option<(&'static str, StoreError)>>,

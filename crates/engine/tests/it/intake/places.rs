@@ -102,7 +102,7 @@ async fn lists_and_their_refused_records_are_read_by_the_page_and_not_by_the_row
         let viewer = Viewer { request: Uuid::from_u128(request), ..court.viewer() };
         let rows = engine.refused_rows(&viewer, report.manifest, Vec::new()).await.unwrap();
         // The list is looked up, then come one page and the end, however many records there are.
-        assert_eq!(asked(), ["count_groups", "openings", "openings"]);
+        assert_eq!(asked(), ["load_many", "openings", "openings"]);
         let lines = csv::Reader::from_reader(rows.as_slice()).records().count();
         assert_eq!(u64::try_from(lines).unwrap(), report.set_aside, "only the records of this file");
     }
