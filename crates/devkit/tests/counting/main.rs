@@ -224,7 +224,8 @@ fn compare(store: &str, costs: &[Vec<(String, u64)>]) {
     let [few, many] = costs else { panic!("{costs:?}") };
     let grown: Vec<_> = few.iter().zip(many).filter(|(few, many)| few != many).collect();
     assert!(grown.is_empty(), "{store}: with {SIZES:?} cases these cost {grown:#?}");
-    assert!(few.iter().all(|(_, statements)| (1..30).contains(statements)), "{store}: {few:#?}");
+    // A page of twenty that is read row by row costs more than twenty.
+    assert!(few.iter().all(|(_, statements)| (1..20).contains(statements)), "{store}: {few:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
