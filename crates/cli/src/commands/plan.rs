@@ -99,7 +99,8 @@ fn text(report: &Report) -> String {
         Proof::Proved { configurations, come_over } => {
             format!("cases come over from {come_over} of {configurations} open configurations; {otherwise}")
         }
-        Proof::NotProved { why } => format!("not proved that cases come over: {why}; {otherwise}"),
+        // Why is told by the finding.
+        Proof::NotProved { .. } => format!("not proved that cases come over; {otherwise}"),
     });
     let name = new.file.display();
     lines.extend(report.findings.iter().map(|finding| format!("{name}:{finding}")));
@@ -107,4 +108,39 @@ fn text(report: &Report) -> String {
         lines.push("nothing is open".to_owned());
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use qadiya_domain::workflow::{CheckId, Place};
+
+    use super::*;
+
+    #[test]
+    fn why_nothing_is_proved_is_told_once() {
+        let version = |version| Version { file: PathBuf::from("a.yaml"), version, hash: String::new() };
+        let why = "a file is too large";
+        let finding = Finding {
+            place: Place::default(),
+            check: CheckId::NotProved,
+            at: "small".to_owned(),
+            message: format!("not proved that running cases come over: {why}"),
+            hint: None,
+            story: Vec::new(),
+            accepted: None,
+        };
+        let report = Report {
+            workflow: "small".to_owned(),
+            old: version(1),
+            new: version(2),
+            clear: false,
+            changes: Vec::new(),
+            proof: Proof::NotProved { why: why.to_owned() },
+            otherwise: Some("keep"),
+            findings: vec![finding],
+        };
+        let told = text(&report);
+        assert!(told.contains("not proved that cases come over; every other case"), "{told}");
+        assert_eq!(told.matches(why).count(), 1, "{told}");
+    }
 }

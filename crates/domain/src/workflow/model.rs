@@ -189,6 +189,12 @@ impl Definition {
         said.find(|(old, _)| old == state).map_or(state, |(_, new)| new)
     }
 
+    /// What becomes of a clock of the version before that runs or has passed: as `migrate` says, or it is kept.
+    pub fn carried(&self, deadline: &Name) -> DeadlineMigration {
+        let mut said = self.migrate.iter().flat_map(|migrate| &migrate.deadlines);
+        said.find(|(old, _)| old == deadline).map_or(DeadlineMigration::Keep, |(_, how)| *how)
+    }
+
     /// The machine a state belongs to.
     pub fn machine_of(&self, state: &str) -> Option<Machine> {
         if self.states.get(state).is_some() {

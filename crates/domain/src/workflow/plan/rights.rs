@@ -137,14 +137,12 @@ impl Rights<'_> {
 
     /// How a limit may end later than before.
     fn later(&self, was: &Deadline, is: &Deadline) -> Option<String> {
-        let migrated = self.new.migrate.iter().flat_map(|migrate| &migrate.deadlines);
-        let how = migrated.filter(|(name, _)| *name == was.name).map(|(_, how)| *how).next();
-        let running = match how {
-            Some(DeadlineMigration::Restart) => {
+        let running = match self.new.carried(&was.name) {
+            DeadlineMigration::Restart => {
                 return Some("starts again when a case comes over".to_owned());
             }
-            Some(DeadlineMigration::Recompute) => "also when it runs already",
-            Some(DeadlineMigration::Keep) | None => "though one that runs already keeps its end",
+            DeadlineMigration::Recompute => "also when it runs already",
+            DeadlineMigration::Keep => "though one that runs already keeps its end",
         };
         let (before, after) = (term(was), term(is));
         let why = match (&was.term, &is.term) {

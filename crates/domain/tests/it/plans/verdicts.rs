@@ -115,6 +115,7 @@ fn annulled_parts_of_a_log_are_not_asked_of_the_new_version() {
     let judged = judged(&old, &new, &bench);
     let Verdict::Replays(case) = &judged.verdict else { panic!("{judged:?}") };
     assert_eq!((case.main.as_ref().unwrap().as_str(), case.version), ("heard", 4), "{judged:?}");
+    assert_eq!(judged.why[1], "its log, without annulled parts, is a legal run of version 2");
 }
 
 #[test]

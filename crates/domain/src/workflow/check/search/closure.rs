@@ -20,9 +20,7 @@ use super::answers::completes;
 use super::atoms::Atoms;
 use super::cut::region_of;
 use super::graph::{Graph, Node};
-use super::model::{Model, What};
-use super::slices::Cones;
-use super::space::marked;
+use super::model::{Model, What, numbered};
 use super::space::{Key, KeyHash, Packing, Var};
 use super::step::Stepper;
 use super::story::{stands, story};
@@ -138,7 +136,7 @@ impl<'d> Version<'d> {
     /// # Errors
     /// That there are too many configurations.
     fn graph(&self, limit: usize) -> Result<Graph<'_>, String> {
-        let acts = Cones::of(&self.model, &[]).acts(&self.whole);
+        let acts = (0..self.model.acts.len()).collect();
         Graph::search(&self.model, &self.packing, &self.whole, acts, &[], limit)
             .map_err(|_| format!("version {} has more than {limit} configurations", self.model.def.version))
     }
@@ -153,7 +151,7 @@ impl<'d> Closure<'d> {
         let asked = Atoms::of(new);
         let old = Version::of(old, &told_apart(old, new, &asked))?;
         let new = Version::of(new, &asked)?;
-        let mapping = Mapping::of(&old.model, &new.model);
+        let mapping = Mapping::of(&old.model, &new.model)?;
         let (before, after) = (old.graph(limit)?, new.graph(limit)?);
         let met = after.keys.iter().copied().zip(completes(&after)).collect();
         let (open, left_out) = tested(&mapping, &met, &before, &after);
@@ -205,8 +203,8 @@ fn tested(
     let mut failed: BTreeMap<(usize, Reason), (Node, usize)> = BTreeMap::new();
     for (node, key) in before.keys.iter().enumerate() {
         let main = old.main(*key);
-        let rests = main != 0 && !marked(&old.model.ends, main) && before.passing.get(node) != Some(&true);
-        if !rests {
+        let rests = before.passing.get(node) != Some(&true);
+        if !old.model.is_under_way(main) || !rests {
             continue;
         }
         open += 1;
@@ -215,9 +213,9 @@ fn tested(
         }
     }
     let left_out = failed.into_iter().filter_map(|((main, reason), (node, times))| {
-        let state = old.model.def.states.iter().nth(main.checked_sub(1)?)?.name.clone();
+        let state = numbered(&old.model.def.states, main)?.name.clone();
         let mut story = story(before, node);
-        story.extend(there(mapping, before, after, before.key(node)));
+        story.extend(there(mapping, met, (before.stepper, before.key(node)), after));
         Some(LeftOut { state, reason, times, story })
     });
     (open, left_out.collect())
@@ -225,16 +223,20 @@ fn tested(
 
 /// Where a configuration of the old version comes to stand, and the nearest that the new version can reach if it cannot
 /// reach this one.
-fn there(mapping: &Mapping, before: &Graph<'_>, after: &Graph<'_>, key: Key) -> Vec<String> {
-    let (old, new) = (before.stepper, after.stepper);
+fn there(
+    mapping: &Mapping,
+    met: &HashMap<Key, bool, KeyHash>,
+    (old, key): (Stepper<'_>, Key),
+    after: &Graph<'_>,
+) -> Vec<String> {
+    let new = after.stepper;
     let Ok(images) = mapping.images(old, new, key) else { return Vec::new() };
-    let known: BTreeSet<Key> = after.keys.iter().copied().collect();
-    let Some(image) = images.iter().find(|key| !known.contains(key)).or(images.first()) else {
+    let Some(image) = images.iter().find(|key| !met.contains_key(key)).or(images.first()) else {
         return Vec::new();
     };
     let unchanged = BTreeSet::new();
     let mut lines = vec![format!("There: {}.", stands(after, *image, &unchanged))];
-    if !known.contains(image) {
+    if !met.contains_key(image) {
         let differs = |key: &&Key| {
             after
                 .kept
@@ -297,12 +299,11 @@ impl Version<'_> {
         let model = &self.model;
         let Some(record) = model.records.get(record) else { return false };
         let Some(cell) = record.cells.get(cell) else { return false };
-        let form = record.forms.get(cell.form).map_or(&[][..], Vec::as_slice);
         let as_said = |guard: Guard, holds: bool| if holds { guard } else { Guard::Not(Box::new(guard)) };
-        let mut parts: Vec<Guard> =
-            record.atoms.iter().zip(form).map(|(atom, holds)| as_said(atom.clone(), *holds)).collect();
+        let form = record.atoms.iter().zip(record.form(cell));
+        let mut parts: Vec<Guard> = form.map(|(atom, holds)| as_said(atom.clone(), *holds)).collect();
         for (track, state) in record.tracks.iter().zip(&cell.states) {
-            let states = model.def.tracks.iter().nth(*track).into_iter().flat_map(|track| &track.states);
+            let states = model.def.tracks.at(*track).into_iter().flat_map(|track| &track.states);
             for (number, named) in (1..).zip(states) {
                 parts.push(as_said(Guard::At(named.name.clone()), number == *state));
             }

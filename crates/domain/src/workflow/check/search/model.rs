@@ -123,6 +123,11 @@ impl RecordModel {
         self.cells.iter().position(|cell| cell.form == form && cell.states == states)
     }
 
+    /// What its conditions say about the records of a cell.
+    pub(super) fn form(&self, cell: &CellModel) -> &[bool] {
+        self.forms.get(cell.form).map_or(&[], Vec::as_slice)
+    }
+
     /// Where the records of a cell go when their track at a place gets this state.
     pub(super) fn moved(&self, cell: &CellModel, place: usize, state: usize) -> Option<&CellModel> {
         let mut states = cell.states.clone();
@@ -684,8 +689,7 @@ impl<'d> Model<'d> {
             | Guard::Passed(_)
             | Guard::Since(..) => fixed(self.records.get(record).is_some_and(|record| {
                 let place = record.atoms.iter().position(|other| other == guard);
-                let form = record.forms.get(cell.form);
-                place.and_then(|place| form.and_then(|form| form.get(place))).copied().unwrap_or_default()
+                place.is_some_and(|place| marked(record.form(cell), place))
             })),
         }
     }
@@ -767,9 +771,7 @@ fn ages(record: &RecordModel) -> Vec<Age> {
     let mut ages = Vec::new();
     for (from, cell) in record.cells.iter().enumerate() {
         for (to, other) in record.cells.iter().enumerate() {
-            let (Some(old), Some(new)) = (record.forms.get(cell.form), record.forms.get(other.form)) else {
-                continue;
-            };
+            let (old, new) = (record.form(cell), record.form(other));
             let changed: Vec<usize> = (0..old.len()).filter(|at| old.get(*at) != new.get(*at)).collect();
             let [only] = changed.as_slice() else { continue };
             let restarts = match record.atoms.get(*only) {

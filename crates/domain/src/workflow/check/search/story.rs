@@ -196,9 +196,8 @@ pub(super) fn value(model: &Model<'_>, var: usize, at: usize) -> Option<String> 
         What::Cell(record, cell) => {
             let record = model.records.get(*record)?;
             let cell = record.cells.get(*cell)?;
-            let form = record.forms.get(cell.form)?;
-            let mut parts: Vec<String> =
-                record.atoms.iter().zip(form).filter_map(|(atom, holds)| atom_words(atom, *holds)).collect();
+            let form = record.atoms.iter().zip(record.form(cell));
+            let mut parts: Vec<String> = form.filter_map(|(atom, holds)| atom_words(atom, *holds)).collect();
             parts.extend(
                 record
                     .tracks

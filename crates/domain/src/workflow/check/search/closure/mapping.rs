@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::atoms::Atoms;
 use super::super::cut::{Region, holds, region_of, region_with};
-use super::super::model::{Model, RecordModel, What};
+use super::super::model::{CellModel, Model, RecordModel, What, numbered};
 use super::super::moves::Writes;
-use super::super::space::marked;
-use super::super::space::{Key, Var};
+use super::super::space::{Key, Var, marked};
 use super::super::step::Stepper;
 use super::Reason;
 use crate::name::Name;
@@ -143,13 +142,39 @@ fn nothing() -> Vec<Writes> {
     vec![Writes::new()]
 }
 
+/// Every way in which there are records in some of these cells.
+fn some_of(cells: &[Var]) -> Vec<Writes> {
+    let mut ways = nothing();
+    for cell in cells {
+        let more: Vec<Writes> = ways.iter().map(|way| [way.as_slice(), &[(*cell, 1)]].concat()).collect();
+        ways.extend(more);
+    }
+    ways.retain(|way| !way.is_empty());
+    ways
+}
+
+/// Whether a clock that has passed may have passed in the new version.
+fn may_have_passed(new: &Definition, deadline: &Name) -> &'static [bool] {
+    match new.carried(deadline) {
+        DeadlineMigration::Keep => &[true],
+        DeadlineMigration::Restart => &[false],
+        DeadlineMigration::Recompute => &[false, true],
+    }
+}
+
+/// The most clocks of one record that may be recomputed: each doubles the cells in which its records may land, and they
+/// may land in any of them together.
+const MOST_RECOMPUTED: usize = 2;
+
 /// One way to write one variable.
 fn written(var: Var, value: usize) -> Vec<Writes> {
     vec![vec![(var, value)]]
 }
 
 impl Mapping {
-    pub(super) fn of(old: &Model<'_>, new: &Model<'_>) -> Self {
+    /// # Errors
+    /// Why there are too many ways in which a case may come over.
+    pub(super) fn of(old: &Model<'_>, new: &Model<'_>) -> Result<Self, String> {
         let main = |var: Var| {
             let state = |name: &Name| {
                 let to = new.def.renamed(name);
@@ -167,10 +192,10 @@ impl Mapping {
             parts: Vec::new(),
         };
         mapping.tracks(old, new);
-        mapping.records(old, new);
+        mapping.records(old, new)?;
         mapping.facts(old, new);
         mapping.bits(old, new);
-        mapping
+        Ok(mapping)
     }
 
     /// Every configuration of the new version that one of the old can become, after the tracks were looked at.
@@ -186,7 +211,9 @@ impl Mapping {
         };
         let mut keys = vec![0];
         let spread = |keys: &[Key], ways: &[Writes]| -> Vec<Key> {
-            keys.iter().flat_map(|key| ways.iter().map(|way| new.written(*key, way))).collect()
+            let all: BTreeSet<Key> =
+                keys.iter().flat_map(|key| ways.iter().map(|way| new.written(*key, way))).collect();
+            all.into_iter().collect()
         };
         keys = spread(&keys, &land(&self.main)?);
         let suspended = keys.iter().any(|key| marked(&new.model.suspended, new.main(*key)));
@@ -226,19 +253,29 @@ impl Mapping {
     }
 
     /// Records with their own tracks.
-    fn records(&mut self, old: &Model<'_>, new: &Model<'_>) {
+    ///
+    /// # Errors
+    /// That too many clocks of one record are recomputed.
+    fn records(&mut self, old: &Model<'_>, new: &Model<'_>) -> Result<(), String> {
         for record in &old.records {
-            let known = new.records.iter().find(|known| known.name == record.name);
+            let known = new.record(&record.name).and_then(|at| new.records.get(at));
+            let is_recomputed = |atom: &&Guard| matches!(atom, Guard::Passed(deadline) if new.def.carried(deadline) == DeadlineMigration::Recompute);
+            let recomputed = known.into_iter().flat_map(|known| &known.atoms).filter(is_recomputed).count();
+            if recomputed > MOST_RECOMPUTED {
+                return Err(format!(
+                    "{recomputed} clocks of each `{}` are recomputed, and guards tell them apart",
+                    record.name
+                ));
+            }
             for cell in &record.cells {
-                let form = record.forms.get(cell.form).map_or(&[][..], Vec::as_slice);
-                let landing = match known {
-                    _ if new.def.records.get(&record.name).is_none() => Ok(nothing()),
-                    Some(known) => moved(old, new, (record, form, &cell.states), Some(known)),
-                    None => moved(old, new, (record, form, &cell.states), None),
+                let landing = match new.def.records.get(&record.name) {
+                    Some(_) => moved(old, new, (record, cell), known),
+                    None => Ok(nothing()),
                 };
                 self.parts.push(Part { var: cell.var, landings: vec![Ok(nothing()), landing] });
             }
         }
+        Ok(())
     }
 
     /// Facts and sums, by the regions of both versions.
@@ -303,15 +340,10 @@ impl Mapping {
             copy(old.filed.get(document).copied(), *var, Ok(written(*var, 1)));
         }
         for clock in &new.clocks {
-            let mut said = new.def.migrate.iter().flat_map(|migrate| &migrate.deadlines);
-            let how = said.find(|(name, _)| *name == clock.name).map(|(_, how)| *how);
             let from = old.clocks.iter().find(|other| other.name == clock.name).map(|other| other.var);
-            let passed = match how {
-                Some(DeadlineMigration::Restart) => Ok(written(clock.var, 0)),
-                Some(DeadlineMigration::Recompute) => Ok(vec![vec![(clock.var, 0)], vec![(clock.var, 1)]]),
-                Some(DeadlineMigration::Keep) | None => Ok(written(clock.var, 1)),
-            };
-            copy(from, clock.var, passed);
+            let may = may_have_passed(new.def, &clock.name).iter();
+            let passed = may.map(|passed| vec![(clock.var, usize::from(*passed))]).collect();
+            copy(from, clock.var, Ok(passed));
         }
         for (at, what) in new.vars.iter().enumerate() {
             let What::Since(atom) = what else { continue };
@@ -334,12 +366,12 @@ fn stops(new: &Definition, track: &Track, holds_back: bool) -> bool {
 fn moved(
     old: &Model<'_>,
     new: &Model<'_>,
-    (record, form, states): (&RecordModel, &[bool], &[usize]),
+    (record, cell): (&RecordModel, &CellModel),
     into: Option<&RecordModel>,
 ) -> Landing {
     let holds_in_form = |atom: &Guard| {
         let place = record.atoms.iter().position(|known| known == atom);
-        place.map(|place| form.get(place).copied().unwrap_or_default())
+        place.map(|place| marked(record.form(cell), place))
     };
     let (from, kept) = (old.def.records.get(&record.name), new.def.records.get(&record.name));
     for field in from.into_iter().flat_map(|from| &from.fields) {
@@ -351,10 +383,9 @@ fn moved(
         }
     }
     let mut landed = vec![0; into.map_or(0, |into| into.tracks.len())];
-    for (number, state) in record.tracks.iter().zip(states) {
-        let Some(at) = state.checked_sub(1) else { continue };
-        let Some(track) = old.def.tracks.iter().nth(*number) else { continue };
-        let Some(named) = track.states.iter().nth(at) else { continue };
+    for (number, state) in record.tracks.iter().zip(&cell.states) {
+        let Some(track) = old.def.tracks.at(*number) else { continue };
+        let Some(named) = numbered(&track.states, *state) else { continue };
         let to = new.def.renamed(&named.name);
         let place = new.track_state(to).and_then(|(track, number)| {
             let place = into?.tracks.iter().position(|own| *own == track)?;
@@ -368,13 +399,23 @@ fn moved(
     }
     let Some(into) = into else { return Ok(nothing()) };
     // A field that is new has no value in a record that is there already.
-    let told: Vec<bool> =
-        into.atoms.iter().map(|atom| holds_in_form(atom).unwrap_or_else(|| missing(atom))).collect();
-    let cell = into.forms.iter().position(|known| *known == told).and_then(|form| into.cell(form, &landed));
-    match cell.and_then(|cell| into.cells.get(cell)) {
-        Some(cell) => Ok(written(cell.var, 1)),
-        None => Err(Reason::NotReachable),
+    let mut told: Vec<Vec<bool>> = vec![Vec::new()];
+    for atom in &into.atoms {
+        let may = match (atom, holds_in_form(atom).unwrap_or_else(|| missing(atom))) {
+            (Guard::Passed(deadline), true) => may_have_passed(new.def, deadline),
+            (_, true) => &[true],
+            (_, false) => &[false],
+        };
+        let with = |form: &Vec<bool>| may.iter().map(|holds| [form.as_slice(), &[*holds]].concat()).collect();
+        told = told.iter().flat_map::<Vec<_>, _>(with).collect();
     }
+    let cells = told.iter().map(|told| {
+        let form = into.forms.iter().position(|known| known == told)?;
+        into.cell(form, &landed).and_then(|at| into.cells.get(at)).map(|cell| cell.var)
+    });
+    // Records of one cell may land apart: what one of them finds recomputed, another need not.
+    let cells: Option<Vec<Var>> = cells.collect();
+    cells.map(|cells| some_of(&cells)).ok_or(Reason::NotReachable)
 }
 
 /// Whether a track in this state holds a case back.

@@ -224,3 +224,89 @@ fn the_closure_agrees_with_cases_mapped_one_by_one_and_walked_to_their_end() {
     assert_eq!(tally.pairs, wanted, "too few of the drawn files could be read");
     assert!(tally.safe > wanted && tally.left_out.iter().all(|times| *times > wanted / 10), "{tally:?}");
 }
+
+/// Appeals with a clock each; a command that leads on when all are late, and one that comes of itself at the end.
+const APPEALS: &str = "\
+workflow: appeals
+version: 1
+title: Appeals
+stages: {open: {when: at waiting}}
+roles: {clerk: {}}
+facts: {}
+records: {appeal: {many: true, fields: {kind: {type: text}}}}
+states:
+  waiting: {}
+  closing: {}
+  lost: {final: lost, exceptional: true}
+  closed: {final: closed}
+tracks:
+  appeals: {open-in: [waiting, closing], on-leave: stop, per: appeal, begins: lodged, states: {lodged: {}, heard: {final: true}}}
+commands:
+  open: {from: new, to: waiting, by: [clerk]}
+  appeal: {from: waiting, stays: true, by: [clerk], records: {appeal: required}}
+  go: {from: waiting, to: closing, by: [clerk], if: every appeal has (in-time has passed)}
+  lose: {from: closing, to: lost, by: [system], when: AT-ONCE, clerical: for this test}
+  close: {from: closing, to: closed, by: [clerk]}
+deadlines:
+  in-time: {while: lodged, within: 9 hours, late: [{after: 0 hours, tell: [clerk]}]}
+time: {first-day: excluded, ends: same-time, if-not-working: same}
+";
+
+#[test]
+fn clocks_of_records_come_over_as_migrate_says() {
+    let left_out = |at_once: &str, migrate: &str| -> Vec<(String, Reason)> {
+        let old = APPEALS.replace("AT-ONCE", at_once);
+        let new = old.replace("version: 1\n", "version: 2\n");
+        let new = format!("{new}migrate: {{from-version: 1{migrate}, otherwise: ask}}\n");
+        let (old, new) = (read(&old), read(&new));
+        let closure = Closure::of(&old, &new, LIMIT).unwrap();
+        assert!(closure.open > 3);
+        closure.left_out.iter().map(|left| (left.state.to_string(), left.reason.clone())).collect()
+    };
+    // An appeal in time loses the case; in every case that waits to be closed all of them are late.
+    let in_time = "some appeal has (not (in-time has passed))";
+    // One in time beside one that is late loses it: where all are late they all begin again, but may be recomputed apart.
+    let apart = "some appeal has (in-time has passed) and some appeal has (not (in-time has passed))";
+    let closing = ("closing".to_owned(), Reason::NoEnd);
+    let mut wrong = Vec::new();
+    for (at_once, migrate, expected) in [
+        (in_time, "", None),
+        (in_time, ", deadlines: {in-time: keep}", None),
+        (in_time, ", deadlines: {in-time: restart}", Some(&closing)),
+        (in_time, ", deadlines: {in-time: recompute}", Some(&closing)),
+        (apart, ", deadlines: {in-time: keep}", None),
+        (apart, ", deadlines: {in-time: restart}", None),
+        (apart, ", deadlines: {in-time: recompute}", Some(&closing)),
+    ] {
+        let left = left_out(at_once, migrate);
+        if left.iter().collect::<Vec<_>>() != expected.into_iter().collect::<Vec<_>>() {
+            wrong.push((at_once, migrate, left));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn too_many_clocks_of_one_record_to_be_recomputed_are_told() {
+    let asked = |clocks: usize| {
+        let all: Vec<String> = (0..clocks).map(|at| format!("some appeal has (c{at} has passed)")).collect();
+        let late = |at| {
+            format!(
+                "  c{at}: {{while: lodged, within: 9 hours, late: [{{after: 0 hours, tell: [clerk]}}]}}\n"
+            )
+        };
+        let deadlines: String = (0..clocks).map(late).collect();
+        let old = APPEALS
+            .replace("AT-ONCE", &all.join(" and "))
+            .replace("\ntime:", &["\n", &deadlines, "time:"].concat());
+        let recomputed: Vec<String> = (0..clocks).map(|at| format!("c{at}: recompute")).collect();
+        let new = old.replace("version: 1\n", "version: 2\n");
+        let new = format!(
+            "{new}migrate: {{from-version: 1, deadlines: {{{}}}, otherwise: ask}}\n",
+            recomputed.join(", ")
+        );
+        Closure::of(&read(&old), &read(&new), LIMIT).map(|closure| closure.open)
+    };
+    assert!(asked(2).unwrap() > 3);
+    assert_eq!(asked(3).unwrap_err(), "3 clocks of each `appeal` are recomputed, and guards tell them apart");
+}
