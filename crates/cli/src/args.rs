@@ -151,6 +151,15 @@ pub(crate) struct Bench {
     /// One repetition of short slices, for trying
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Also a court of 100,000 cases beside one of 1,000: acts, questions, clocks that all fall due, a long list
+    #[arg(long)]
+    pub(crate) large: bool,
+    /// Also two server processes on one PostgreSQL beside one
+    #[arg(long)]
+    pub(crate) servers: bool,
+    /// Nothing of that, but a long run at full load on every store at once; exit code 3 or 4 when it did not stay clean
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["large", "servers", "only", "quick"])]
+    pub(crate) soak: Option<f64>,
     /// Only rows whose name holds this, and plain SQL
     #[arg(long, value_name = "PART")]
     pub(crate) only: Vec<String>,

@@ -1,7 +1,7 @@
 //! The raw measure beside which `qadiya bench` puts the engine: what a program would write by hand with the same driver,
 //! BEGIN, one UPDATE with a version check, one INSERT, COMMIT.
 //!
-//! It has tables of its own and never touches those of cases, other than to count their batches.
+//! It has tables of its own. Those of cases it only reads: to count, and to ask by hand what the engine answers.
 #![expect(
     clippy::disallowed_methods,
     reason = "the measure stands beside the schema, not in it: no migration knows its tables"
@@ -13,6 +13,7 @@ use qadiya_ledger::Hash;
 use qadiya_store::StoreError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _};
+use uuid::Uuid;
 
 use crate::errors::{Reach, fault, unreachable};
 use crate::open::connect_options;
@@ -24,28 +25,55 @@ fn failed(error: sqlx::Error) -> StoreError {
     fault(DURING, Reach::Read, &error)
 }
 
-/// The database that a run makes for itself and throws away.
-const SCRATCH: &str = "qadiya_bench";
-
-/// Makes the database of a run anew on the server of `url` and gives its address.
-///
-/// # Errors
-/// `Unavailable` when the server does not answer, `Other` when it does not let us make databases.
-pub async fn make_scratch(url: &str) -> Result<String, StoreError> {
-    remove_scratch(url).await?;
-    connected(url).await?.execute("CREATE DATABASE qadiya_bench").await.map_err(failed)?;
-    let options = PgConnectOptions::from_str(url).map_err(failed)?;
-    Ok(options.database(SCRATCH).to_url_lossy().to_string())
+/// A database that a run makes for itself and throws away.
+#[derive(Debug, Clone, Copy)]
+pub struct Scratch {
+    name: &'static str,
+    make: &'static str,
+    remove: &'static str,
 }
 
-/// Throws the database away.
-///
-/// # Errors
-/// As [`make_scratch`].
-pub async fn remove_scratch(url: &str) -> Result<(), StoreError> {
-    let drop = "DROP DATABASE IF EXISTS qadiya_bench WITH (FORCE)";
-    connected(url).await?.execute(drop).await.map_err(failed)?;
-    Ok(())
+macro_rules! scratch {
+    ($name:literal) => {
+        Scratch {
+            name: $name,
+            make: concat!("CREATE DATABASE ", $name),
+            remove: concat!("DROP DATABASE IF EXISTS ", $name, " WITH (FORCE)"),
+        }
+    };
+}
+
+impl Scratch {
+    /// The store under load.
+    pub const LOAD: Self = scratch!("qadiya_bench");
+    /// A court with few cases.
+    pub const FEW: Self = scratch!("qadiya_bench_few");
+    /// A court with many cases.
+    pub const MANY: Self = scratch!("qadiya_bench_many");
+    /// A court that a long list comes into.
+    pub const LIST: Self = scratch!("qadiya_bench_list");
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::LOAD, Self::FEW, Self::MANY, Self::LIST];
+
+    /// Makes the database anew on the server of `url` and gives its address.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server does not answer, `Other` when it does not let us make databases.
+    pub async fn make(self, url: &str) -> Result<String, StoreError> {
+        self.remove(url).await?;
+        connected(url).await?.execute(self.make).await.map_err(failed)?;
+        let options = PgConnectOptions::from_str(url).map_err(failed)?;
+        Ok(options.database(self.name).to_url_lossy().to_string())
+    }
+
+    /// Throws the database away.
+    ///
+    /// # Errors
+    /// As [`Scratch::make`].
+    pub async fn remove(self, url: &str) -> Result<(), StoreError> {
+        connected(url).await?.execute(self.remove).await.map_err(failed)?;
+        Ok(())
+    }
 }
 
 async fn connected(url: &str) -> Result<PgConnection, StoreError> {
@@ -137,6 +165,38 @@ impl Baseline {
         })
     }
 
+    /// A connection that asks by hand.
+    ///
+    /// # Errors
+    /// `Unavailable` when the server does not answer.
+    pub async fn reader(&self) -> Result<Reader, StoreError> {
+        Ok(Reader { db: connected(&self.url).await? })
+    }
+
+    async fn counted(&mut self, question: &'static str) -> Result<u64, StoreError> {
+        let row = sqlx::query(question).fetch_one(&mut self.asking).await.map_err(failed)?;
+        let count: i64 = row.try_get(0).map_err(failed)?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Clocks and jobs that a worker holds.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn leases(&mut self) -> Result<u64, StoreError> {
+        let held = "SELECT (SELECT count(*) FROM public.deadline WHERE owner IS NOT NULL)
+                         + (SELECT count(*) FROM public.job WHERE owner IS NOT NULL)";
+        self.counted(held).await
+    }
+
+    /// Bytes that the database takes on the disk, without the write-ahead log.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn size(&mut self) -> Result<u64, StoreError> {
+        self.counted("SELECT pg_database_size(current_database())").await
+    }
+
     /// The process of the server that serves this connection, where it runs on this machine.
     ///
     /// # Errors
@@ -163,6 +223,62 @@ impl Baseline {
         .await
         .map_err(failed)?;
         row.try_get(0).map_err(failed)
+    }
+}
+
+/// One connection that asks what the engine answers, as a program would by hand: of the same tables, with no right
+/// asked for and no record of the access.
+#[derive(Debug)]
+pub struct Reader {
+    db: PgConnection,
+}
+
+impl Reader {
+    /// The stage of a case. Returns how many rows came.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn stage(&mut self, reference: &str) -> Result<usize, StoreError> {
+        let rows = sqlx::query("SELECT stage, stage_since FROM court_case WHERE reference = $1")
+            .bind(reference)
+            .fetch_all(&mut self.db)
+            .await;
+        Ok(rows.map_err(failed)?.len())
+    }
+
+    /// A page of the cases of a stage that have not ended, in order of id. Returns how many rows came.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn page(
+        &mut self,
+        workflow: &str,
+        stage: &str,
+        after: Uuid,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, reference, alias, main, stage, stage_since, office, held, authority_until, next_date, irregular
+             FROM court_case WHERE id > $1 AND workflow = $2 AND stage = $3 AND outcome IS NULL ORDER BY id LIMIT $4",
+        )
+        .bind(after)
+        .bind(workflow)
+        .bind(stage)
+        .bind(i64::from(limit))
+        .fetch_all(&mut self.db)
+        .await;
+        Ok(rows.map_err(failed)?.len())
+    }
+
+    /// The counts by stage. Returns how many rows came.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn counts(&mut self) -> Result<usize, StoreError> {
+        let rows = sqlx::query("SELECT workflow, stage, office, cases FROM stage_count")
+            .fetch_all(&mut self.db)
+            .await;
+        Ok(rows.map_err(failed)?.len())
     }
 }
 

@@ -1,7 +1,8 @@
 //! The raw measure beside which `qadiya bench` puts the engine: what a program would write by hand with the same driver,
 //! BEGIN, one UPDATE with a version check, one INSERT, COMMIT.
 //!
-//! It has a file of its own, set as the store sets its file, and never touches the tables of cases, other than to count their batches.
+//! It has a file of its own, set as the store sets its file. The tables of cases it only reads: to count, and to ask by
+//! hand what the engine answers.
 #![expect(
     clippy::disallowed_methods,
     reason = "the measure stands beside the schema, not in it: no migration knows its tables"
@@ -12,9 +13,11 @@ use std::path::Path;
 use qadiya_ledger::Hash;
 use qadiya_store::StoreError;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _, SqliteConnection};
+use uuid::Uuid;
 
 use crate::errors::meaning;
 use crate::open::{Options, connect_options};
+use crate::rows::blob;
 
 const DURING: &str = "measuring";
 
@@ -33,6 +36,7 @@ pub struct Counters {
 /// The measure beside a store.
 #[derive(Debug)]
 pub struct Baseline {
+    store: Options,
     beside: Options,
     asking: SqliteConnection,
 }
@@ -66,8 +70,9 @@ impl Baseline {
         .await
         .map_err(failed)?;
         db.close().await.map_err(failed)?;
-        let asking = connect_options(&Options::new(store)).read_only(true).connect().await.map_err(failed)?;
-        Ok(Self { beside, asking })
+        let store = Options::new(store);
+        let asking = connect_options(&store).read_only(true).connect().await.map_err(failed)?;
+        Ok(Self { store, beside, asking })
     }
 
     /// A connection that changes rows one after the other; every lane has rows of its own.
@@ -93,10 +98,40 @@ impl Baseline {
     /// # Errors
     /// When the file cannot be read.
     pub async fn counters(&mut self) -> Result<Counters, StoreError> {
-        let row =
-            sqlx::query("SELECT count(*) FROM batch").fetch_one(&mut self.asking).await.map_err(failed)?;
-        let batches: i64 = row.try_get(0).map_err(failed)?;
-        Ok(Counters { batches: u64::try_from(batches).unwrap_or(0) })
+        Ok(Counters { batches: self.counted("SELECT count(*) FROM batch").await? })
+    }
+
+    /// A connection that asks by hand.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file cannot be opened.
+    pub async fn reader(&self) -> Result<Reader, StoreError> {
+        let db = connect_options(&self.store).read_only(true).connect().await.map_err(failed)?;
+        Ok(Reader { db })
+    }
+
+    async fn counted(&mut self, question: &'static str) -> Result<u64, StoreError> {
+        let row = sqlx::query(question).fetch_one(&mut self.asking).await.map_err(failed)?;
+        let count: i64 = row.try_get(0).map_err(failed)?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Clocks and jobs that a worker holds.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn leases(&mut self) -> Result<u64, StoreError> {
+        let held = "SELECT (SELECT count(*) FROM deadline WHERE owner IS NOT NULL)
+                         + (SELECT count(*) FROM job WHERE owner IS NOT NULL)";
+        self.counted(held).await
+    }
+
+    /// Bytes that the file takes, without its write-ahead log.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn size(&mut self) -> Result<u64, StoreError> {
+        self.counted("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()").await
     }
 
     /// What the run depends on: version and settings of the library.
@@ -110,6 +145,62 @@ impl Baseline {
             .await
             .map_err(failed)?;
         row.try_get(0).map_err(failed)
+    }
+}
+
+/// One connection that asks what the engine answers, as a program would by hand: of the same tables, with no right
+/// asked for and no record of the access.
+#[derive(Debug)]
+pub struct Reader {
+    db: SqliteConnection,
+}
+
+impl Reader {
+    /// The stage of a case. Returns how many rows came.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn stage(&mut self, reference: &str) -> Result<usize, StoreError> {
+        let rows = sqlx::query("SELECT stage, stage_since FROM court_case WHERE reference = $1")
+            .bind(reference)
+            .fetch_all(&mut self.db)
+            .await;
+        Ok(rows.map_err(failed)?.len())
+    }
+
+    /// A page of the cases of a stage that have not ended, in order of id. Returns how many rows came.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn page(
+        &mut self,
+        workflow: &str,
+        stage: &str,
+        after: Uuid,
+        limit: u32,
+    ) -> Result<usize, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, reference, alias, main, stage, stage_since, office, held, authority_until, next_date, irregular
+             FROM court_case WHERE id > $1 AND workflow = $2 AND stage = $3 AND outcome IS NULL ORDER BY id LIMIT $4",
+        )
+        .bind(blob(after))
+        .bind(workflow)
+        .bind(stage)
+        .bind(i64::from(limit))
+        .fetch_all(&mut self.db)
+        .await;
+        Ok(rows.map_err(failed)?.len())
+    }
+
+    /// The counts by stage. Returns how many rows came.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn counts(&mut self) -> Result<usize, StoreError> {
+        let rows = sqlx::query("SELECT workflow, stage, office, cases FROM stage_count")
+            .fetch_all(&mut self.db)
+            .await;
+        Ok(rows.map_err(failed)?.len())
     }
 }
 

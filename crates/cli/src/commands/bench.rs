@@ -3,27 +3,77 @@
 
 mod http;
 mod lanes;
+mod large;
+mod list;
 mod measure;
 mod report;
+mod servers;
 mod site;
+mod soak;
 
 use std::path::Path;
 use std::time::Duration;
 
-use qadiya_store_postgres::baseline::{make_scratch, remove_scratch};
-
 use crate::args::Bench;
 use crate::exit::{Exit, Failure};
-use crate::files::{remove, store_files};
 use crate::output::Output;
-use crate::session::Place;
-use measure::{Row, Slice, Target, median, ratio};
+use measure::{Row, Slice, Target, ratio};
 use report::Report;
-use site::{Job, Site};
+use site::{Home, Job, Purpose, Racing, Site, clear, clear_server};
+use soak::Soak;
+
+/// Cases of the large court, and of one for a quick look.
+const LARGE: u64 = 100_000;
+const QUICK: u64 = 2_000;
+
+/// How a run measures.
+struct Run<'a> {
+    folder: &'a Path,
+    /// Of each slice.
+    time: Duration,
+    repetitions: usize,
+    /// Cases of the store under load.
+    cases: u64,
+    /// Cases of the large court, records of the long list.
+    large: u64,
+    out: Output,
+}
+
+impl<'a> Run<'a> {
+    fn new(args: &'a Bench, out: Output) -> Self {
+        let (time, repetitions) = if args.quick {
+            (Duration::from_secs(1), 1)
+        } else {
+            (Duration::from_secs_f64(args.seconds.max(0.1)), args.repetitions.max(1))
+        };
+        let cases = if args.quick { args.cases.min(1_000) } else { args.cases };
+        let large = if args.quick { QUICK } else { LARGE };
+        Self { folder: &args.folder, time, repetitions, cases, large, out }
+    }
+
+    /// Shows what a repetition gave.
+    fn told(&self, repetition: usize, name: &str, rate: f64) -> Result<(), Failure> {
+        let number = repetition.saturating_add(1);
+        self.out.note(&format!("{number}/{} {name:<20} {rate:>9.0}/s", self.repetitions))
+    }
+}
+
+/// The stores of a run.
+fn homes(args: &Bench) -> Vec<Home<'_>> {
+    let mut homes: Vec<Home<'_>> = args.postgres.as_deref().map(Home::Postgres).into_iter().collect();
+    homes.extend((!args.without_sqlite).then_some(Home::Sqlite));
+    homes
+}
+
+/// What a run found out.
+enum Found {
+    Speed(Report),
+    Soak(Soak),
+}
 
 /// A row that is measured in slices of its own.
 struct Plan {
-    job: Job,
+    job: Job<'static>,
     name: &'static str,
     what: &'static str,
     target: Option<Target>,
@@ -46,11 +96,11 @@ const HTTP: &str = "over HTTP, 64 clients";
 const READS: &str = "over HTTP, 64 clients, 80 % reads";
 const LONE: &str = "in process, a lone command";
 
-fn plan(job: Job, name: &'static str, what: &'static str, target: Option<Target>) -> Plan {
+fn plan(job: Job<'static>, name: &'static str, what: &'static str, target: Option<Target>) -> Plan {
     Plan { job, name, what, target, lone: false }
 }
 
-fn lone(job: Job, name: &'static str, what: &'static str, target: Option<Target>) -> Plan {
+fn lone(job: Job<'static>, name: &'static str, what: &'static str, target: Option<Target>) -> Plan {
     Plan { job, name, what, target, lone: true }
 }
 
@@ -89,73 +139,94 @@ fn sqlite(connections: u32) -> Names {
 
 /// Measures, and leaves nothing behind, also where it failed.
 pub(crate) async fn run(args: &Bench, out: Output) -> Result<Exit, Failure> {
+    if args.servers && args.postgres.is_none() {
+        return Err(Failure::new("servers beside each other need a PostgreSQL server")
+            .next("name one with --postgres, or use `cargo dev bench`, which starts one"));
+    }
+    if homes(args).is_empty() {
+        return Err(Failure::new("there is no store to measure")
+            .next("leave --without-sqlite out, or name a PostgreSQL server with --postgres"));
+    }
     std::fs::create_dir_all(&args.folder).map_err(|error| {
         Failure::new(format!("the folder {} cannot be made", args.folder.display())).because(&error)
     })?;
     clear(&args.folder)?;
-    let report = measured(args, out).await;
+    let run = Run::new(args, out);
+    let found = match args.soak {
+        Some(minutes) => soak::run(args, minutes, &run).await.map(Found::Soak),
+        None => measured(args, &run).await.map(Found::Speed),
+    };
     let database = match &args.postgres {
-        Some(url) => remove_scratch(url).await,
+        Some(url) => clear_server(url).await,
         None => Ok(()),
     };
     let cleared = clear(&args.folder);
     // Only an empty folder goes: a folder of somebody's own stays as it was.
     std::fs::remove_dir(&args.folder).ok();
-    let report = report?;
+    let found = found?;
     database
-        .map_err(|error| Failure::new("the benchmark's database could not be removed").because(&error))?;
+        .map_err(|error| Failure::new("the benchmark's databases could not be removed").because(&error))?;
     cleared?;
     if let Some(page) = &args.markdown {
-        std::fs::write(page, report.markdown()).map_err(|error| {
+        let text = match &found {
+            Found::Speed(report) => report.markdown(),
+            Found::Soak(soak) => soak.markdown(),
+        };
+        std::fs::write(page, text).map_err(|error| {
             Failure::new(format!("the page {} cannot be written", page.display())).because(&error)
         })?;
     }
-    out.print(&report, || report.text())?;
-    Ok(Exit::Done)
+    match found {
+        Found::Speed(report) => out.print(&report, || report.text()).map(|()| Exit::Done),
+        Found::Soak(soak) => out.print(&soak, || soak.text()).map(|()| soak.exit()),
+    }
 }
 
-async fn measured(args: &Bench, out: Output) -> Result<Report, Failure> {
-    let (time, repetitions) = if args.quick {
-        (Duration::from_secs(1), 1)
-    } else {
-        (Duration::from_secs_f64(args.seconds.max(0.1)), args.repetitions.max(1))
-    };
-    let cases = if args.quick { args.cases.min(1_000) } else { args.cases };
-    let mut sites = Vec::new();
-    if let Some(url) = &args.postgres {
-        let made = make_scratch(url).await.map_err(|error| {
-            Failure::new("the benchmark could not make its database")
-                .because(&error)
-                .next("name a server on which the account may create databases; `cargo dev bench` starts one")
-        })?;
-        let site = Site::make(Place::Postgres(made), &args.folder, "postgres").await?;
-        let names = postgres(site.connections());
-        sites.push((site, names));
+async fn measured(args: &Bench, run: &Run<'_>) -> Result<Report, Failure> {
+    let (stores, mut rows) = loaded(args, run).await?;
+    if args.large {
+        for home in homes(args) {
+            rows.extend(large::measure(home, run).await?);
+            rows.extend(list::measure(home, run).await?);
+        }
     }
-    if !args.without_sqlite {
-        let site = Site::make(Place::Sqlite(args.folder.join("sqlite.db")), &args.folder, "sqlite").await?;
-        let names = sqlite(site.connections());
-        sites.push((site, names));
+    if let (true, Some(url)) = (args.servers, &args.postgres) {
+        rows.extend(servers::measure(url, run).await?);
     }
-    let mut stores = Vec::new();
-    for (site, names) in &mut sites {
+    Ok(Report {
+        commit: args.commit.clone().unwrap_or_else(|| "not told".to_owned()),
+        command: command(args, run),
+        seconds: run.time.as_secs_f64(),
+        repetitions: run.repetitions,
+        cases: run.cases,
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
+        stores,
+        rows,
+    })
+}
+
+/// The stores under load: what they are, and their rows.
+async fn loaded(args: &Bench, run: &Run<'_>) -> Result<(Vec<String>, Vec<Row>), Failure> {
+    let (mut sites, mut stores) = (Vec::new(), Vec::new());
+    for home in homes(args) {
+        let mut site = Site::make(home, Purpose::Load, run.folder, Racing::new(1)).await?;
+        let mut names = match home {
+            Home::Postgres(_) => postgres(site.connections()),
+            Home::Sqlite => sqlite(site.connections()),
+        };
         names.plans.retain(|plan| wanted(args, plan));
-        out.note(&format!("filling {} with {cases} cases", site.place.shown()))?;
-        site.load.fill(cases).await?;
+        run.out.note(&format!("filling {} with {} cases", site.place.shown(), run.cases))?;
+        site.load.fill(run.cases, 1).await?;
         stores.push(site.about().await?);
+        sites.push((site, names));
     }
     let mut slices: Vec<Vec<Vec<Slice>>> =
         sites.iter().map(|(_, names)| names.plans.iter().map(|_| Vec::new()).collect()).collect();
-    for repetition in 0..repetitions {
+    for repetition in 0..run.repetitions {
         for ((site, names), kept) in sites.iter_mut().zip(&mut slices) {
             for (plan, kept) in names.plans.iter().zip(kept) {
-                let slice = site.slice(plan.job, time).await?;
-                out.note(&format!(
-                    "{}/{repetitions} {:<20} {:>9.0}/s",
-                    repetition + 1,
-                    plan.name,
-                    slice.rate
-                ))?;
+                let slice = site.slice(plan.job, run.time).await?;
+                run.told(repetition, plan.name, slice.rate)?;
                 kept.push(slice);
             }
         }
@@ -167,27 +238,26 @@ async fn measured(args: &Bench, out: Output) -> Result<Report, Failure> {
     for (site, _) in sites {
         site.close().await;
     }
-    Ok(Report {
-        commit: args.commit.clone().unwrap_or_else(|| "not told".to_owned()),
-        command: command(args, time, repetitions, cases),
-        seconds: time.as_secs_f64(),
-        repetitions,
-        cases,
-        processors: std::thread::available_parallelism().map_or(1, usize::from),
-        stores,
-        rows,
-    })
+    Ok((stores, rows))
+}
+
+/// The program that measures the same again. The chore always brings a PostgreSQL server along.
+fn program(args: &Bench) -> &'static str {
+    if args.postgres.is_some() { "cargo dev bench" } else { "qadiya bench" }
 }
 
 /// The command that measures the same again.
-fn command(args: &Bench, time: Duration, repetitions: usize, cases: u64) -> String {
-    // The chore always brings a PostgreSQL server along.
-    let program = if args.postgres.is_some() { "cargo dev bench" } else { "qadiya bench" };
+fn command(args: &Bench, run: &Run<'_>) -> String {
     let mut words = vec![format!(
-        "{program} --seconds {} --repetitions {repetitions} --cases {cases}",
-        time.as_secs_f64()
+        "{} --seconds {} --repetitions {} --cases {}",
+        program(args),
+        run.time.as_secs_f64(),
+        run.repetitions,
+        run.cases
     )];
-    words.extend(args.without_sqlite.then(|| "--without-sqlite".to_owned()));
+    let flags =
+        [(args.without_sqlite, "--without-sqlite"), (args.large, "--large"), (args.servers, "--servers")];
+    words.extend(flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned()));
     words.extend(args.only.iter().map(|part| format!("--only {part}")));
     words.join(" ")
 }
@@ -197,12 +267,6 @@ fn wanted(args: &Bench, plan: &Plan) -> bool {
     args.only.is_empty()
         || matches!(plan.job, Job::Plain(_))
         || args.only.iter().any(|name| plan.name.contains(name.as_str()))
-}
-
-/// Takes the files of a run away, and no others.
-fn clear(folder: &Path) -> Result<(), Failure> {
-    let stores = ["sqlite.db", "sqlite-plain.db"].into_iter().flat_map(store_files);
-    remove(folder, stores.chain(["sqlite.key", "postgres.key"].map(str::to_owned)))
 }
 
 /// The rows of a store: rates against plain SQL of the same repetition, times of lone commands against those of plain SQL
@@ -227,18 +291,9 @@ fn compared(names: &Names, slices: &[Vec<Slice>]) -> Vec<Row> {
                     if plan.lone { ratio(plain.rate, ours.rate) } else { ratio(ours.rate, plain.rate) }
                 })
                 .collect();
-        rows.push(Row {
-            name: plan.name,
-            what: plan.what,
-            unit: if plan.lone { "ms" } else { "/s" },
-            ratio: median(ratios.iter().copied()),
-            median: median(figures.iter().copied()).unwrap_or(0.0),
-            n: figures.len(),
-            target: plan.target,
-            ratios,
-            figures,
-            slices: slices.clone(),
-        });
+        let unit = if plan.lone { "ms" } else { "/s" };
+        let row = Row::new(plan.name, plan.what, unit, ratios, figures, plan.target);
+        rows.push(row.costing(slices.clone()));
     }
     if let Some(most) = of(&|plan| matches!(plan.job, Job::Process(512))) {
         let cost = |what: &dyn Fn(&Slice) -> Option<f64>, upside_down: bool| {
@@ -252,17 +307,8 @@ fn compared(names: &Names, slices: &[Vec<Slice>]) -> Vec<Row> {
                 .collect();
             (ratios, most.iter().filter_map(what).collect::<Vec<f64>>())
         };
-        let row = |(name, target), what, unit, (ratios, figures): (Vec<f64>, Vec<f64>)| Row {
-            name,
-            what,
-            unit,
-            ratio: median(ratios.iter().copied()),
-            median: median(figures.iter().copied()).unwrap_or(0.0),
-            n: figures.len(),
-            target: Some(target),
-            ratios,
-            figures,
-            slices: Vec::new(),
+        let row = |(name, target), what, unit, (ratios, figures): (Vec<f64>, Vec<f64>)| {
+            Row::new(name, what, unit, ratios, figures, Some(target))
         };
         let cpu = cost(&|slice| slice.cpu_us, true);
         rows.push(row(names.cpu, "processor time of plain SQL over ours, 512 in flight", "µs", cpu));

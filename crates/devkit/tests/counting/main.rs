@@ -22,7 +22,7 @@ use qadiya_ledger::canonical::parse_lenient;
 use qadiya_ledger::key::Ed25519Signer;
 use qadiya_store::Store;
 use qadiya_store_postgres::PostgresStore;
-use qadiya_store_postgres::baseline::{make_scratch, remove_scratch};
+use qadiya_store_postgres::baseline::Scratch;
 use qadiya_store_sqlite::SqliteStore;
 use qadiya_store_sqlite::open::Options;
 use qadiya_web::{WebSettings, router};
@@ -243,13 +243,13 @@ async fn no_request_costs_more_statements_where_the_court_holds_more() {
     let server = test_url().unwrap();
     costs.clear();
     for size in SIZES {
-        let url = make_scratch(&server).await.unwrap();
+        let url = Scratch::LOAD.make(&server).await.unwrap();
         qadiya_store_postgres::migrate(&url).await.unwrap();
         let store = PostgresStore::connect(&url).await.unwrap();
         let court = Court::open(Arc::new(store), size).await;
         costs.push(court.costs().await);
         court.engine.stop().await;
     }
-    remove_scratch(&server).await.unwrap();
+    Scratch::LOAD.remove(&server).await.unwrap();
     compare("PostgreSQL", &costs);
 }

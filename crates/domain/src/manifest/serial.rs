@@ -37,6 +37,11 @@ impl Serial {
         if check_character(number) == Some(check) { Ok(Self(number)) } else { Err(SerialFault::Check) }
     }
 
+    /// The serial of a number of at most seven digits, with its check character: for lists that are made up.
+    pub fn of_number(number: u32) -> Option<Self> {
+        (number <= 9_999_999).then_some(Self(number))
+    }
+
     /// The number without its check character.
     pub fn number(self) -> u32 {
         self.0
@@ -79,6 +84,8 @@ mod tests {
         for good in ["SYN-1003493-P", "SYN-1007912-9", "SYN-1000494-0", "SYN-0000000-0", "SYN-0000030-W"] {
             assert_eq!(Serial::parse(good).unwrap().to_string(), good);
         }
+        assert_eq!(Serial::of_number(1_003_493), Serial::parse("SYN-1003493-P").ok());
+        assert_eq!(Serial::of_number(10_000_000), None);
     }
 
     #[test]

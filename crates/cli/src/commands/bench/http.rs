@@ -160,20 +160,25 @@ async fn case(
     Ok(true)
 }
 
-/// So many clients until an instant, so many reads after each act; returns how many requests were answered.
+/// So many clients until an instant, shared among the servers, so many reads after each act; returns how many requests
+/// were answered.
 ///
 /// # Errors
 /// The first answer that was not a good one.
 pub(super) async fn run(
     load: &Arc<Load>,
-    at: SocketAddr,
+    servers: &[SocketAddr],
     clients: usize,
     reads: usize,
     until: Instant,
 ) -> Result<u64, Failure> {
     let (done, tasks) = (Arc::new(AtomicU64::new(0)), TaskTracker::new());
-    let running: Vec<_> = (0..clients)
-        .map(|_| {
+    let running: Vec<_> = servers
+        .iter()
+        .copied()
+        .cycle()
+        .take(clients)
+        .map(|at| {
             let (load, done) = (Arc::clone(load), Arc::clone(&done));
             tasks.spawn(async move {
                 let mut client = Client::connect(at).await?;

@@ -1,15 +1,16 @@
 //! Lanes: each carries one case after the other from its opening to its end, one act at a time, and waits for every
 //! answer. So many lanes, so many commands in flight.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use qadiya_domain::actor::Actor;
 use qadiya_domain::ids::StreamId;
 use qadiya_domain::name::Name;
 use qadiya_engine::Engine;
 use qadiya_engine::authorize::Principal;
-use qadiya_engine::submit::{ActInput, ActorChoice, Submission, Target};
+use qadiya_engine::query::Viewer;
+use qadiya_engine::submit::{Accepted, ActInput, ActorChoice, Submission, Target};
 use qadiya_ledger::Value;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -20,6 +21,8 @@ use crate::files::WorkflowFile;
 
 /// The workflow of the benchmark's cases.
 pub(super) const WORKFLOW: &str = "bench-appeal";
+/// The stage in which its cases stand until the judge has heard them.
+pub(super) const STAGE: &str = "lodged";
 const FILE: &[u8] = include_bytes!("../../../bench/appeal.v1.yaml");
 
 /// The acts of a case in order: who, and what.
@@ -40,6 +43,12 @@ pub(super) const ACTS: [(&str, &str); 6] = [
         r#"{"command":"hear","reason":"The expert has answered; nothing more is to be asked of anybody."}"#,
     ),
 ];
+
+/// How many acts bring a case before the judge.
+pub(super) const BEFORE_THE_JUDGE: usize = 3;
+/// The act by which the judge hears a case that is before him, and the one by which he has it come again.
+const HEAR: usize = 3;
+const ADJOURN: usize = 4;
 
 /// Officials with their tokens, and the acts as they come in.
 #[derive(Debug)]
@@ -133,17 +142,21 @@ impl Load {
         Some(Submission { key, ..Submission::new(actor, target, ActInput::Raw(value.clone())) })
     }
 
-    /// One case from its opening on, at most so many acts; tells each act that was done.
-    async fn case(&self, acts: usize, until: Option<Instant>, done: &AtomicU64) -> Result<bool, Failure> {
+    async fn act(&self, act: usize, case: &str, stream: Option<StreamId>) -> Result<Accepted, Failure> {
+        let missing = || Failure::new(format!("the benchmark has no act {act}"));
+        let submission = self.submission(act, case, stream).ok_or_else(missing)?;
+        self.engine.submit(submission).await.map_err(|error| failed("do an act", &error))
+    }
+
+    /// One case from its opening on; returns whether there is time for another.
+    async fn case(&self, until: Instant, done: &AtomicU64) -> Result<bool, Failure> {
         let case = self.next_case();
         let mut stream = None;
-        for act in 0..acts.min(self.acts.len()) {
-            if until.is_some_and(|until| Instant::now() >= until) {
+        for act in 0..self.acts.len() {
+            if Instant::now() >= until {
                 return Ok(false);
             }
-            let Some(submission) = self.submission(act, &case, stream) else { return Ok(false) };
-            let accepted = self.engine.submit(submission).await;
-            stream = Some(accepted.map_err(|error| failed("do an act", &error))?.stream);
+            stream = Some(self.act(act, &case, stream).await?.stream);
             done.fetch_add(1, Ordering::Relaxed);
         }
         Ok(true)
@@ -160,7 +173,7 @@ impl Load {
             .map(|_| {
                 let (load, done) = (Arc::clone(self), Arc::clone(&done));
                 tasks.spawn(async move {
-                    while load.case(usize::MAX, Some(until), &done).await? {}
+                    while load.case(until, &done).await? {}
                     Ok(())
                 })
             })
@@ -169,27 +182,96 @@ impl Load {
         Ok(done.load(Ordering::Relaxed))
     }
 
-    /// Opens so many cases, 512 in flight, and leaves them there.
+    /// Opens so many cases, 512 in flight, does their first acts, and leaves them there.
     ///
     /// # Errors
     /// As [`Load::run`].
-    pub(super) async fn fill(self: &Arc<Self>, cases: u64) -> Result<(), Failure> {
+    pub(super) async fn fill(self: &Arc<Self>, cases: u64, acts: usize) -> Result<Arc<Standing>, Failure> {
         let (left, tasks) = (Arc::new(AtomicU64::new(cases)), TaskTracker::new());
+        let found = Arc::new(Mutex::new(Vec::new()));
         let running: Vec<_> = (0..512)
             .map(|_| {
-                let (load, left) = (Arc::clone(self), Arc::clone(&left));
+                let (load, left, found) = (Arc::clone(self), Arc::clone(&left), Arc::clone(&found));
                 tasks.spawn(async move {
-                    let done = AtomicU64::new(0);
                     let take = |left: u64| left.checked_sub(1);
                     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-                        load.case(1, None, &done).await?;
+                        let case = load.next_case();
+                        let opened = load.act(0, &case, None).await?;
+                        for act in 1..acts {
+                            load.act(act, &case, Some(opened.stream)).await?;
+                        }
+                        found
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push((opened.stream, opened.reference));
                     }
                     Ok(())
                 })
             })
             .collect();
-        finish(running).await
+        finish(running).await?;
+        let cases = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(Arc::new(Standing { cases, turns: AtomicUsize::new(0) }))
     }
+
+    /// So many lanes until an instant, each doing the next act of the next case that stands there: the judge hears and
+    /// adjourns in turn. Returns how many commands were done.
+    ///
+    /// # Errors
+    /// As [`Load::run`].
+    pub(super) async fn turn(
+        self: &Arc<Self>,
+        standing: &Arc<Standing>,
+        lanes: usize,
+        until: Instant,
+    ) -> Result<u64, Failure> {
+        let done = Arc::new(AtomicU64::new(0));
+        let tasks = TaskTracker::new();
+        // Two acts of one case in flight at once could overtake each other.
+        let lanes = lanes.min(standing.cases.len() / 2);
+        let running: Vec<_> = (0..lanes)
+            .map(|_| {
+                let (load, done, standing) = (Arc::clone(self), Arc::clone(&done), Arc::clone(standing));
+                tasks.spawn(async move {
+                    while Instant::now() < until {
+                        let turn = standing.turns.fetch_add(1, Ordering::Relaxed);
+                        let count = standing.cases.len().max(1);
+                        let Some((stream, _)) = standing.cases.get(turn % count) else { break };
+                        let act = if (turn / count).is_multiple_of(2) { HEAR } else { ADJOURN };
+                        load.act(act, &load.next_case(), Some(*stream)).await?;
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        finish(running).await?;
+        Ok(done.load(Ordering::Relaxed))
+    }
+
+    /// Who asks: the clerk, in a request of its own.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub(super) fn viewer(&self) -> Result<Viewer, Failure> {
+        let (_, principal, _) = self.officials.first().ok_or_else(|| Failure::new("nobody asks"))?;
+        let request = self.engine.ids().id(self.engine.clock().now());
+        Ok(Viewer {
+            principal: principal.clone(),
+            role: None,
+            purpose: None,
+            request: request.map_err(|error| failed("ask", &error))?,
+            route: "bench".to_owned(),
+        })
+    }
+}
+
+/// Cases that lie in a store, and whose turn it is.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// Stream and number of each.
+    pub(super) cases: Vec<(StreamId, String)>,
+    turns: AtomicUsize,
 }
 
 /// Waits for all lanes.

@@ -53,7 +53,7 @@ pub(super) struct Slice {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Row {
     /// Its name.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// What is measured, in words.
     pub(super) what: &'static str,
     /// The unit of `median`.
@@ -86,15 +86,46 @@ pub(super) enum Target {
     AtMost(f64),
     /// The figure is no larger.
     FigureAtMost(f64),
+    /// The figure is no smaller.
+    FigureAtLeast(f64),
 }
 
 impl Row {
+    /// A row of what the repetitions gave: their figures, and their ratios to plain SQL.
+    pub(super) fn new(
+        name: impl Into<String>,
+        what: &'static str,
+        unit: &'static str,
+        ratios: Vec<f64>,
+        figures: Vec<f64>,
+        target: Option<Target>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            what,
+            unit,
+            ratio: median(ratios.iter().copied()),
+            median: median(figures.iter().copied()).unwrap_or(0.0),
+            n: figures.len(),
+            target,
+            ratios,
+            figures,
+            slices: Vec::new(),
+        }
+    }
+
+    /// With what each repetition cost.
+    pub(super) fn costing(self, slices: Vec<Slice>) -> Self {
+        Self { slices, ..self }
+    }
+
     /// Whether the target is reached; `None` without one.
     pub(super) fn reached(&self) -> Option<bool> {
         Some(match self.target? {
             Target::AtLeast(least) => self.ratio? >= least,
             Target::AtMost(most) => self.ratio? <= most,
             Target::FigureAtMost(most) => self.median <= most,
+            Target::FigureAtLeast(least) => self.median >= least,
         })
     }
 }
@@ -169,6 +200,27 @@ pub(super) fn bytes_written() -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix("wchar: ")?.trim().parse().ok())
 }
 
+/// Bytes of memory this process holds now.
+pub(super) fn resident() -> Option<u64> {
+    status("VmRSS:")
+}
+
+/// The most bytes of memory this process has held since [`forget_peak`].
+pub(super) fn peak() -> Option<u64> {
+    status("VmHWM:")
+}
+
+/// Lets the count of [`peak`] begin anew (`proc_pid_clear_refs(5)`), where the system allows it.
+pub(super) fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").ok();
+}
+
+fn status(line: &str) -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kibibytes = text.lines().find_map(|found| found.strip_prefix(line)?.trim().strip_suffix(" kB"))?;
+    kibibytes.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 /// How long a flush of 8 KiB takes now, in microseconds: the median of twenty, in this folder.
 ///
 /// # Errors
@@ -211,6 +263,11 @@ mod tests {
     fn this_process_has_used_its_processor_and_has_a_parent() {
         assert!(cpu_us(None).is_some_and(|used| used >= 0.0));
         assert!(parent(std::process::id()).is_some_and(|parent| parent > 0));
+    }
+
+    #[test]
+    fn the_memory_of_this_process_is_known() {
+        assert!(resident().is_some_and(|now| peak().is_some_and(|most| most >= now / 2 && now > 0)));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) struct Report {
 }
 
 /// A number with as many digits as it deserves.
-fn figure(number: f64) -> String {
+pub(super) fn figure(number: f64) -> String {
     if number >= 100.0 {
         format!("{number:.0}")
     } else if number >= 10.0 {
@@ -43,6 +43,7 @@ fn bound(target: Option<Target>) -> String {
         Some(Target::AtLeast(least)) => format!("ratio ≥ {least}"),
         Some(Target::AtMost(most)) => format!("ratio ≤ {most}"),
         Some(Target::FigureAtMost(most)) => format!("≤ {most}"),
+        Some(Target::FigureAtLeast(least)) => format!("≥ {least}"),
     }
 }
 
@@ -62,7 +63,7 @@ impl Report {
     fn cells(&self) -> Vec<[String; 11]> {
         let cells = self.rows.iter().map(|row| {
             [
-                row.name.to_owned(),
+                row.name.clone(),
                 row.what.to_owned(),
                 row.ratio.map(figure).unwrap_or_default(),
                 format!("{} {}", figure(row.median), row.unit),
@@ -98,12 +99,17 @@ impl Report {
             page.push_str(&format!("* {store}\n"));
         }
         page.push_str(&format!("\n{}\n", LIMITS.trim()));
-        page.push_str(&format!("\n| {} |\n|{}\n", Self::HEAD.join(" | "), "---|".repeat(Self::HEAD.len())));
-        for cells in self.cells() {
-            page.push_str(&format!("| {} |\n", cells.join(" | ")));
-        }
-        page
+        self::page(&page, &Self::HEAD, self.cells())
     }
+}
+
+/// A page of the repository: its beginning, and a table.
+pub(super) fn page<const N: usize>(beginning: &str, head: &[&str; N], rows: Vec<[String; N]>) -> String {
+    let mut page = format!("{beginning}\n| {} |\n|{}\n", head.join(" | "), "---|".repeat(N));
+    for cells in rows {
+        page.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    page
 }
 
 /// What has to be known to read the figures.
@@ -126,18 +132,7 @@ mod tests {
     use super::*;
 
     fn row(ratio: Option<f64>, median: f64, target: Target) -> Row {
-        Row {
-            name: "row",
-            what: "a row",
-            unit: "/s",
-            ratio,
-            median,
-            n: 1,
-            target: Some(target),
-            ratios: Vec::new(),
-            figures: Vec::new(),
-            slices: Vec::new(),
-        }
+        Row::new("row", "a row", "/s", ratio.into_iter().collect(), vec![median], Some(target))
     }
 
     #[test]
@@ -147,6 +142,7 @@ mod tests {
         assert_eq!(row(Some(1.3), 0.0, Target::AtMost(1.3)).reached(), Some(true));
         assert_eq!(row(Some(1.4), 0.0, Target::AtMost(1.3)).reached(), Some(false));
         assert_eq!(row(None, 3_001.0, Target::FigureAtMost(3_000.0)).reached(), Some(false));
+        assert_eq!(row(None, 10_000.0, Target::FigureAtLeast(10_000.0)).reached(), Some(true));
         assert_eq!(row(None, 9_999.0, Target::AtLeast(1.0)).reached(), None);
     }
 
