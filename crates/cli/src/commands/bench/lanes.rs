@@ -92,20 +92,8 @@ impl Load {
     pub(super) async fn new(engine: &Engine, mark: &str) -> Result<Arc<Self>, Failure> {
         let mut officials = Vec::new();
         for role in ["clerk", "judge"] {
-            let capacity = Name::new(role).map_err(|error| failed("name a capacity", &error))?;
-            let named = engine.name_official(&Actor::System, role).await;
-            let official = named.map_err(|error| failed("name an official", &error))?;
-            let now = engine.clock().now();
-            engine
-                .appoint(&Actor::System, official, capacity, None, "benchmark", now, None)
-                .await
-                .map_err(|error| failed("appoint an official", &error))?;
-            let issued =
-                engine.issue_token(&Actor::System, official, false, Vec::new(), None, "benchmark").await;
-            let (_, secret) = issued.map_err(|error| failed("issue a token", &error))?;
-            let principal = engine.authenticate(secret.expose()).await;
-            let principal = principal.map_err(|error| failed("recognise an official", &error))?;
-            officials.push((role, principal, secret.expose().to_owned()));
+            let (principal, token) = official(engine, role).await?;
+            officials.push((role, principal, token));
         }
         let mut acts = Vec::new();
         for (role, text) in ACTS {
@@ -264,6 +252,26 @@ impl Load {
             route: "bench".to_owned(),
         })
     }
+}
+
+/// Names an official with one capacity, and gives the token.
+///
+/// # Errors
+/// What the engine says.
+pub(super) async fn official(engine: &Engine, role: &str) -> Result<(Principal, String), Failure> {
+    let capacity = Name::new(role).map_err(|error| failed("name a capacity", &error))?;
+    let named = engine.name_official(&Actor::System, role).await;
+    let official = named.map_err(|error| failed("name an official", &error))?;
+    let now = engine.clock().now();
+    engine
+        .appoint(&Actor::System, official, capacity, None, "benchmark", now, None)
+        .await
+        .map_err(|error| failed("appoint an official", &error))?;
+    let issued = engine.issue_token(&Actor::System, official, false, Vec::new(), None, "benchmark").await;
+    let (_, secret) = issued.map_err(|error| failed("issue a token", &error))?;
+    let principal = engine.authenticate(secret.expose()).await;
+    let principal = principal.map_err(|error| failed("recognise an official", &error))?;
+    Ok((principal, secret.expose().to_owned()))
 }
 
 /// Cases that lie in a store, and whose turn it is.

@@ -11,6 +11,7 @@ use qadiya_engine::submit::ActorChoice;
 use tokio::time::Instant;
 
 use super::Run;
+use super::lanes::official;
 use super::measure::{Row, Target, float, forget_peak, peak, ratio, resident};
 use super::site::{Home, LIST_FILE, Purpose, Racing, Site};
 use crate::commands::init::publish_bundled;
@@ -36,6 +37,8 @@ fn failed(error: &dyn std::error::Error) -> Failure {
 pub(super) async fn measure(home: Home<'_>, run: &Run<'_>) -> Result<Vec<Row>, Failure> {
     let site = Site::make(home, Purpose::List, run.folder, Racing::new(1)).await?;
     publish_bundled(&site.load.engine).await?;
+    let (principal, _) = official(&site.load.engine, "intake-clerk").await?;
+    let by = ActorChoice::ByPrincipal { principal, role: None };
     let path = run.folder.join(LIST_FILE);
     write(&path, run.large)?;
     let today = site.load.engine.clock().now().to_zoned(TimeZone::UTC).date();
@@ -47,7 +50,7 @@ pub(super) async fn measure(home: Home<'_>, run: &Run<'_>) -> Result<Vec<Row>, F
     let report = site
         .load
         .engine
-        .import_manifest(&ActorChoice::System, LIST_FILE, file, &options, &|_, _| {})
+        .import_manifest(&by, LIST_FILE, file, &options, &|_, _| {})
         .await
         .map_err(|error| failed(&error))?;
     let rate = ratio(float(report.records), began.elapsed().as_secs_f64()).unwrap_or(0.0);

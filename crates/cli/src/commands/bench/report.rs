@@ -125,6 +125,13 @@ const LIMITS: &str = "
   is a flush of 8 KiB just before the slice.
 * Ratios of lone commands are times: ours over that of plain SQL on one connection. Ratios of CPU rows are plain SQL over
   ours.
+* **The large court** (`--large`): 100,000 cases beside 1,000, each before the judge. `…_turn_…` is the next act of one case
+  after the other, so that in the large court hardly any is still in memory; the ratio is time over time. `…_stage`,
+  `…_list` and `…_counts` are asked by 64 callers of the engine, with rights and a durable access record for each answer,
+  and by hand over 8 connections, with neither; the ratio is time over time. `…_drain` is two workers on a day on which
+  every clock has run out: claimed, decided, logged, numbered. `…_import` takes in a list of 100,000 persons; of each a
+  person and a case come to be, with their chains.
+* **Servers** (`--servers`): processes of their own beside the clients, on the same processors and the same disk.
 ";
 
 #[cfg(test)]
