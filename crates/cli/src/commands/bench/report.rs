@@ -132,6 +132,13 @@ const LIMITS: &str = "
   every clock has run out: claimed, decided, logged, numbered. `…_import` takes in a list of 100,000 persons; of each a
   person and a case come to be, with their chains.
 * **Servers** (`--servers`): processes of their own beside the clients, on the same processors and the same disk.
+* **What limits each**: with many in flight the processors, which callers, engine and database share. On SQLite half of a
+  command's time is its one writing thread (most of it writing changed pages back, `bytes`), half the engine: reading the
+  act against its definition, folding the case, canonical bytes, hashes, one signature for each batch. On PostgreSQL the
+  server takes the larger part: rows of seven tables and their indexes against two narrow ones of plain SQL. A lone
+  command waits for one flush, like plain SQL, and for its way to a committer and back; on a fast disk that way shows.
+  Over HTTP clients and server share the processors as well, and reads write an access record each. An import is bound
+  by the processors: two streams for each record, both decided, chained and signed for.
 ";
 
 #[cfg(test)]
