@@ -22,7 +22,7 @@
 //!
 //! - **Findings of the searches about what never happens** (E-reach, E-dead, a mark of E-stage that never lowers, E-complete
 //!   of a file without a normal end): no run shows that something cannot be.
-//! - **E-auto, and E-route of an automatic command**: the engine runs automatic commands inside the step that made them
+//! - **E-auto, E-route of an automatic command, E-stage between automatic commands**: the engine runs automatic commands inside the step that made them
 //!   possible, one after the other. No case ever rests where two are open, and nothing of their quarrel is to be seen.
 //! - **I-not-proved, E-migrate, W-rights** are about the size of a file and about two versions; **all checks without a
 //!   search** are about the text of the file, and their place in it is the example.
@@ -53,7 +53,7 @@ use crate::workflow::test_file::{self, Doing, Expect, Step, Test, What, Who};
 const PEOPLE: [&str; 8] = ["ann", "ben", "cem", "dia", "eli", "fay", "gus", "hana"];
 
 /// How often time is moved on to what comes next before a way is given up.
-const MOST_WAITS: usize = 400;
+const MOST_WAITS: usize = 200;
 
 /// Everything the searches find, each with a test file that shows it where there is one.
 pub fn counter_examples(def: &Definition) -> Vec<(Finding, Option<Test>)> {
@@ -95,7 +95,8 @@ impl Path<'_> {
     /// Why the step is refused; nothing if it makes no sense in this case.
     fn take(&self, what: What) -> Result<Self, Option<Refusals>> {
         let mut path = self.clone();
-        let step = Step { place: Place::default(), what, refused_because: Vec::new(), expect: Expect::default() };
+        let step =
+            Step { place: Place::default(), what, refused_because: Vec::new(), expect: Expect::default() };
         match path.stage.step(&step) {
             Ok(Ok(())) => {
                 path.steps.push(step);
@@ -179,7 +180,9 @@ impl<'g> Guide<'g> {
                 let command = self.def.commands.get(name)?;
                 self.given(path, command, outcome.as_ref(), there)
                     .or_else(|| self.returned(path, command, outcome.as_ref(), lands))
-                    .or_else(|| command.by.iter().any(|role| role == "system").then(|| self.time(path, lands))?)
+                    .or_else(|| {
+                        command.by.iter().any(|role| role == "system").then(|| self.time(path, lands))?
+                    })
             }
             Mover::Itself => None,
             Mover::Edit(fact) => {
@@ -242,39 +245,48 @@ impl<'g> Guide<'g> {
         command: &Command,
         doing: &Doing,
     ) -> Result<Path<'g>, Option<Refusals>> {
+        let (path, act) = self.with_papers(path, who, command, doing).ok_or(None)?;
+        let done = path.take(act.clone()).or_else(|refusals| {
+            let early = refusals.as_ref().is_some_and(|refusals| refusals.has(RefusalCode::NotBefore));
+            let Some(wait) = command.not_before.as_ref().filter(|_| early) else { return Err(refusals) };
+            let waited = path.take(What::Wait(wait.wait))?;
+            // It may count from a later moment, or end on a working day only.
+            waited
+                .take(act.clone())
+                .or_else(|_| waited.take(What::Wait(Span::new(2, Unit::Weeks)))?.take(act))
+        })?;
+        let approval = command.approval.as_ref().filter(|_| !command.irregular);
+        self.signed(done, approval, &command.name).ok_or(None)
+    }
+
+    /// The act with the papers that it needs: filed with it, or before it by those who may.
+    fn with_papers(
+        &self,
+        path: &Path<'g>,
+        who: &Who,
+        command: &Command,
+        doing: &Doing,
+    ) -> Option<(Path<'g>, What)> {
         let (mut path, mut doing) = (path.clone(), doing.clone());
         let branches = command.branches();
         let branch = branches.iter().find(|(outcome, _)| *outcome == doing.outcome.as_ref());
-        for paper in command.needs.iter().chain(branch.iter().flat_map(|(_, branch)| &branch.needs)) {
-            let Some(document) = self.def.documents.get(paper) else { continue };
-            let filed = path.stage.case.papers.get(paper).into_iter().flatten();
-            let there = filed.into_iter().any(|filed| filed.signed || !document.signed);
-            let own = matches!(who, Who::Person { role, .. } if document.from.contains(role));
-            if there || doing.with.contains(paper) {
+        let needs: Vec<&Name> =
+            command.needs.iter().chain(branch.iter().flat_map(|(_, branch)| &branch.needs)).collect();
+        for paper in needs {
+            let document = self.def.documents.get(paper)?;
+            let mut filed = path.stage.case.papers.get(paper).into_iter().flatten();
+            if filed.any(|filed| filed.signed || !document.signed) || doing.with.contains(paper) {
                 continue;
             }
+            let own = matches!(who, Who::Person { role, .. } if document.from.contains(role));
             if own || document.from.is_empty() {
                 doing.with.push(paper.clone());
             } else {
-                let filers = self.people(&document.from).into_iter();
-                let filed = filers.map(|who| path.take(What::File(who, paper.clone()))).find_map(Result::ok);
-                path = filed.ok_or(None)?;
+                let mut filers = self.people(&document.from).into_iter();
+                path = filers.find_map(|who| path.take(What::File(who, paper.clone())).ok())?;
             }
         }
-        let act = || What::Do(who.clone(), Box::new(doing.clone()));
-        let mut done = path.take(act());
-        if let (Err(Some(refusals)), Some(wait)) = (&done, &command.not_before)
-            && refusals.has(RefusalCode::NotBefore)
-        {
-            let waited = path.take(What::Wait(wait.wait));
-            done = waited.and_then(|waited| waited.take(act()).or_else(|_| {
-                // The wait may count from a later moment, or end on a working day only.
-                let waited = waited.take(What::Wait(Span::new(2, Unit::Weeks)))?;
-                waited.take(act())
-            }));
-        }
-        let approval = command.approval.as_ref().filter(|_| !command.irregular);
-        self.signed(done?, approval, &command.name).ok_or(None)
+        Some((path, What::Do(who.clone(), Box::new(doing))))
     }
 
     /// The signatures under the open proposal of a command.
@@ -343,14 +355,12 @@ impl<'g> Guide<'g> {
 
     /// The command refused because no route is true.
     fn refused(&self, path: &Path<'g>, command: &Command) -> Option<Path<'g>> {
-        let doings = choices::doings(self.ground, &path.stage, command, None);
-        for doing in &doings {
+        for doing in &choices::doings(self.ground, &path.stage, command, None) {
             for who in self.people(&command.by) {
-                let Err(Some(refusals)) = self.done(path, &who, command, doing) else { break };
+                let (mut path, what) = self.with_papers(path, &who, command, doing)?;
+                let Err(Some(refusals)) = path.take(what.clone()) else { break };
                 if refusals.iter().all(|reason| reason.code == RefusalCode::NoRoute) {
-                    let what = What::Do(who, Box::new(doing.clone()));
                     let refused_because = vec![RefusalCode::NoRoute.to_string()];
-                    let mut path = path.clone();
                     let expect = Expect::default();
                     path.steps.push(Step { place: Place::default(), what, refused_because, expect });
                     return Some(path);

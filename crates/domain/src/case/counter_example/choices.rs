@@ -11,7 +11,10 @@ use crate::workflow::model::{Ask, Command, JobAnswer, Lack, Record, ValueType};
 use crate::workflow::test_file::{Answer, Doing, Filed, Pointer};
 
 /// The most ways in which one act is tried.
-const MOST: usize = 512;
+const MOST: usize = 200;
+
+/// The most records of one kind that are filed with one act.
+const MOST_FILED: usize = 4;
 
 /// Values of a fact, or of a field of a record.
 pub(super) fn values(
@@ -27,7 +30,8 @@ pub(super) fn values(
         ValueType::Flag | ValueType::Choice(_) | ValueType::Number => told_apart(),
         ValueType::Money => told_apart().into_iter().map(|minor| format!("{minor} IQD")).collect(),
         ValueType::Date => {
-            let years = [0, 1, 40].into_iter().filter_map(|years: i64| now.date().checked_sub(years.years()).ok());
+            let years =
+                [0, 1, 40].into_iter().filter_map(|years: i64| now.date().checked_sub(years.years()).ok());
             years.map(|day| day.to_string()).chain(told_apart()).collect()
         }
         ValueType::Instant => vec![minute(now)],
@@ -122,11 +126,17 @@ fn filings(ground: &Ground<'_>, stage: &Stage<'_>, record: &Record, ask: &Ask) -
     let one = |form: &Vec<(Name, Answer)>| file(form, about.clone());
     let mut ways: Vec<Vec<Filed>> = forms.iter().map(|form| vec![one(form)]).collect();
     if record.many {
+        // Two alike, and several that differ.
         ways.extend(forms.iter().map(|form| vec![one(form), one(form)]));
-        let pairs = forms.iter().enumerate().flat_map(|(at, form)| {
-            forms.iter().skip(at + 1).map(move |other| vec![form, other])
-        });
-        ways.extend(pairs.take(MOST).map(|pair| pair.into_iter().map(one).collect()));
+        let mut sets: Vec<(usize, Vec<Filed>)> = vec![(0, Vec::new())];
+        for _ in 0..MOST_FILED {
+            let larger = sets.iter().flat_map(|(from, set)| {
+                let more = forms.iter().enumerate().skip(*from);
+                more.map(|(at, form)| (at + 1, [set.as_slice(), &[one(form)]].concat()))
+            });
+            sets = larger.take(MOST).collect();
+            ways.extend(sets.iter().map(|(_, set)| set.clone()).filter(|set| set.len() > 1));
+        }
     }
     if *ask == Ask::Optional {
         ways.insert(0, Vec::new());

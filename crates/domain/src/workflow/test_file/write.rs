@@ -95,8 +95,10 @@ fn act(what: &What) -> Vec<String> {
         }
         What::Wait(span) => vec![format!("after: {span}")],
         What::Job { job, answer, fields } => {
-            let back = answer.as_ref().map_or("fails: true".to_owned(), |code| format!("answer: {}", words(code)));
-            let given: Vec<String> = fields.iter().map(|(name, text)| format!("{name}: {}", words(text))).collect();
+            let back =
+                answer.as_ref().map_or("fails: true".to_owned(), |code| format!("answer: {}", words(code)));
+            let given: Vec<String> =
+                fields.iter().map(|(name, text)| format!("{name}: {}", words(text))).collect();
             let given = (!given.is_empty()).then(|| format!("fields: {}", map(&given)));
             [format!("job: {job}"), back].into_iter().chain(given).collect()
         }

@@ -101,7 +101,11 @@ fn alone(def: &Definition, role: &Role, limit: usize, nodes: usize) -> Option<Fo
     let mut one = finding(role.place, CheckId::Roles, &role.name, message);
     one.story = story(&graph, node);
     one.hint = Some("let another role give or approve one of these acts".to_owned());
-    let trail = Trail::to(&graph, node).map(|trail| Trail { role: Some(role.name.clone()), ..trail });
+    let trail = Trail::to(&graph, node).map(|mut trail| {
+        trail.role = Some(role.name.clone());
+        trail.shows.outcome.clone_from(&state.final_outcome);
+        trail
+    });
     Some(Found { finding: one, trail })
 }
 

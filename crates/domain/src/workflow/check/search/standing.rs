@@ -38,8 +38,7 @@ pub(super) fn seen(model: &Model<'_>, case: &Standing<'_>) -> Writes {
     }
     for fact in model.facts.values() {
         let truth: Vec<bool> = fact.atoms.iter().map(|atom| atom.holds(rules, *view)).collect();
-        writes
-            .push((fact.var, fact.regions.iter().position(|region| region.truth == truth).unwrap_or(0)));
+        writes.push((fact.var, fact.regions.iter().position(|region| region.truth == truth).unwrap_or(0)));
     }
     for (var, what) in model.vars.iter().enumerate() {
         let bit = match what {

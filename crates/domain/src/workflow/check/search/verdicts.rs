@@ -211,12 +211,7 @@ fn exits(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Found>) {
 
 /// The way to a configuration, and the commands that nobody can give there, as far as they are asked for. Those that run
 /// by themselves and those that name a record are left out: a test file cannot ask for them.
-fn closed_at(
-    graph: &Graph<'_>,
-    answers: &Answers,
-    node: Node,
-    asked: fn(&Command) -> bool,
-) -> Option<Trail> {
+fn closed_at(graph: &Graph<'_>, answers: &Answers, node: Node, asked: fn(&Command) -> bool) -> Option<Trail> {
     let model = graph.stepper.model;
     let open = answers.open.get(&node).cloned().unwrap_or_else(|| open_acts(graph, node));
     let closed = graph.acts.iter().filter(|at| !open.contains(at)).filter_map(|at| model.acts.get(*at));
@@ -423,7 +418,9 @@ fn dead(
         } else {
             "nobody who may give it may act in the states it starts from".to_owned()
         };
-        out.push(finding(command.place, CheckId::Dead, name, format!("`{name}` can never be given: {why}")).into());
+        out.push(
+            finding(command.place, CheckId::Dead, name, format!("`{name}` can never be given: {why}")).into(),
+        );
         return;
     }
     for (state, number) in beginnings(model, command) {
@@ -440,12 +437,10 @@ fn dead(
             (_, Some(outcome)) => format!("the outcome `{outcome}`"),
             (Ways::Routes(_) | Ways::One(_) | Ways::Outcomes(_), None) => format!("route {}", at + 1),
         };
-        out.push(finding(
-            branch.place,
-            CheckId::Dead,
-            name,
-            format!("{what} of `{name}` can never be taken"),
-        ).into());
+        out.push(
+            finding(branch.place, CheckId::Dead, name, format!("{what} of `{name}` can never be taken"))
+                .into(),
+        );
     }
     let own = watched.iter().position(|watched| watched.of_command == Some(act.command));
     let elsewhere = own.and_then(|at| graph.truths.get(at)).copied().unwrap_or_default();
@@ -560,11 +555,12 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Found>) {
         one.hint =
             Some("mark it `steps-back` or `reopens`, or change the conditions of the stages".to_owned());
         let staged = |stage: usize| Some(numbered(&def.stages, stage).map(|stage| stage.name.clone()));
-        let trail = Trail::to(graph, *node).and_then(|trail| trail.and(graph, *number, *to)).map(|mut trail| {
-            trail.before.stage = staged(graph.stage(key));
-            trail.shows.stage = staged(graph.stage(*to));
-            trail
-        });
+        let trail =
+            Trail::to(graph, *node).and_then(|trail| trail.and(graph, *number, *to)).map(|mut trail| {
+                trail.before.stage = staged(graph.stage(key));
+                trail.shows.stage = staged(graph.stage(*to));
+                trail
+            });
         out.push(Found { finding: one, trail });
     }
     for act in graph.acts.iter().filter_map(|at| model.acts.get(*at)) {
