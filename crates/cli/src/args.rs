@@ -235,6 +235,9 @@ pub(crate) struct Check {
     /// Do not run the tests beside the files
     #[arg(long)]
     pub(crate) no_tests: bool,
+    /// Write a test file into this folder for each finding of a search that a run can show
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) counter_examples: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

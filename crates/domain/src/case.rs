@@ -7,6 +7,7 @@
 
 pub mod act;
 mod clock;
+pub mod counter_example;
 mod cover;
 pub mod decide;
 pub mod effects;

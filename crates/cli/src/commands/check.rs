@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use qadiya_domain::case::counter_example::counter_examples;
 use qadiya_domain::case::rehearse::rehearse;
 use qadiya_domain::workflow::finding::Severity;
 use qadiya_domain::workflow::test_file::{self, Test};
@@ -23,6 +24,8 @@ struct Report {
     standing: &'static str,
     findings: Vec<Finding>,
     tests: Vec<TestReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    counter_examples: Vec<PathBuf>,
     milliseconds: u128,
 }
 
@@ -39,7 +42,7 @@ struct TestReport {
 pub(crate) fn run(args: &Check, out: Output) -> Result<Exit, Failure> {
     let mut reports = Vec::new();
     for path in &args.files {
-        reports.push(one(path, args.no_tests)?);
+        reports.push(one(path, args)?);
     }
     let bad = reports
         .iter()
@@ -48,7 +51,7 @@ pub(crate) fn run(args: &Check, out: Output) -> Result<Exit, Failure> {
     Ok(if bad { Exit::Findings } else { Exit::Done })
 }
 
-fn one(path: &Path, no_tests: bool) -> Result<Report, Failure> {
+fn one(path: &Path, args: &Check) -> Result<Report, Failure> {
     let file = WorkflowFile::open(path)?;
     let begun = tokio::time::Instant::now();
     let read = file.definition();
@@ -64,11 +67,14 @@ fn one(path: &Path, no_tests: bool) -> Result<Report, Failure> {
                 standing: "refused",
                 findings,
                 tests: Vec::new(),
+                counter_examples: Vec::new(),
                 milliseconds,
             });
         }
     };
-    let tests = if no_tests { Vec::new() } else { run_tests(path, &definition)? };
+    let tests = if args.no_tests { Vec::new() } else { run_tests(path, &definition)? };
+    let folder = args.counter_examples.as_deref();
+    let written = folder.map(|folder| write_counter_examples(folder, &definition)).transpose()?;
     Ok(Report {
         file: path.to_owned(),
         workflow: Some(definition.workflow.to_string()),
@@ -77,8 +83,30 @@ fn one(path: &Path, no_tests: bool) -> Result<Report, Failure> {
         standing: if definition.is_proved() { "proved" } else { "trial" },
         findings: definition.findings.clone(),
         tests,
+        counter_examples: written.unwrap_or_default(),
         milliseconds,
     })
+}
+
+/// A test file for each finding that a run can show, named by the workflow, the check and what the finding is about.
+fn write_counter_examples(folder: &Path, definition: &Definition) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |path: &Path, error: &std::io::Error| {
+        Failure::new(format!("the counter-example {} cannot be written", path.display())).because(error)
+    };
+    std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    let mut written: Vec<PathBuf> = Vec::new();
+    for (finding, test) in counter_examples(definition) {
+        let Some(test) = test else { continue };
+        let stem = format!("{}-{}-{}", definition.workflow, finding.check, finding.at);
+        let names =
+            (1..).map(|no| if no == 1 { format!("{stem}.yaml") } else { format!("{stem}-{no}.yaml") });
+        let Some(path) = names.map(|name| folder.join(name)).find(|path| !written.contains(path)) else {
+            continue;
+        };
+        std::fs::write(&path, test.to_string()).map_err(|error| failed(&path, &error))?;
+        written.push(path);
+    }
+    Ok(written)
 }
 
 /// The tests in `tests/` beside the file that name its workflow.
@@ -130,6 +158,9 @@ fn text(report: &Report) -> String {
             None => lines.push(format!("test ok: {}", test.test)),
             Some(why) => lines.push(format!("test FAILED: {}\n    {}:{why}", test.test, test.file.display())),
         }
+    }
+    for path in &report.counter_examples {
+        lines.push(format!("counter-example: {}", path.display()));
     }
     let count =
         |severity| report.findings.iter().filter(|finding| finding.check.severity() == severity).count();

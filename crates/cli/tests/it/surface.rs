@@ -117,6 +117,27 @@ fn files_are_checked_drawn_and_told_without_a_store() {
 }
 
 #[test]
+fn what_a_check_finds_is_written_as_tests_that_pass() {
+    let folder = folder();
+    let file = folder.path().join("small.v1.yaml");
+    let text = include_str!("../../../domain/tests/bad/search/E-complete-nobody-leads-on.yaml");
+    std::fs::write(&file, text).unwrap();
+    let (at, tests) = (file.to_str().unwrap(), folder.path().join("tests"));
+    let found = run(&["--json", "check", at, "--counter-examples", tests.to_str().unwrap()]);
+    let written = found.json()[0]["counter_examples"].as_array().unwrap().len();
+    assert!(tests.join("small-E-complete-shelved.yaml").is_file() && written >= 2, "{found:?}");
+    let run_again = run(&["--json", "check", at]).json();
+    let rehearsed = run_again[0]["tests"].as_array().unwrap();
+    assert_eq!(rehearsed.len(), written);
+    assert!(rehearsed.iter().all(|test| test["passed"] == true), "{run_again}");
+    // They are about the mistake: without it they fail.
+    std::fs::write(&file, text.replace("decide: {from: waiting", "decide: {from: [waiting, shelved]"))
+        .unwrap();
+    let mended = run(&["--json", "check", at]).json();
+    assert!(mended[0]["tests"].as_array().unwrap().iter().any(|test| test["passed"] == false), "{mended}");
+}
+
+#[test]
 fn two_versions_are_planned_without_a_store() {
     let folder = folder();
     let file = |name: &str, text: &str| {

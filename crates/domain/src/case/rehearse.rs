@@ -45,19 +45,10 @@ pub(crate) const MOST_STEPS: usize = 10_000;
 /// # Errors
 /// The first step that went otherwise than the test says.
 pub fn rehearse(def: &Definition, test: &Test) -> Result<(), Surprise> {
-    let zone = def.first_calendar().map_or(TimeZone::UTC, |calendar| calendar.zone().clone());
-    let start = instant(&zone, test.at).ok_or_else(|| Surprise {
+    let mut stage = Stage::set(def, test.at, &test.facts).ok_or_else(|| Surprise {
         place: test.place,
         message: "the start of the test is no time".to_owned(),
     })?;
-    let mut stage = Stage {
-        def,
-        zone,
-        case: Case::unopened(StreamId(Uuid::nil())),
-        now: start,
-        facts: test.facts.clone(),
-        last: Vec::new(),
-    };
     for step in &test.steps {
         stage.last.clear();
         let done = stage.step(step);
@@ -98,11 +89,13 @@ fn official(person: &str) -> OfficialId {
     OfficialId(Uuid::new_v5(&Uuid::NAMESPACE_OID, person.as_bytes()))
 }
 
-struct Stage<'a> {
-    def: &'a Definition,
+/// A case under test, and the time.
+#[derive(Debug, Clone)]
+pub(super) struct Stage<'a> {
+    pub(super) def: &'a Definition,
     zone: TimeZone,
-    case: Case,
-    now: Timestamp,
+    pub(super) case: Case,
+    pub(super) now: Timestamp,
     /// Answers for the opening command.
     facts: Vec<(Name, Answer)>,
     /// Events since the step before.
@@ -112,8 +105,21 @@ struct Stage<'a> {
 /// What the test itself got wrong, in one sentence; or how the act ended.
 type Done = Result<Result<(), Refusals>, String>;
 
-impl Stage<'_> {
-    fn step(&mut self, step: &Step) -> Done {
+impl<'a> Stage<'a> {
+    /// Before the case is opened; nothing if the start is no time in the zone of the workflow.
+    pub(super) fn set(def: &'a Definition, at: DateTime, facts: &[(Name, Answer)]) -> Option<Self> {
+        let zone = def.first_calendar().map_or(TimeZone::UTC, |calendar| calendar.zone().clone());
+        let now = instant(&zone, at)?;
+        let case = Case::unopened(StreamId(Uuid::nil()));
+        Some(Self { def, zone, case, now, facts: facts.to_vec(), last: Vec::new() })
+    }
+
+    /// What the clock on the wall shows.
+    pub(super) fn civil(&self) -> DateTime {
+        self.now.to_zoned(self.zone.clone()).datetime()
+    }
+
+    pub(super) fn step(&mut self, step: &Step) -> Done {
         match &step.what {
             What::Do(who, doing) => {
                 let tree = self.command(doing)?;
@@ -226,7 +232,7 @@ impl Stage<'_> {
     }
 
     /// Time passes: every clock step that falls due is taken at its time.
-    fn wait(&mut self, until: Timestamp) -> Result<(), String> {
+    pub(super) fn wait(&mut self, until: Timestamp) -> Result<(), String> {
         for _ in 0..MOST_STEPS {
             let Some((at, key, step)) = self.case.next_step().filter(|(at, _, _)| *at <= until) else {
                 self.now = until.max(self.now);
@@ -390,7 +396,7 @@ impl Stage<'_> {
         }
     }
 
-    fn look(&self, expect: &Expect) -> Result<(), String> {
+    pub(super) fn look(&self, expect: &Expect) -> Result<(), String> {
         let is_at = |state: &Name| {
             self.case.main.as_ref() == Some(state)
                 || self.case.tracks.values().any(|held| held == state)

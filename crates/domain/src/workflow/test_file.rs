@@ -1,5 +1,5 @@
-//! Test files of analysts: what is done to a case, and what must be seen. Here they are read; running them is the
-//! business of the case rules.
+//! Test files of analysts: what is done to a case, and what must be seen. Here they are read and written; running them is
+//! the business of the case rules.
 //!
 //! ```yaml
 //! test: investigation late twice opens a custody review
@@ -31,6 +31,8 @@
 //! the step before), `queued` (jobs), `facts`, `office`, `outcome`, `open` and `not-open` (commands that somebody may give
 //! now), `authority` (`covered` or `lapsed`), `due` (deadline: civil date of its limit), `records` (how many live ones of
 //! each kind).
+
+mod write;
 
 use jiff::civil::{Date, DateTime};
 

@@ -4,6 +4,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names the cases it looks for")]
 
 mod bench;
+mod counter_examples;
 mod differential;
 mod golden;
 mod guards;

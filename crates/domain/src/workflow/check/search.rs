@@ -40,13 +40,15 @@ mod moves;
 pub(in crate::workflow) mod open;
 mod slices;
 mod space;
+mod standing;
 mod step;
 mod story;
-mod symbolic;
+pub(crate) mod symbolic;
+mod trail;
 mod verdicts;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,11 +56,13 @@ use crate::workflow::finding::{CheckId, Finding, Place};
 use crate::workflow::model::Definition;
 use crate::workflow::read::finding;
 use answers::Answers;
-pub use closure::{Closure, LeftOut, Reason, Standing};
+pub use closure::{Closure, LeftOut, Reason};
 use graph::{Graph, TooMany};
 use model::{Model, What};
 use slices::{Cones, Item};
 use space::{Packing, Test, Var};
+pub use standing::Standing;
+pub use trail::{Found, Ground, Mover, Trail, Turn};
 use verdicts::{Watched, judge, watched};
 
 /// The most configurations that are met one by one for one question. What is larger is found sooner on decision diagrams:
@@ -74,14 +78,25 @@ pub fn findings(def: &Definition, limit: usize) -> Vec<Finding> {
 
 /// W-roles: roles that alone can run a case from its beginning to a normal end.
 pub fn alone(def: &Definition) -> Vec<Finding> {
-    alone::findings(def, LIMIT, symbolic::NODES)
+    alone::findings(def, LIMIT, symbolic::NODES).into_iter().map(|found| found.finding).collect()
+}
+
+/// Everything that the searches find, with the way to where it shows.
+pub fn trails(def: &Definition) -> Vec<Found> {
+    let mut all = found_within(def, LIMIT, symbolic::NODES);
+    all.extend(alone::findings(def, LIMIT, symbolic::NODES));
+    all
 }
 
 /// [`findings`] with at most `nodes` nodes in a decision diagram.
 fn findings_within(def: &Definition, limit: usize, nodes: usize) -> Vec<Finding> {
+    found_within(def, limit, nodes).into_iter().map(|found| found.finding).collect()
+}
+
+fn found_within(def: &Definition, limit: usize, nodes: usize) -> Vec<Found> {
     let model = Model::of(def);
     if let Some(why) = &model.too_large {
-        return vec![not_proved(def, format!("not proved: {why}"))];
+        return vec![not_proved(def, format!("not proved: {why}")).into()];
     }
     let watched = watched(def);
     let tests: Vec<Test> = watched.iter().map(|watched| model.test(watched.guard)).collect();
@@ -100,8 +115,8 @@ fn findings_within(def: &Definition, limit: usize, nodes: usize) -> Vec<Finding>
     if search.one_by_one(&whole, &all, first, &mut out).is_err() {
         search.by_slices(limit, &mut out);
     }
-    out.sort();
-    out.dedup();
+    out.sort_by(|one: &Found, other| one.finding.cmp(&other.finding));
+    out.dedup_by(|one, other| one.finding == other.finding);
     out
 }
 
@@ -120,7 +135,7 @@ impl Search<'_> {
         kept: &BTreeSet<Var>,
         items: &[Item],
         limit: usize,
-        out: &mut Vec<Finding>,
+        out: &mut Vec<Found>,
     ) -> Result<usize, TooMany> {
         let packing = Packing::of(&self.model.sizes, kept).ok_or(TooMany)?;
         let graph = Graph::search(self.model, &packing, kept, self.cones.acts(kept), self.tests, limit)?;
@@ -129,7 +144,7 @@ impl Search<'_> {
     }
 
     /// Searches one slice on diagrams and answers the questions; whether that was possible.
-    fn on_diagrams(&self, kept: &BTreeSet<Var>, items: &[Item], out: &mut Vec<Finding>) -> bool {
+    fn on_diagrams(&self, kept: &BTreeSet<Var>, items: &[Item], out: &mut Vec<Found>) -> bool {
         let Some(packing) = Packing::of(&self.model.sizes, kept) else { return false };
         let acts = self.cones.acts(kept);
         match symbolic::search(self.model, &packing, kept, acts, (items, self.tests), self.nodes) {
@@ -141,13 +156,13 @@ impl Search<'_> {
         }
     }
 
-    fn judge(&self, graph: &Graph<'_>, answers: &Answers, items: &[Item], out: &mut Vec<Finding>) {
+    fn judge(&self, graph: &Graph<'_>, answers: &Answers, items: &[Item], out: &mut Vec<Found>) {
         for item in items {
             judge(graph, answers, *item, self.watched, out);
         }
     }
 
-    fn by_slices(&self, limit: usize, out: &mut Vec<Finding>) {
+    fn by_slices(&self, limit: usize, out: &mut Vec<Found>) {
         let mut slices: BTreeMap<(usize, &BTreeSet<Var>), Vec<Item>> = BTreeMap::new();
         for (item, cone) in &self.cones.items {
             slices.entry((cone.len(), cone)).or_default().push(*item);
@@ -186,7 +201,7 @@ impl Search<'_> {
                 "not proved: more than {limit} configurations, and more than {} nodes in their decision diagram; {multiplies}",
                 self.nodes
             );
-            out.push(not_proved(self.model.def, message));
+            out.push(not_proved(self.model.def, message).into());
         }
     }
 

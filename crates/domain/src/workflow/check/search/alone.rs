@@ -12,13 +12,14 @@ use super::slices::{Cones, Item};
 use super::space::{Packing, Var, marked};
 use super::story::story;
 use super::symbolic;
+use super::trail::{Found, Trail};
 use crate::name::Name;
-use crate::workflow::finding::{CheckId, Finding};
+use crate::workflow::finding::CheckId;
 use crate::workflow::model::{Command, Definition, From, Role, Target};
 use crate::workflow::read::finding;
 
 /// What is found about the roles of a file, with the limits of the other searches.
-pub(super) fn findings(def: &Definition, limit: usize, nodes: usize) -> Vec<Finding> {
+pub(super) fn findings(def: &Definition, limit: usize, nodes: usize) -> Vec<Found> {
     let able = |role: &&Role| may_reach_an_end(def, &role.name);
     def.roles.iter().filter(able).filter_map(|role| alone(def, role, limit, nodes)).collect()
 }
@@ -67,7 +68,7 @@ fn may_reach_an_end(def: &Definition, role: &Name) -> bool {
     reached.iter().any(normal)
 }
 
-fn alone(def: &Definition, role: &Role, limit: usize, nodes: usize) -> Option<Finding> {
+fn alone(def: &Definition, role: &Role, limit: usize, nodes: usize) -> Option<Found> {
     let mut model = Model::of(def);
     if model.too_large.is_some() {
         return None;
@@ -100,7 +101,12 @@ fn alone(def: &Definition, role: &Role, limit: usize, nodes: usize) -> Option<Fi
     let mut one = finding(role.place, CheckId::Roles, &role.name, message);
     one.story = story(&graph, node);
     one.hint = Some("let another role give or approve one of these acts".to_owned());
-    Some(one)
+    let trail = Trail::to(&graph, node).map(|mut trail| {
+        trail.role = Some(role.name.clone());
+        trail.shows.outcome.clone_from(&state.final_outcome);
+        trail
+    });
+    Some(Found { finding: one, trail })
 }
 
 /// A nearest normal end, if one can be reached.

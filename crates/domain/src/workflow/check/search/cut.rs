@@ -84,7 +84,7 @@ pub(super) fn words(value: &Constant) -> String {
 }
 
 /// Values enough to meet every region: each constant of an atom and its neighbours.
-fn candidates(value: &ValueType, atoms: &[Guard]) -> Vec<Candidate> {
+pub(super) fn candidates(value: &ValueType, atoms: &[Guard]) -> Vec<Candidate> {
     let known = |constant: Constant| (Some(constant), true);
     let used: BTreeSet<Constant> = atoms.iter().flat_map(constants).collect();
     match value {

@@ -721,7 +721,7 @@ pub(super) fn marks<T: Named>(states: &Table<T>, unopened: bool, test: impl Fn(&
 }
 
 /// What an atom about a record is about, when it is about a field.
-fn subject(atom: &Guard) -> Option<&Name> {
+pub(super) fn subject(atom: &Guard) -> Option<&Name> {
     match atom {
         Guard::Is(name, _)
         | Guard::IsNot(name, _)

@@ -259,7 +259,7 @@ pub(super) fn open_here(graph: &Graph<'_>, answers: &Answers, node: Node) -> Str
 }
 
 /// The commands open in a configuration.
-fn open_acts(graph: &Graph<'_>, node: Node) -> Vec<usize> {
+pub(super) fn open_acts(graph: &Graph<'_>, node: Node) -> Vec<usize> {
     let passing = graph.passing.get(node) == Some(&true);
     let open = |at: &usize| {
         let act = graph.compiled.get(*at).filter(|act| !passing || act.automatic.is_some());

@@ -8,7 +8,7 @@ mod program;
 mod reach;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! The searches, held against the worked example, seeded mistakes, random files, a naive second search and the engine.
 
 mod closure;
-mod engine;
+pub(crate) mod engine;
 pub(crate) mod example;
 pub(crate) mod naive;
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::answers::Answers;
-use super::graph::{Graph, Unrecorded};
+use super::graph::{Graph, Node, Unrecorded};
 use super::model::{CellModel, Model, What, numbered};
 use super::moves::{Act, FreeKind};
 use super::slices::Item;
-use super::story::{command_of, open_here, story, story_and, way_of};
+use super::space::Key;
+use super::story::{command_of, open_acts, open_here, story, story_and, way_of};
+use super::trail::{Found, Trail};
 use crate::name::Name;
-use crate::workflow::finding::{CheckId, Finding, Place};
+use crate::workflow::finding::{CheckId, Place};
 use crate::workflow::guard::Guard;
 use crate::workflow::model::{Command, Definition, From, Machine, Target, Ways};
 use crate::workflow::read::finding;
@@ -99,14 +101,14 @@ pub(super) fn judge(
     answers: &Answers,
     item: Item,
     watched: &[Watched<'_>],
-    out: &mut Vec<Finding>,
+    out: &mut Vec<Found>,
 ) {
     match item {
         Item::Main => {
             reached_main(graph, out);
             complete(graph, answers, out);
             exits(graph, answers, out);
-            held(graph, out);
+            held(graph, answers, out);
             automatic(graph, answers, out);
         }
         Item::Track(track) => {
@@ -126,24 +128,24 @@ pub(super) fn judge(
     }
 }
 
-fn reached_main(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+fn reached_main(graph: &Graph<'_>, out: &mut Vec<Found>) {
     let model = graph.stepper.model;
     for (at, state) in model.def.states.iter().enumerate() {
         if !graph.met.contains(model.main, at + 1) {
             let message = format!("no case ever reaches the state `{}`", state.name);
-            out.push(finding(state.place, CheckId::Reach, &state.name, message));
+            out.push(finding(state.place, CheckId::Reach, &state.name, message).into());
         }
     }
 }
 
-fn reached_track(graph: &Graph<'_>, at: usize, out: &mut Vec<Finding>) {
+fn reached_track(graph: &Graph<'_>, at: usize, out: &mut Vec<Found>) {
     let model = graph.stepper.model;
     let Some(track) = model.def.tracks.at(at) else { return };
     for (number, state) in track.states.iter().enumerate().map(|(at, state)| (at + 1, state)) {
         if met_on_track(graph, at, number) == Some(false) {
             let message =
                 format!("no case ever reaches the state `{}` of the track `{}`", state.name, track.name);
-            out.push(finding(state.place, CheckId::Reach, &state.name, message));
+            out.push(finding(state.place, CheckId::Reach, &state.name, message).into());
         }
     }
 }
@@ -163,13 +165,13 @@ fn met_on_track(graph: &Graph<'_>, track: usize, state: usize) -> Option<bool> {
 }
 
 /// E-complete: see the module page.
-fn complete(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
+fn complete(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Found>) {
     let model = graph.stepper.model;
     let def = model.def;
     if !def.states.iter().any(|state| state.final_outcome.is_some() && !state.exceptional) {
         let message =
             "no state of this file is a normal end (`final` and not `exceptional`): no case can be completed";
-        out.push(finding(Place::default(), CheckId::Complete, &def.workflow, message));
+        out.push(finding(Place::default(), CheckId::Complete, &def.workflow, message).into());
         return;
     }
     for (state, seen) in &answers.stuck {
@@ -182,7 +184,7 @@ fn complete(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
         one.story = story(graph, node);
         one.story.push(format!("Then {}, and {end} can be reached.", open_here(graph, answers, node)));
         one.hint = abstract_hint(graph);
-        out.push(one);
+        out.push(Found { finding: one, trail: closed_at(graph, answers, node, |_| true) });
     }
 }
 
@@ -194,7 +196,7 @@ fn abstract_hint(graph: &Graph<'_>) -> Option<String> {
 }
 
 /// W-exit: a configuration that waits, where no guard of a command that leaves the state holds.
-fn exits(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
+fn exits(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Found>) {
     let model = graph.stepper.model;
     for (state, seen) in &answers.gaps {
         let (node, times) = (seen.first, seen.times);
@@ -203,12 +205,25 @@ fn exits(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
         let mut one = finding(named.place, CheckId::Gap, &named.name, message);
         one.story = story(graph, node);
         one.story.push(format!("Then {}.", open_here(graph, answers, node)));
-        out.push(one);
+        out.push(Found { finding: one, trail: closed_at(graph, answers, node, |_| true) });
     }
 }
 
+/// The way to a configuration, and the commands that nobody can give there, as far as they are asked for. Those that run
+/// by themselves and those that name a record are left out: a test file cannot ask for them.
+fn closed_at(graph: &Graph<'_>, answers: &Answers, node: Node, asked: fn(&Command) -> bool) -> Option<Trail> {
+    let model = graph.stepper.model;
+    let open = answers.open.get(&node).cloned().unwrap_or_else(|| open_acts(graph, node));
+    let closed = graph.acts.iter().filter(|at| !open.contains(at)).filter_map(|at| model.acts.get(*at));
+    let closed = closed.filter(|act| act.automatic.is_none() && act.instance.is_none());
+    let closed = closed.filter_map(|act| command_of(model, act));
+    let closed = closed.filter(|command| command.from != From::New && asked(command));
+    let closed = closed.map(|command| command.name.clone()).collect();
+    Trail::to(graph, node).map(|trail| trail.with_closed(closed))
+}
+
 /// E-irregular and E-held.
-fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+fn held(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Found>) {
     let model = graph.stepper.model;
     let def = model.def;
     for ((at, missing), seen) in &graph.no_irregular {
@@ -231,7 +246,8 @@ fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
             "mark arrival, escape, death and release in fact as `irregular`, open in `every-state`"
                 .to_owned(),
         );
-        out.push(one);
+        let trail = closed_at(graph, answers, seen.first, |command| command.irregular);
+        out.push(Found { finding: one, trail });
     }
     for (at, state) in def.states.iter().enumerate() {
         // A state that is never reached is reported as such.
@@ -264,13 +280,19 @@ fn held(graph: &Graph<'_>, out: &mut Vec<Finding>) {
             let mut one = finding(state.place, CheckId::Held, &state.name, message);
             one.hint =
                 Some("name the office under `acts`, or let a command file a record with `covers`".to_owned());
-            out.push(one);
+            let here = |key: &Key| graph.stepper.main(*key) == at + 1;
+            let node = graph.keys.iter().position(here);
+            let trail = node.and_then(|node| Trail::to(graph, node)).map(|mut trail| {
+                trail.shows.covered = Some(false);
+                trail
+            });
+            out.push(Found { finding: one, trail });
         }
     }
 }
 
 /// E-auto, the part with search.
-fn automatic(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
+fn automatic(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Found>) {
     let model = graph.stepper.model;
     for ((one, other), seen) in &graph.overlap {
         let named = |at: usize| model.acts.get(at).and_then(|act| command_of(model, act));
@@ -283,7 +305,7 @@ fn automatic(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
         );
         let mut found = finding(other.place, CheckId::Auto, &other.name, message);
         found.story = story(graph, seen.first);
-        out.push(found);
+        out.push(found.into());
     }
     let standing =
         || graph.standing.iter().next().map(|(number, seen)| (seen.first, BTreeSet::from([*number])));
@@ -304,12 +326,12 @@ fn automatic(graph: &Graph<'_>, answers: &Answers, out: &mut Vec<Finding>) {
         let mut found =
             finding(place, CheckId::Auto, at, format!("automatic commands go round without end: {list}"));
         found.story = story(graph, node);
-        out.push(found);
+        out.push(found.into());
     }
 }
 
 /// E-proper: at a normal end a must-finish track is open.
-fn proper(graph: &Graph<'_>, answers: &Answers, at: usize, out: &mut Vec<Finding>) {
+fn proper(graph: &Graph<'_>, answers: &Answers, at: usize, out: &mut Vec<Found>) {
     let model = graph.stepper.model;
     let Some(track) = model.def.tracks.at(at) else { return };
     if let Some(seen) = answers.improper.get(&at) {
@@ -320,7 +342,12 @@ fn proper(graph: &Graph<'_>, answers: &Answers, at: usize, out: &mut Vec<Finding
         );
         let mut one = finding(track.place, CheckId::Proper, &track.name, message);
         one.story = story(graph, seen.first);
-        out.push(one);
+        let state = numbered(&model.def.states, graph.stepper.main(graph.key(seen.first)));
+        let trail = Trail::to(graph, seen.first).map(|mut trail| {
+            trail.shows.outcome = state.and_then(|state| state.final_outcome.clone());
+            trail
+        });
+        out.push(Found { finding: one, trail });
     }
 }
 
@@ -360,7 +387,7 @@ fn dead(
     answers: &Answers,
     (act, command): (&Act, &Command),
     watched: &[Watched<'_>],
-    out: &mut Vec<Finding>,
+    out: &mut Vec<Found>,
 ) {
     let model = graph.stepper.model;
     let name = &command.name;
@@ -391,13 +418,15 @@ fn dead(
         } else {
             "nobody who may give it may act in the states it starts from".to_owned()
         };
-        out.push(finding(command.place, CheckId::Dead, name, format!("`{name}` can never be given: {why}")));
+        out.push(
+            finding(command.place, CheckId::Dead, name, format!("`{name}` can never be given: {why}")).into(),
+        );
         return;
     }
     for (state, number) in beginnings(model, command) {
         if !graph.open_from.contains(act.command, number) && was_met(graph, state) {
             let message = format!("`{name}` can never be given in `{state}`, which it names under `from`");
-            out.push(finding(command.place, CheckId::Dead, name, message));
+            out.push(finding(command.place, CheckId::Dead, name, message).into());
         }
     }
     for (at, (outcome, branch)) in command.branches().into_iter().enumerate() {
@@ -408,12 +437,10 @@ fn dead(
             (_, Some(outcome)) => format!("the outcome `{outcome}`"),
             (Ways::Routes(_) | Ways::One(_) | Ways::Outcomes(_), None) => format!("route {}", at + 1),
         };
-        out.push(finding(
-            branch.place,
-            CheckId::Dead,
-            name,
-            format!("{what} of `{name}` can never be taken"),
-        ));
+        out.push(
+            finding(branch.place, CheckId::Dead, name, format!("{what} of `{name}` can never be taken"))
+                .into(),
+        );
     }
     let own = watched.iter().position(|watched| watched.of_command == Some(act.command));
     let elsewhere = own.and_then(|at| graph.truths.get(at)).copied().unwrap_or_default();
@@ -421,19 +448,22 @@ fn dead(
         let message = format!("the condition of `{name}` always holds");
         let mut one = finding(command.place, CheckId::Dead, name, message);
         one.hint = Some("leave it out".to_owned());
-        out.push(one);
+        out.push(one.into());
     }
 }
 
 /// E-route and W-escape of one command.
-fn open_everywhere(graph: &Graph<'_>, act: &Act, command: &Command, out: &mut Vec<Finding>) {
+fn open_everywhere(graph: &Graph<'_>, act: &Act, command: &Command, out: &mut Vec<Found>) {
     let name = &command.name;
     if let Some(seen) = graph.no_route.get(&act.command) {
         let message = format!("`{name}` can be given where no route is true, {}", many(seen.times));
         let mut one = finding(command.place, CheckId::Route, name, message);
         one.story = story(graph, seen.first);
         one.hint = Some("end the list with a route without `if`".to_owned());
-        out.push(one);
+        let trail = Trail::to(graph, seen.first)
+            .filter(|_| act.automatic.is_none())
+            .map(|trail| Trail { no_route: Some(name.clone()), ..trail });
+        out.push(Found { finding: one, trail });
     }
     // Of a command that can never be given it is said already, and once.
     if let Some(seen) = graph.no_escape.get(&act.command).filter(|_| is_alive(graph, act)) {
@@ -446,25 +476,26 @@ fn open_everywhere(graph: &Graph<'_>, act: &Act, command: &Command, out: &mut Ve
         let stops = command.stops_tracks || command.branches().iter().any(|(_, branch)| branch.stops_tracks);
         let holds = graph.stepper.model.tracks.iter().any(|track| track.must_finish);
         one.hint = (!stops && holds).then(|| "a track may hold it back: `stops-tracks`".to_owned());
-        out.push(one);
+        let trail = Trail::to(graph, seen.first).map(|trail| trail.with_closed(vec![name.clone()]));
+        out.push(Found { finding: one, trail });
     }
 }
 
-fn guard(graph: &Graph<'_>, at: usize, watched: &[Watched<'_>], out: &mut Vec<Finding>) {
+fn guard(graph: &Graph<'_>, at: usize, watched: &[Watched<'_>], out: &mut Vec<Found>) {
     let (Some(watched), Some(truth)) = (watched.get(at), graph.truths.get(at)) else { return };
     if watched.of_command.is_some() {
         return;
     }
     let what = &watched.what;
     if !truth.was_true {
-        out.push(finding(watched.place, CheckId::Dead, watched.at, format!("{what} can never hold")));
+        out.push(finding(watched.place, CheckId::Dead, watched.at, format!("{what} can never hold")).into());
     } else if !truth.was_false && watched.must_fail {
-        out.push(finding(watched.place, CheckId::Dead, watched.at, format!("{what} always holds")));
+        out.push(finding(watched.place, CheckId::Dead, watched.at, format!("{what} always holds")).into());
     }
 }
 
 /// E-stage.
-fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
+fn stages(graph: &Graph<'_>, out: &mut Vec<Found>) {
     let model = graph.stepper.model;
     let def = model.def;
     if def.stages.is_empty() {
@@ -523,7 +554,14 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
         one.story = story_and(graph, *node, *number, *to);
         one.hint =
             Some("mark it `steps-back` or `reopens`, or change the conditions of the stages".to_owned());
-        out.push(one);
+        let staged = |stage: usize| Some(numbered(&def.stages, stage).map(|stage| stage.name.clone()));
+        let trail =
+            Trail::to(graph, *node).and_then(|trail| trail.and(graph, *number, *to)).map(|mut trail| {
+                trail.before.stage = staged(graph.stage(key));
+                trail.shows.stage = staged(graph.stage(*to));
+                trail
+            });
+        out.push(Found { finding: one, trail });
     }
     for act in graph.acts.iter().filter_map(|at| model.acts.get(*at)) {
         let Some(command) = command_of(model, act) else { continue };
@@ -537,7 +575,7 @@ fn stages(graph: &Graph<'_>, out: &mut Vec<Finding>) {
                 let message = format!("{what} is marked as a step back, but never lowers the public stage");
                 let mut one = finding(place, CheckId::Stage, &command.name, message);
                 one.hint = Some("take the mark away".to_owned());
-                out.push(one);
+                out.push(one.into());
             }
         };
         let whole = format!("`{}`", command.name);

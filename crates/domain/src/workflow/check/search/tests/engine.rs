@@ -54,7 +54,7 @@ fn guard(draws: &mut Draws<'_>) -> String {
     }
 }
 
-fn drawn(numbers: &[u8]) -> String {
+pub(crate) fn drawn(numbers: &[u8]) -> String {
     let mut draws = Draws(numbers.iter());
     let draws = &mut draws;
     let mut text = String::from(

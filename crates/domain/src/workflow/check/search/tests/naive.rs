@@ -550,6 +550,7 @@ fn compare(numbers: &[u8]) -> Result<bool, TestCaseError> {
     let search = Search { model: &model, cones: &cones, watched: &tests_of, tests: &tests, nodes: 1 << 16 };
     let mut sliced = Vec::new();
     search.by_slices(LIMIT, &mut sliced);
+    let sliced: Vec<Finding> = sliced.into_iter().map(|found| found.finding).collect();
     let verdicts = |all: &[Finding]| {
         all.iter().map(|one| (one.check, one.at.clone(), one.place)).collect::<BTreeSet<_>>()
     };
