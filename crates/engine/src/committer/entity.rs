@@ -187,7 +187,7 @@ impl Committer {
         let after = HeldEntity {
             version: event.seq,
             head: hash,
-            entity: before.entity.evolve(&event.deed),
+            entity: before.entity.evolve(&event),
             ..before
         };
         Ok((StoredEvent { seq: event.seq, bytes, hash, at, secret }, after))

@@ -226,7 +226,7 @@ impl Check {
             match canonical::decode::<RegistryEvent>(&event.bytes) {
                 Ok(mut read) => {
                     carried.insert(event.seq, carried_by(&mut read.deed));
-                    entity = entity.evolve(&read.deed);
+                    entity = entity.evolve(&read);
                     (version, head) = (event.seq, event.hash);
                     if read.about != row.kind || read.at != event.at {
                         self.fault(
