@@ -241,6 +241,9 @@ impl Check {
             }
         }
         self.report.faults.extend(secrets::faults(stream, row.version, &carried, secrets));
+        if let Some(held) = entity.publications() {
+            self.signatures(&stream, held);
+        }
         match Entity::from_bytes(row.kind, &row.state) {
             Ok(state) if state.clone().without_projections() == entity => {}
             Ok(_) => self.fault(FaultKind::Row, &stream, None, "its state is not what the events make of it"),
