@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use qadiya_domain::ids::DefinitionHash;
 use qadiya_domain::name::Name;
 
 use crate::exit;
@@ -50,7 +51,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Show the whole on synthetic people: import a cohort, let scripted officials act, then serve
     Demo(Demo),
-    /// Make a new store: schema, signing key, bundled workflows and calendars, the first administrator
+    /// Make a new store: schema, signing key, two administrators, bundled workflows and calendars
     Init(Init),
     /// Serve the HTTP API, with workers
     Serve(Serve),
@@ -72,8 +73,18 @@ pub(crate) enum Command {
     Draw(Draw),
     /// Print a workflow as a table of rules
     Table(FileArg),
-    /// Publish a workflow file in a store, and make it the active version
+    /// Publish a workflow file in a store, and sign as administrator that it becomes the active version
+    ///
+    /// The first signature waits: new cases come under the version when another administrator, another person, signs the
+    /// same, with `publish` of the same file or with `activate`.
     Publish(Publish),
+    /// Sign as administrator that a published version becomes the active one, or take the signature back
+    ///
+    /// Two administrators, two persons, sign for the same definition in place of the same active one. Where another version
+    /// became active in between, the signature is refused.
+    Activate(Activate),
+    /// List published versions, which are active, and who signed for them
+    Workflows,
     /// Import a transfer list (CSV or XLSX); a dry run unless --commit
     Import(Import),
     /// Replay an event log (XES or CSV) against a workflow under a virtual clock
@@ -179,9 +190,15 @@ pub(crate) struct Init {
     /// Only synthetic people will live here: trial workflows may run
     #[arg(long)]
     pub(crate) synthetic: bool,
-    /// The name of the first administrator
-    #[arg(long, default_value = "Administrator")]
+    /// The name of one administrator
+    #[arg(long, default_value = "Administrator", value_name = "NAME")]
     pub(crate) administrator: String,
+    /// The name of the other one: another person, for it takes two to make a workflow version active
+    #[arg(long, default_value = "Second administrator", value_name = "NAME")]
+    pub(crate) second_administrator: String,
+    /// Publish the bundled workflows only, and let the two administrators sign for them
+    #[arg(long)]
+    pub(crate) unsigned: bool,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -273,9 +290,28 @@ pub(crate) struct Draw {
 pub(crate) struct Publish {
     /// The workflow file
     pub(crate) file: PathBuf,
-    /// Publish only; do not make it the active version
+    /// Publish only; sign nothing
     #[arg(long)]
     pub(crate) inactive: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Activate {
+    /// The workflow
+    #[arg(value_parser = name, value_name = "WORKFLOW")]
+    pub(crate) workflow: Name,
+    /// The published version
+    #[arg(value_name = "VERSION")]
+    pub(crate) version: u32,
+    /// Only if the version is the definition of this hash
+    #[arg(long, value_name = "HASH")]
+    pub(crate) definition: Option<DefinitionHash>,
+    /// Only in place of the definition of this hash (default: the one that is active now)
+    #[arg(long, value_name = "HASH")]
+    pub(crate) replaces: Option<DefinitionHash>,
+    /// Take the signature back instead
+    #[arg(long)]
+    pub(crate) withdraw: bool,
 }
 
 #[derive(Debug, clap::Args)]

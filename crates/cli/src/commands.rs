@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod activate;
 mod bench;
 mod case;
 mod check;
@@ -42,6 +43,8 @@ pub(crate) async fn run(args: Args) -> Result<Exit, Failure> {
         Command::Draw(draw) => draw::draw(&draw, out),
         Command::Table(file) => draw::table(&file, out),
         Command::Publish(publish) => publish::run(global, &publish, out).await,
+        Command::Activate(activate) => activate::run(global, &activate, out).await,
+        Command::Workflows => activate::list(global, out).await,
         Command::Import(import) => import::run(global, &import, out).await,
         Command::Replay(replay) => replay::run(global, &replay, out).await,
         Command::Stage(case) => case::stage(global, &case, out).await,

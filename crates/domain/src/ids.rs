@@ -68,6 +68,14 @@ impl fmt::Display for DefinitionHash {
     }
 }
 
+impl FromStr for DefinitionHash {
+    type Err = <Hash as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
 /// What a stream is about.
 #[derive(
     Debug,

@@ -4,6 +4,8 @@
 //! As with cases, an event tells a deed whole, folding cannot refuse, and protected values are sealed before they
 //! reach the log.
 
+pub mod publications;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -15,6 +17,8 @@ use crate::actor::Actor;
 use crate::ids::{AppointmentId, DefinitionHash, JobId, Seq, StreamId, StreamKind, TokenId};
 use crate::name::Name;
 use crate::value::Protected;
+use publications::Change;
+pub use publications::Publications;
 
 /// One event of such a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +105,19 @@ pub enum Deed {
         /// Whether the checks proved it.
         proved: bool,
     },
-    /// A version became the active one.
+    /// An administrator signed that a version becomes the active one.
+    ActivationSigned {
+        /// What was signed.
+        change: Change,
+        /// The name of who signed, at that time.
+        name: String,
+    },
+    /// Who had signed took the signature back before the second one came.
+    SignatureWithdrawn {
+        /// What had been signed.
+        change: Change,
+    },
+    /// A version became the active one: two people have signed for it.
     DefinitionActivated {
         /// Its hash.
         definition: DefinitionHash,
@@ -237,17 +253,6 @@ pub struct Person {
     pub agreement: BTreeMap<String, String>,
 }
 
-/// The folded state of a workflow's publications.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Publications {
-    /// Published versions.
-    #[serde(with = "crate::numbered")]
-    pub versions: BTreeMap<u32, DefinitionHash>,
-    /// The active one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub active: Option<DefinitionHash>,
-}
-
 /// The folded state of the installation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installation {
@@ -295,14 +300,15 @@ impl Entity {
         }
     }
 
-    /// Folds a deed; a deed of another kind of stream changes nothing.
+    /// Folds an event; a deed of another kind of stream changes nothing.
     #[must_use]
-    pub fn evolve(self, deed: &Deed) -> Self {
+    pub fn evolve(self, event: &RegistryEvent) -> Self {
+        let deed = &event.deed;
         match self {
             Self::Official(state) => Self::Official(state.evolve(deed)),
             Self::Manifest(state) => Self::Manifest(state.evolve(deed)),
             Self::Person(state) => Self::Person(state.evolve(deed)),
-            Self::Publications(state) => Self::Publications(state.evolve(deed)),
+            Self::Publications(state) => Self::Publications(state.evolve(event)),
             Self::Installation(state) => Self::Installation(state.evolve(deed)),
         }
     }
@@ -402,6 +408,8 @@ impl Deed {
             | Self::ManifestImported { .. }
             | Self::ManifestClosed
             | Self::DefinitionPublished { .. }
+            | Self::ActivationSigned { .. }
+            | Self::SignatureWithdrawn { .. }
             | Self::DefinitionActivated { .. }
             | Self::Installed { .. }
             | Self::IncidentRetried { .. }
@@ -436,19 +444,6 @@ impl Person {
             self.claims = 1;
         } else if matches!(deed, Deed::ClaimAttached(_)) {
             self.claims = self.claims.saturating_add(1);
-        }
-        self
-    }
-}
-
-impl Publications {
-    /// Folds a deed; deeds of other kinds of stream change nothing.
-    #[must_use]
-    pub fn evolve(mut self, deed: &Deed) -> Self {
-        if let Deed::DefinitionPublished { definition, version, .. } = deed {
-            self.versions.insert(*version, *definition);
-        } else if let Deed::DefinitionActivated { definition } = deed {
-            self.active = Some(*definition);
         }
         self
     }
@@ -490,6 +485,8 @@ impl Official {
             | Deed::PersonRegistered { .. }
             | Deed::ClaimAttached(_)
             | Deed::DefinitionPublished { .. }
+            | Deed::ActivationSigned { .. }
+            | Deed::SignatureWithdrawn { .. }
             | Deed::DefinitionActivated { .. }
             | Deed::Installed { .. }
             | Deed::IncidentRetried { .. }

@@ -7,6 +7,7 @@ use qadiya_domain::actor::Actor;
 use qadiya_domain::case::refusal::{Refusal, RefusalCode, Refusals};
 use qadiya_domain::ids::{AppointmentId, OfficialId, TokenId};
 use qadiya_domain::name::Name;
+use qadiya_domain::registry::publications::ADMINISTRATOR;
 use qadiya_domain::registry::{Appointment, Official};
 use qadiya_domain::workflow::Definition;
 use qadiya_ledger::Hash;
@@ -14,9 +15,6 @@ use qadiya_store::StoreError;
 
 use crate::Shared;
 use crate::error::EngineError;
-
-/// The capacity that names officials, appoints them, issues tokens and publishes workflows.
-pub const ADMINISTRATOR: &str = "administrator";
 
 /// Somebody who was recognised by a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]

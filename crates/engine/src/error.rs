@@ -53,7 +53,7 @@ pub enum EngineError {
         detail: String,
     },
     /// Nothing is active for this workflow.
-    #[error("no version of the workflow {0} is active; publish one and activate it")]
+    #[error("no version of the workflow {0} is active; publish one, and let two administrators sign for it")]
     NotActive(String),
     /// The stored state of a stream cannot be read.
     #[error("the stream {stream} is damaged: {detail}; it is stopped until `qadiya verify` is clean")]

@@ -9,6 +9,7 @@
 //! * [`clock`], [`ids`]: the ports through which time and randomness come in.
 //! * [`event_log`], [`manifest_file`]: files of others.
 
+pub mod activation;
 pub mod authorize;
 pub mod clock;
 mod committer;

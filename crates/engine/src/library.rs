@@ -84,37 +84,7 @@ pub enum PublishError {
     Store(#[from] StoreError),
 }
 
-/// Why a version was not made the active one.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum ActivateError {
-    /// It was never published here.
-    #[error("no version of {workflow} with the hash {hash} was published")]
-    Unknown {
-        /// The workflow.
-        workflow: Name,
-        /// The hash.
-        hash: DefinitionHash,
-    },
-    /// Its checks did not prove it, and real people live here.
-    #[error(
-        "the definition {0} is on trial: it may run synthetic cases only, and this installation is not synthetic"
-    )]
-    Trial(DefinitionHash),
-    /// It could not be recorded.
-    #[error("the activation was not recorded")]
-    Registry(#[from] RegistryError),
-    /// The store failed.
-    #[error("the store failed")]
-    Store(#[from] StoreError),
-}
-
 impl From<EngineError> for PublishError {
-    fn from(error: EngineError) -> Self {
-        if let EngineError::Store(error) = error { Self::Store(error) } else { Self::Registry(error.into()) }
-    }
-}
-
-impl From<EngineError> for ActivateError {
     fn from(error: EngineError) -> Self {
         if let EngineError::Store(error) = error { Self::Store(error) } else { Self::Registry(error.into()) }
     }
@@ -300,50 +270,5 @@ impl Engine {
             Err(RegistryError::Refused(_)) => Err(taken),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Makes a published version the active one: new cases are opened under it, running ones keep theirs.
-    ///
-    /// # Errors
-    /// [`ActivateError::Trial`] for a file that was not proved, where the installation is not synthetic.
-    pub async fn activate(
-        &self,
-        by: impl Into<By>,
-        workflow: &Name,
-        hash: DefinitionHash,
-    ) -> Result<(), ActivateError> {
-        let unknown = || ActivateError::Unknown { workflow: workflow.clone(), hash };
-        let read = |store: Arc<dyn Store>| async move {
-            Ok((store.definition(&hash).await?, store.setting(SYNTHETIC).await?))
-        };
-        let (stored, synthetic) = self.on_store(read).await?;
-        let stored = stored.filter(|stored| stored.workflow == *workflow).ok_or_else(unknown)?;
-        if !stored.proved && synthetic.as_deref() != Some("true") {
-            return Err(ActivateError::Trial(hash));
-        }
-        let By { actor, once } = by.into();
-        let keyed = once.is_some();
-        let write = RegistryWrite::new(definition_stream(workflow), StreamKind::Definition, actor).once(once);
-        let outcome = self
-            .record(write.deciding(move |entity| match entity.publications() {
-                // Under a key the deed is written all the same: it binds the key, which can then never undo a later one.
-                Some(held) if held.active == Some(hash) && !keyed => Ok(Vec::new()),
-                Some(held) if held.versions.values().any(|version| *version == hash) => {
-                    Ok(vec![Deed::DefinitionActivated { definition: hash }])
-                }
-                Some(_) | None => Err("it was never published".to_owned()),
-            }))
-            .await;
-        let recorded = match outcome {
-            Ok(recorded) => recorded,
-            Err(RegistryError::Refused(_)) => return Err(unknown()),
-            Err(error) => return Err(error.into()),
-        };
-        // A deed that was done long ago must not overrule a later one.
-        let hash = recorded.entity.publications().and_then(|held| held.active).unwrap_or(hash);
-        let (now, name) = (self.clock().now(), workflow.clone());
-        self.on_store(move |store| async move { store.activate(&name, &hash, now).await }).await?;
-        self.library().forget_active(workflow);
-        Ok(())
     }
 }

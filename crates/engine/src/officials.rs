@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use qadiya_domain::actor::Actor;
 use qadiya_domain::ids::{AppointmentId, OfficialId, StreamId, StreamKind, TokenId};
 use qadiya_domain::name::Name;
+use qadiya_domain::registry::publications::ADMINISTRATOR;
 use qadiya_domain::registry::{Appointment, Deed, Official, Token};
 use qadiya_ledger::Hash;
 use qadiya_store::append::Lookup;
@@ -36,6 +37,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// An administrator of the first hour.
+#[derive(Debug, Clone)]
+pub struct Administrator {
+    /// The official, as the acts of the installation name them.
+    pub actor: Actor,
+    /// The secret of the first token.
+    pub secret: Secret,
+}
+
 /// Why an official, an appointment or a token was not written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum OfficialError {
@@ -59,6 +69,11 @@ pub enum OfficialError {
 /// A clerk at the record of officials needs an existing one.
 fn known(entity: &qadiya_domain::registry::Entity) -> Result<&Official, String> {
     entity.official().filter(|official| !official.name.is_empty()).ok_or_else(|| "official".to_owned())
+}
+
+/// The capacity of administrators as a name.
+pub(crate) fn administrator() -> Result<Name, EngineError> {
+    Name::new(ADMINISTRATOR).map_err(|error| EngineError::Broken(error.to_string()))
 }
 
 fn unknown(what: &'static str) -> impl Fn(RegistryError) -> OfficialError {
@@ -208,6 +223,31 @@ impl Engine {
             .extend(hash.map(|hash| Lookup { space: TOKEN_SPACE.to_owned(), key: hash.to_string() }));
         self.record(write).await.map_err(unknown("token"))?;
         Ok(())
+    }
+
+    /// Names the two administrators of a new installation, each with a token. One alone could make no version the one for
+    /// new cases.
+    pub async fn name_administrators(
+        &self,
+        names: [&str; 2],
+        instrument: &str,
+    ) -> Result<[Administrator; 2], OfficialError> {
+        let [first, second] = names;
+        Ok([
+            self.name_administrator(first, instrument).await?,
+            self.name_administrator(second, instrument).await?,
+        ])
+    }
+
+    async fn name_administrator(&self, name: &str, instrument: &str) -> Result<Administrator, OfficialError> {
+        let role = administrator()?;
+        let (system, now) = (Actor::System, self.clock().now());
+        let official = self.name_official(&system, name).await?;
+        let appointment = self.appoint(&system, official, role.clone(), None, instrument, now, None).await?;
+        let (token, secret) =
+            self.issue_token(&system, official, false, Vec::new(), None, "first administrators").await?;
+        let actor = Actor::Official { official, role, appointment: Some(appointment), token: Some(token) };
+        Ok(Administrator { actor, secret })
     }
 
     /// An official as the directory has it.

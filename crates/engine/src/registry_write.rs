@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use qadiya_domain::actor::Actor;
+use qadiya_domain::case::refusal::Refusal;
 use qadiya_domain::ids::{Seq, StreamId, StreamKind};
+use qadiya_domain::name::Name;
 use qadiya_domain::registry::{Deed, Entity, Installation};
 use qadiya_ledger::Hash;
 use qadiya_ledger::receipt::Receipt;
@@ -22,7 +24,7 @@ use crate::error::EngineError;
 use crate::once::Once;
 
 /// Says what deeds follow on the state of a stream, or why none may. It is asked again when the stream has moved.
-pub type Decide = Arc<dyn Fn(&Entity) -> Result<Vec<Deed>, String> + Send + Sync>;
+pub type Decide = Arc<dyn Fn(&Entity) -> Result<Vec<Deed>, RegistryError> + Send + Sync>;
 
 /// What is to be written to one stream.
 #[derive(Clone)]
@@ -45,6 +47,8 @@ pub struct RegistryWrite {
     pub agreement: Option<BTreeMap<String, String>>,
     /// The instant of a virtual clock; `None`: the engine's clock.
     pub at: Option<Timestamp>,
+    /// The workflow whose versions the stream is about: the store is told which of them a deed makes the active one.
+    pub workflow: Option<Name>,
     /// The key under which it is done once. It is bound by the deeds: a write without deeds binds nothing.
     pub once: Option<Once>,
 }
@@ -71,6 +75,7 @@ impl RegistryWrite {
             forgets: Vec::new(),
             agreement: None,
             at: None,
+            workflow: None,
             once: None,
         }
     }
@@ -87,7 +92,25 @@ impl RegistryWrite {
         mut self,
         decide: impl Fn(&Entity) -> Result<Vec<Deed>, String> + Send + Sync + 'static,
     ) -> Self {
-        self.decide = Arc::new(decide);
+        self.decide = Arc::new(move |entity| decide(entity).map_err(RegistryError::Refused));
+        self
+    }
+
+    /// With the deeds that follow by a rule of the domain.
+    #[must_use]
+    pub fn judging(
+        mut self,
+        judge: impl Fn(&Entity) -> Result<Vec<Deed>, Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.decide =
+            Arc::new(move |entity| judge(entity).map_err(|why| RegistryError::RefusedFor(Box::new(why))));
+        self
+    }
+
+    /// About the versions of a workflow.
+    #[must_use]
+    pub fn of_workflow(mut self, workflow: &Name) -> Self {
+        self.workflow = Some(workflow.clone());
         self
     }
 
@@ -128,6 +151,8 @@ pub struct Recorded {
     pub receipt: Option<Receipt>,
     /// The same was done before under the same key; nothing was written now.
     pub replayed: bool,
+    /// The version right after it was done: that of now, or that of the time when it was done under the key.
+    pub done: Seq,
 }
 
 /// Why nothing was written.
@@ -136,6 +161,9 @@ pub enum RegistryError {
     /// What was asked does not follow on the state of the stream.
     #[error("refused: {0}")]
     Refused(String),
+    /// What was asked is refused by a rule of the domain.
+    #[error("refused: {0}")]
+    RefusedFor(Box<Refusal>),
     /// The request key is bound to something else.
     #[error("this request key was used for another request; choose a new one")]
     KeyReused,

@@ -1,5 +1,6 @@
 //! The verification of everything stored: chains, hashes, secret values, legality, rows, clocks, counters, log, checkpoints.
 
+mod activations;
 mod secrets;
 mod streams;
 
@@ -45,6 +46,8 @@ pub enum FaultKind {
     Checkpoint,
     /// A definition is missing or its bytes do not have its hash.
     Definition,
+    /// A version became the active one without the signatures of two people, or another is active than they signed for.
+    Activation,
 }
 
 /// One fault with its place.
@@ -128,6 +131,7 @@ impl Engine {
         check.definitions().await?;
         check.cases(progress).await?;
         check.entities().await?;
+        check.activations().await?;
         check.counters(&counts).await?;
         check.log().await?;
         Ok(check.finish())

@@ -230,6 +230,20 @@ still_active AS (
     JOIN opens_under AS o ON o.workflow = a.workflow AND o.hash = a.hash
     FOR SHARE OF a
 ),
+active_given AS (
+    SELECT * FROM unnest(
+        $99::text[], $100::bytea[], $101::bigint[]
+    ) AS given (
+        workflow, hash, since
+    )
+),
+-- After the rows that cases of this batch are held against were read: a case that comes with an activation is one of before.
+active_written AS (
+    INSERT INTO definition_active (workflow, hash, since)
+    SELECT workflow, hash, since FROM active_given
+    WHERE (SELECT count(*) FROM still_active) >= 0 ORDER BY workflow
+    ON CONFLICT (workflow) DO UPDATE SET hash = EXCLUDED.hash, since = EXCLUDED.since
+),
 access_given AS (
     SELECT * FROM unnest(
         $82::uuid[], $83::bigint[], $84::uuid[], $85::text[], $86::text[], $87::text[], $88::text[],

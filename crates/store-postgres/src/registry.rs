@@ -142,30 +142,6 @@ impl Registry for PostgresStore {
         rows.into_iter().map(StoredDefinition::try_from).collect()
     }
 
-    async fn activate(
-        &self,
-        workflow: &Name,
-        hash: &DefinitionHash,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (workflow, hash, at) = (workflow.to_string(), hash.0.as_bytes().to_vec(), micros(at));
-        self.write("activating a definition", move |db| {
-            Box::pin(async move {
-                sqlx::query!(
-                    "INSERT INTO definition_active (workflow, hash, since) VALUES ($1, $2, $3)
-                     ON CONFLICT (workflow) DO UPDATE SET hash = EXCLUDED.hash, since = EXCLUDED.since",
-                    workflow,
-                    hash,
-                    at,
-                )
-                .execute(db)
-                .await
-            })
-        })
-        .await?;
-        Ok(())
-    }
-
     async fn active(&self, workflow: &Name) -> Result<Option<DefinitionHash>, StoreError> {
         let name = workflow.to_string();
         let hash = self

@@ -101,6 +101,10 @@ INSERT INTO lookup (space, key, stream)
 SELECT value ->> 0, value ->> 1, unhex(value ->> 2) FROM json_each($21) WHERE true ORDER BY json_each.key
 ON CONFLICT (space, key) DO UPDATE SET stream = excluded.stream;
 
+INSERT INTO definition_active (workflow, hash, since)
+SELECT value ->> 0, unhex(value ->> 1), value ->> 2 FROM json_each($25) WHERE true ORDER BY json_each.key
+ON CONFLICT (workflow) DO UPDATE SET hash = excluded.hash, since = excluded.since;
+
 INSERT INTO access (id, at, official, capacity, purpose, query, streams, outcome, refusals)
 SELECT unhex(value ->> 'i'), value ->> 'at', unhex(value ->> 'off'), value ->> 'cap', value ->> 'why',
        value ->> 'q', value ->> 's', value ->> 'out', value ->> 'no'

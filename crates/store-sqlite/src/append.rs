@@ -184,6 +184,7 @@ async fn write(
         .bind(texts.access.as_deref())
         .bind(texts.cancels.as_deref())
         .bind(texts.heap.as_slice())
+        .bind(texts.activated.as_deref())
         .execute(connection)
         .await?;
     Ok(())

@@ -140,30 +140,6 @@ impl Registry for SqliteStore {
         .await
     }
 
-    async fn activate(
-        &self,
-        workflow: &Name,
-        hash: &DefinitionHash,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (workflow, hash, at) = (workflow.to_string(), hash.0.as_bytes().to_vec(), micros(at));
-        self.write("activating a definition", move |connection| {
-            Box::pin(async move {
-                sqlx::query!(
-                    "INSERT INTO definition_active (workflow, hash, since) VALUES ($1, $2, $3)
-                     ON CONFLICT (workflow) DO UPDATE SET hash = excluded.hash, since = excluded.since",
-                    workflow,
-                    hash,
-                    at
-                )
-                .execute(connection)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
-    }
-
     async fn active(&self, workflow: &Name) -> Result<Option<DefinitionHash>, StoreError> {
         let workflow = workflow.to_string();
         self.read("reading the active definition", move |connection| {

@@ -160,6 +160,17 @@ pub struct Lookup {
     pub key: String,
 }
 
+/// A definition that becomes the active one of its workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activates {
+    /// The workflow.
+    pub workflow: Name,
+    /// The definition.
+    pub definition: DefinitionHash,
+    /// Since when.
+    pub at: Timestamp,
+}
+
 /// What is written to one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Append {
@@ -190,6 +201,9 @@ pub struct Append {
     pub forgets: Vec<Lookup>,
     /// The case is opened under this definition: it must be the workflow's active one when the batch commits.
     pub opens_under: Option<(Name, DefinitionHash)>,
+    /// The definition under which cases are opened after this batch. It comes with the event that says so, and by no
+    /// other way; cases of this very batch are held against the one before.
+    pub activates: Option<Activates>,
 }
 
 /// The signed root over a batch's events, stored once for all its requests (DESIGN D11).

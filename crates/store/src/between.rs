@@ -185,7 +185,6 @@ port!(Registry {
     fn put_definition(definition: &StoredDefinition) -> ();
     fn definition(hash: &DefinitionHash) -> Option<StoredDefinition>;
     fn definitions() -> Vec<StoredDefinition>;
-    fn activate(workflow: &Name, hash: &DefinitionHash, at: Timestamp) -> ();
     fn active(workflow: &Name) -> Option<DefinitionHash>;
     fn setting(key: &str) -> Option<String>;
     fn put_setting(key: &str, value: &str) -> ();

@@ -51,12 +51,9 @@ pub trait Registry: Send + Sync {
     /// All definitions, by workflow and version.
     async fn definitions(&self) -> Result<Vec<StoredDefinition>, StoreError>;
 
-    /// Makes a definition the active one of its workflow from now on. The act itself is an event of the definition's
-    /// stream; this row is what appends are tested against.
-    async fn activate(&self, workflow: &Name, hash: &DefinitionHash, at: Timestamp)
-    -> Result<(), StoreError>;
-
-    /// The active definition of a workflow.
+    /// The active definition of a workflow: the one that the last append with [`Activates`] named.
+    ///
+    /// [`Activates`]: crate::append::Activates
     async fn active(&self, workflow: &Name) -> Result<Option<DefinitionHash>, StoreError>;
 
     /// A setting of the installation (log origin, creation time, demo mark).

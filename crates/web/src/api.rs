@@ -38,6 +38,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(workflows::list, workflows::publish))
         .routes(routes!(workflows::show))
         .routes(routes!(workflows::activate))
+        .routes(routes!(workflows::withdraw))
         .routes(routes!(manifests::list, manifests::import))
         .routes(routes!(manifests::show))
         .routes(routes!(manifests::refused))

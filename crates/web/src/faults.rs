@@ -1,8 +1,10 @@
 //! What the engine answers instead of the thing asked for, as problems. The cause goes to the log, not to the client.
 
+use qadiya_domain::case::Refusals;
+use qadiya_engine::activation::ActivateError;
 use qadiya_engine::error::{EngineError, Trouble, trouble};
 use qadiya_engine::intake::{CloseError, ImportError, RefusedRowsError};
-use qadiya_engine::library::{ActivateError, PublishError};
+use qadiya_engine::library::PublishError;
 use qadiya_engine::manifest_file::FileRefusal;
 use qadiya_engine::officials::OfficialError;
 use qadiya_engine::once::KEY_SPACE;
@@ -116,6 +118,7 @@ fn is_key_reused(error: &RegistryError) -> bool {
         RegistryError::KeyReused => true,
         RegistryError::KeyTaken(key) => key.space == KEY_SPACE,
         RegistryError::Refused(_)
+        | RegistryError::RefusedFor(_)
         | RegistryError::Conflict
         | RegistryError::Busy
         | RegistryError::Store(_)
@@ -127,6 +130,7 @@ impl From<RegistryError> for Problem {
     fn from(error: RegistryError) -> Self {
         match &error {
             RegistryError::Refused(why) => Self::new(Code::Refused).with_detail(why.clone()),
+            RegistryError::RefusedFor(why) => Self::refused(&Refusals::from((**why).clone())),
             RegistryError::KeyReused => Self::new(Code::KeyReused),
             RegistryError::KeyTaken(key) if key.space == KEY_SPACE => Self::new(Code::KeyReused),
             RegistryError::KeyTaken(_) | RegistryError::Conflict => Self::new(Code::Conflict),

@@ -69,6 +69,7 @@ pub const RULES: &[Rule] = &[
     rule(Post, "/api/v1/workflows", Administrator),
     rule(Get, "/api/v1/workflows/{name}", Appointed),
     rule(Post, "/api/v1/workflows/{name}/activate", Administrator),
+    rule(Post, "/api/v1/workflows/{name}/withdraw", Administrator),
     rule(Get, "/api/v1/manifests", Known),
     rule(Post, "/api/v1/manifests", Known),
     rule(Get, "/api/v1/manifests/{id}", Known),

@@ -86,8 +86,8 @@ async fn work_through(place: &Place, key: &Path, args: &Demo, out: Output) -> Re
     let start = Start { clock: clock.clone(), ids: Arc::new(SystemIds), origin: Some(ORIGIN.to_owned()) };
     let session = Session::start(place.clone(), key, start).await?;
     install(&session.engine, true).await?;
-    publish_bundled(&session.engine).await?;
     let cast = Cast::appoint(&session.engine).await?;
+    publish_bundled(&session.engine, &cast.administrators()?, true).await?;
     script::run(&session.engine, &clock, &cast, args.people, out).await?;
     let until = session.engine.clock().now();
     session.close().await;

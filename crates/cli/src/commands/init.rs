@@ -1,9 +1,11 @@
 //! `init`: a new store, ready to serve.
 
 use qadiya_domain::actor::Actor;
-use qadiya_domain::name::Name;
+use qadiya_domain::folding::fold;
 use qadiya_engine::Engine;
+use qadiya_engine::activation::SetUpError;
 use qadiya_engine::ids::SystemIds;
+use qadiya_engine::officials::Administrator;
 
 use crate::args::{Global, Init};
 use crate::exit::{Exit, Failure};
@@ -25,6 +27,11 @@ pub(crate) async fn run(global: &Global, args: &Init, out: Output) -> Result<Exi
     if place.is_set_up().await? {
         return Err(refused());
     }
+    let names = [args.administrator.as_str(), args.second_administrator.as_str()];
+    if fold(&args.administrator) == fold(&args.second_administrator) {
+        return Err(Failure::new("the two administrators have one name")
+            .next("name two persons: --administrator NAME --second-administrator NAME"));
+    }
     place.migrate().await?;
     if place.is_set_up().await? {
         return Err(refused());
@@ -33,20 +40,27 @@ pub(crate) async fn run(global: &Global, args: &Init, out: Output) -> Result<Exi
     let start = Start { origin: Some(args.origin.clone()), ..Start::default() };
     let session = Session::start(place, &key, start).await?;
     install(&session.engine, args.synthetic).await?;
-    let workflows = publish_bundled(&session.engine).await?;
-    let secret = first_administrator(&session.engine, &args.administrator).await?;
+    let [first, second] = administrators(&session.engine, names, "installation").await?;
+    let signers = [first.actor, second.actor];
+    let workflows = publish_bundled(&session.engine, &signers, !args.unsigned).await?;
+    let (secret, other) = (first.secret.expose(), second.secret.expose());
     let shown = session.place.shown();
     session.close().await;
     let document = serde_json::json!({
         "store": shown, "key_file": key, "origin": args.origin, "workflows": workflows, "administrator_token": secret,
+        "second_administrator_token": other,
     });
     out.print(&document, || {
         format!(
-            "the store {shown} is ready\n  signing key: {} (keep a copy apart from the store)\n  workflows: {}\n  \
-             administrator's token, shown once: {secret}\n\nnext: QADIYA_TOKEN={secret} qadiya official add NAME \
-             --role ROLE --instrument NUMBER\n      qadiya serve",
+            "the store {shown} is ready\n  signing key: {} (keep a copy apart from the store)\n  workflows: {}{}\n  \
+             token of {}, shown once: {secret}\n  token of {}, shown once: {other}\n  each goes to its own person: \
+             two make a workflow version active\n\nnext: QADIYA_TOKEN={secret} qadiya official add NAME --role ROLE \
+             --instrument NUMBER\n      qadiya serve",
             key.display(),
             workflows.join(", "),
+            if args.unsigned { "; each waits for `qadiya activate` of both" } else { "" },
+            args.administrator,
+            args.second_administrator,
         )
     })?;
     Ok(Exit::Done)
@@ -61,11 +75,16 @@ pub(crate) async fn install(engine: &Engine, synthetic: bool) -> Result<(), Fail
     done.map_err(|error| Failure::new("the installation could not be recorded").because(&error))
 }
 
-/// Publishes and activates the bundled workflows.
+/// Publishes the bundled workflows, and with `signed` makes them the active versions in the name of both administrators.
 ///
 /// # Errors
 /// What the engine says.
-pub(crate) async fn publish_bundled(engine: &Engine) -> Result<Vec<String>, Failure> {
+pub(crate) async fn publish_bundled(
+    engine: &Engine,
+    administrators: &[Actor; 2],
+    signed: bool,
+) -> Result<Vec<String>, Failure> {
+    let [first, _] = administrators;
     let mut names = Vec::new();
     for (file, bytes) in WORKFLOWS {
         let file = WorkflowFile::bundled(file, bytes)?;
@@ -75,37 +94,26 @@ pub(crate) async fn publish_bundled(engine: &Engine) -> Result<Vec<String>, Fail
             Failure::new(format!("the bundled workflow {} could not be published", definition.workflow))
                 .because(error)
         };
-        let published =
-            engine.publish(&Actor::System, &file.bytes, &calendars).await.map_err(|error| failed(&error))?;
-        engine
-            .activate(&Actor::System, &published.workflow, published.hash)
-            .await
-            .map_err(|error| failed(&error))?;
+        let published = if signed {
+            engine.publish_signed(administrators, &file.bytes, &calendars).await
+        } else {
+            engine.publish(first, &file.bytes, &calendars).await.map_err(SetUpError::from)
+        };
+        let published = published.map_err(|error| failed(&error))?;
         names.push(format!("{} v{}", published.workflow, published.version));
     }
     Ok(names)
 }
 
-/// The capacity of administrators.
-pub(crate) const ADMINISTRATOR: &str = "administrator";
-
-/// Names the first administrator and issues the token that is shown once.
+/// Names the first two administrators, each with the token that is shown once.
 ///
 /// # Errors
 /// What the engine says.
-pub(crate) async fn first_administrator(engine: &Engine, name: &str) -> Result<String, Failure> {
-    let failed = |error: &dyn std::error::Error| {
-        Failure::new("the first administrator could not be named").because(error)
-    };
-    let role = Name::new(ADMINISTRATOR).map_err(|error| failed(&error))?;
-    let now = engine.clock().now();
-    let official = engine.name_official(&Actor::System, name).await.map_err(|error| failed(&error))?;
-    engine
-        .appoint(&Actor::System, official, role, None, "installation", now, None)
-        .await
-        .map_err(|error| failed(&error))?;
-    let issued =
-        engine.issue_token(&Actor::System, official, false, Vec::new(), None, "first administrator").await;
-    let (_, secret) = issued.map_err(|error| failed(&error))?;
-    Ok(secret.expose().to_owned())
+pub(crate) async fn administrators(
+    engine: &Engine,
+    names: [&str; 2],
+    instrument: &str,
+) -> Result<[Administrator; 2], Failure> {
+    let done = engine.name_administrators(names, instrument).await;
+    done.map_err(|error| Failure::new("the first administrators could not be named").because(&error))
 }

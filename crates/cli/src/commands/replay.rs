@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::io::Write;
 
-use qadiya_domain::actor::Actor;
 use qadiya_engine::event_log::csv::{Column, Columns};
 use qadiya_engine::event_log::source::{LogSource, ReadOptions};
 
@@ -30,18 +29,15 @@ pub(crate) async fn run(global: &Global, args: &Replay, out: Output) -> Result<E
     let failed = |error: &dyn std::error::Error| {
         Failure::new(format!("{name} was not replayed to its end")).because(error)
     };
-    // Publishing and activating are acts on the store: they come after the question whether they may be done at all.
+    // Publishing and signing are acts on the store: they come after the question whether they may be done at all.
     engine.may_replay().await.map_err(|error| {
         failed(&error).next(
             "replay in a store of its own: `qadiya --store replay.db init --synthetic`; nothing was written",
         )
     })?;
-    let published =
-        engine.publish(&Actor::System, &file.bytes, &calendars).await.map_err(|error| failed(&error))?;
-    engine
-        .activate(&Actor::System, &published.workflow, published.hash)
-        .await
-        .map_err(|error| failed(&error))?;
+    let signers = engine.replay_signers().await.map_err(|error| failed(&error))?;
+    let published = engine.publish_signed(&signers, &file.bytes, &calendars).await;
+    let published = published.map_err(|error| failed(&error))?;
     let definition = engine.definition(published.hash).await.map_err(|error| failed(&error))?;
     let by = engine.replayer(&definition).await.map_err(|error| failed(&error))?;
     let bar = out.progress("replaying", 0);

@@ -52,15 +52,18 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
 pub(crate) struct Court {
     pub(crate) folder: TempDir,
     pub(crate) token: String,
+    pub(crate) second: String,
 }
 
 impl Court {
     /// A fresh one; `more` goes to `init`.
     pub(crate) fn new(more: &[&str]) -> Self {
-        let mut court = Self { folder: tempfile::tempdir().unwrap(), token: String::new() };
+        let (token, second) = (String::new(), String::new());
+        let mut court = Self { folder: tempfile::tempdir().unwrap(), token, second };
         let made = court.run(&[&["--json", "init"], more].concat());
         assert_eq!(made.code, Some(0), "{made:?}");
         court.token = made.json()["administrator_token"].as_str().unwrap().to_owned();
+        court.second = made.json()["second_administrator_token"].as_str().unwrap().to_owned();
         court
     }
 
@@ -74,6 +77,11 @@ impl Court {
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.command(arguments).output().unwrap().into()
+    }
+
+    /// The same with the token of the other administrator.
+    pub(crate) fn run_as_second(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).env("QADIYA_TOKEN", &self.second).output().unwrap().into()
     }
 
     /// Writes a file into the folder.

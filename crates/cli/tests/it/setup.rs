@@ -24,6 +24,10 @@ async fn a_court_is_set_up_once() {
         refused(&court.run(again), &["already set up", "qadiya migrate"]);
     }
     assert_eq!(court.everything().await, before, "not a byte was written");
+    let one =
+        crate::program::run(&["--store", "never.db", "init", "--second-administrator", "administrator"]);
+    refused(&one, &["one name", "--second-administrator"]);
+    assert!(!std::path::Path::new("never.db").exists());
     assert!(!court.folder.path().join("fresh.key").exists());
     assert_eq!(court.run(&["official", "list"]).code, Some(0), "the first administrator is still one");
 }
@@ -70,6 +74,66 @@ async fn a_replay_that_is_refused_leaves_the_court_as_it_was() {
     synthetic.write("calendars/italy.v1.yaml", include_str!("../../../../workflows/calendars/italy.v1.yaml"));
     let ran = synthetic.run(&["--json", "replay", "log.csv", "--workflow", "road-fine.v2.yaml"]);
     assert_eq!((ran.code, ran.json()["accepted"].as_u64()), (Some(0), Some(1)), "{ran:?}");
+}
+
+#[test]
+fn two_administrators_make_a_version_the_active_one() {
+    let court = Court::new(&[]);
+    let law = include_str!("../../../../workflows/road-fine.v1.yaml");
+    court.write("road-fine.v2.yaml", &law.replacen("version: 1", "version: 2", 1));
+    std::fs::create_dir(court.folder.path().join("calendars")).unwrap();
+    court.write("calendars/italy.v1.yaml", include_str!("../../../../workflows/calendars/italy.v1.yaml"));
+    let standing = || {
+        let listed = court.run(&["--json", "workflows"]).json();
+        let fines = listed.as_array().unwrap().iter().filter(|one| one["workflow"] == "road-fine");
+        fines.map(|one| (one["active"] == true, one["waiting"].as_array().unwrap().len())).collect::<Vec<_>>()
+    };
+    assert_eq!(standing(), [(true, 0)]);
+    let published = court.run(&["--json", "publish", "road-fine.v2.yaml"]);
+    assert_eq!((published.code, &published.json()["active"]), (Some(0), &false.into()), "{published:?}");
+    assert_eq!(standing(), [(true, 0), (false, 1)]);
+    refused(&court.run(&["activate", "road-fine", "2"]), &["same-person", "another administrator"]);
+    refused(&court.run_as_second(&["activate", "road-fine", "3"]), &["no version 3", "publish"]);
+    let other = "0".repeat(64);
+    let unlike = ["activate", "road-fine", "2", "--definition", &other];
+    refused(&court.run_as_second(&unlike), &["look at the file again"]);
+    let stale = ["activate", "road-fine", "2", "--replaces", &other];
+    refused(&court.run_as_second(&stale), &["proposal-changed", "version 1"]);
+    // Taken back and signed again, then by the other one.
+    assert_eq!(court.run(&["activate", "road-fine", "2", "--withdraw"]).code, Some(0));
+    assert_eq!(standing(), [(true, 0), (false, 0)]);
+    let signed = court.run(&["activate", "road-fine", "2"]);
+    assert!(signed.code == Some(0) && signed.out.contains("another administrator"), "{signed:?}");
+    let both = court.run_as_second(&["activate", "road-fine", "2"]);
+    assert!(both.code == Some(0) && both.out.contains("new cases come under it now"), "{both:?}");
+    assert_eq!(standing(), [(false, 0), (true, 0)]);
+    let shown = court.run(&["workflows"]).out;
+    assert!(
+        shown.contains("Administrator (administrator") && shown.contains("Second administrator"),
+        "{shown}"
+    );
+    assert!(court.run(&["publish", "road-fine.v2.yaml"]).out.contains("published and active"));
+    assert_eq!(court.run(&["verify"]).code, Some(0));
+}
+
+#[test]
+fn the_bundled_workflows_may_wait_for_their_signatures() {
+    let court = Court::new(&["--unsigned"]);
+    for signed in
+        [court.run(&["activate", "road-fine", "1"]), court.run_as_second(&["activate", "road-fine", "1"])]
+    {
+        assert_eq!(signed.code, Some(0), "{signed:?}");
+    }
+    let active: Vec<_> = court
+        .run(&["--json", "workflows"])
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["active"] == true)
+        .map(|one| one["workflow"].clone())
+        .collect();
+    assert_eq!(active, ["road-fine"]);
 }
 
 #[test]

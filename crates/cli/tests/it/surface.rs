@@ -23,6 +23,8 @@ const WRONG: &[(&[&str], &str)] = &[
     (&["draw", "a.yaml", "--form", "png"], "mermaid"),
     (&["table"], "<FILE>"),
     (&["publish"], "<FILE>"),
+    (&["activate", "road-fine"], "<VERSION>"),
+    (&["workflows", "all"], "Usage: qadiya workflows"),
     (&["import", "a.csv", "--today", "tomorrow"], "--today"),
     (&["import", "a.csv", "--workflow", "No Name"], "--workflow"),
     (&["replay", "a.xes"], "--workflow"),

@@ -89,8 +89,9 @@ impl Court {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows");
         let file = std::fs::read(root.join("road-fine.v1.yaml")).unwrap();
         let calendar = std::fs::read(root.join("calendars/italy.v1.yaml")).unwrap();
-        let published = engine.publish(&Actor::System, &file, &[(name("italy"), calendar)]).await.unwrap();
-        engine.activate(&Actor::System, &published.workflow, published.hash).await.unwrap();
+        let signers = engine.name_administrators(["First", "Second"], "order 1").await.unwrap();
+        let signers = signers.map(|named| named.actor);
+        engine.publish_signed(&signers, &file, &[(name("italy"), calendar)]).await.unwrap();
         for number in 0..size / 10 {
             engine.name_official(&Actor::System, &format!("Official {number}")).await.unwrap();
         }

@@ -130,13 +130,16 @@ impl Store {
                 (in_database(server, &name), Some((server.clone(), name)))
             }
         };
-        Self { kind: self.kind, at, administrator: self.administrator.clone(), folder, database }
+        let (administrator, second) = (self.administrator.clone(), self.second.clone());
+        Self { kind: self.kind, at, administrator, second, folder, database }
     }
 
     fn init(kind: Kind, at: String, folder: TempDir, database: Option<(String, String)>) -> Self {
-        let mut store = Self { kind, at, administrator: String::new(), folder, database };
+        let (administrator, second) = (String::new(), String::new());
+        let mut store = Self { kind, at, administrator, second, folder, database };
         let made = store.run(&["--json", "init", "--synthetic"]).json(&[0]);
         store.administrator = made["administrator_token"].as_str().unwrap().to_owned();
+        store.second = made["second_administrator_token"].as_str().unwrap().to_owned();
         store
     }
 
@@ -160,16 +163,23 @@ impl Store {
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().unwrap();
+        self.run_as(&self.administrator, arguments)
+    }
+
+    /// The same with another token.
+    pub(crate) fn run_as(&self, token: &str, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).env("QADIYA_TOKEN", token).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         Ran { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
-    /// Publishes the text of a workflow file.
+    /// Publishes the text of a workflow file, and lets both administrators sign for it.
     pub(crate) fn publish(&self, name: &str, yaml: &str) -> Value {
         let file = self.folder().join(format!("{name}.v1.yaml"));
         std::fs::write(&file, yaml).unwrap();
-        self.run(&["--json", "publish", file.to_str().unwrap()]).json(&[0, 3])
+        let words = ["--json", "publish", file.to_str().unwrap()];
+        self.run(&words).json(&[0, 3]);
+        self.run_as(&self.second, &words).json(&[0, 3])
     }
 
     /// Names an official with these capacities and gives them a token.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use qadiya_domain::ids::{Seq, StreamId};
 use qadiya_domain::registry::{Deed, Entity, RegistryEvent};
 use qadiya_ledger::{Hash, canonical, chain};
-use qadiya_store::append::{EntityRow, Lookup, NewRequest, StoredEvent};
+use qadiya_store::append::{Activates, EntityRow, Lookup, NewRequest, StoredEvent};
 use qadiya_store::read::KnownRequest;
 
 use super::Committer;
@@ -28,6 +28,7 @@ pub(super) struct EntityWork {
     pub(super) lookups: Vec<Lookup>,
     pub(super) forgets: Vec<Lookup>,
     pub(super) requests: Vec<NewRequest>,
+    pub(super) activates: Option<Activates>,
     pub(super) at: Timestamp,
 }
 
@@ -88,34 +89,38 @@ impl Committer {
         if before.kind != write.kind {
             return Ok(refused(format!("the stream is about a {}", before.kind)));
         }
-        let unchanged = |before: HeldEntity, replayed: bool| {
+        let unchanged = |before: HeldEntity, replayed: Option<Seq>| {
             let recorded = Recorded {
+                done: replayed.unwrap_or(before.version),
                 stream,
                 version: before.version,
                 head: before.head,
                 entity: before.entity,
                 receipt: None,
-                replayed,
+                replayed: replayed.is_some(),
             };
             Step::Answer(Reply::Registry(Ok(recorded)))
         };
         if let (Some(bound), Some(once)) = (bound, &write.once) {
             if bound.asked == once.asked {
-                return Ok(unchanged(before, true));
+                let done = canonical::decode::<Seq>(&bound.answer)
+                    .map_err(|error| damaged(format!("the answer to a request: {error}")))?;
+                return Ok(unchanged(before, Some(done)));
             }
             return Ok(Step::Answer(Reply::Registry(Err(RegistryError::KeyReused))));
         }
         let deeds = match (write.decide)(&before.entity) {
             Ok(deeds) => deeds,
-            Err(why) => return Ok(refused(why)),
+            Err(why) => return Ok(Step::Answer(Reply::Registry(Err(why)))),
         };
         if deeds.is_empty() {
-            return Ok(unchanged(before, false));
+            return Ok(unchanged(before, None));
         }
         let at = qadiya_domain::moment::micros(write.at.unwrap_or_else(|| self.shared.clock.now()));
         let expected = before.version;
         let mut now = before;
         let mut events = Vec::with_capacity(deeds.len());
+        let activates = activates(write, &deeds, at);
         for deed in deeds {
             let (event, after) = self.seal(stream, write, now, deed, at)?;
             events.push(event);
@@ -131,6 +136,7 @@ impl Committer {
             entity: now.entity.clone(),
             receipt: None,
             replayed: false,
+            done: now.version,
         };
         let first = match round.streams.get_mut(&stream) {
             Some(Working::Entity(work)) => {
@@ -139,6 +145,7 @@ impl Committer {
                 work.requests.extend(request(write, first, recorded.version)?);
                 work.lookups.extend(write.lookups.iter().cloned());
                 work.forgets.extend(write.forgets.iter().cloned());
+                work.activates = activates.or(work.activates.take());
                 work.at = at;
                 work.now = now;
                 first
@@ -153,6 +160,7 @@ impl Committer {
                     lookups: write.lookups.clone(),
                     forgets: write.forgets.clone(),
                     requests: request(write, 0, recorded.version)?.into_iter().collect(),
+                    activates,
                     at,
                 };
                 round.streams.insert(stream, Working::Entity(Box::new(work)));
@@ -184,14 +192,19 @@ impl Committer {
         };
         let bytes = canonical::encode(&event).map_err(|error| damaged(error.to_string()))?;
         let hash = chain::event_hash(&bytes);
-        let after = HeldEntity {
-            version: event.seq,
-            head: hash,
-            entity: before.entity.evolve(&event.deed),
-            ..before
-        };
+        let after =
+            HeldEntity { version: event.seq, head: hash, entity: before.entity.evolve(&event), ..before };
         Ok((StoredEvent { seq: event.seq, bytes, hash, at, secret }, after))
     }
+}
+
+/// The version that the deeds make the active one of their workflow.
+fn activates(write: &RegistryWrite, deeds: &[Deed], at: Timestamp) -> Option<Activates> {
+    let active = |deed: &Deed| {
+        if let Deed::DefinitionActivated { definition } = deed { Some(*definition) } else { None }
+    };
+    let (workflow, definition) = (write.workflow.clone()?, deeds.iter().rev().find_map(active)?);
+    Some(Activates { workflow, definition, at })
 }
 
 /// What binds the key of a write. The answer is made from the key again, so only the version is kept with it.

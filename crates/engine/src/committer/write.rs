@@ -105,6 +105,7 @@ impl CaseWork {
             lookups: Vec::new(),
             forgets: Vec::new(),
             opens_under: self.opens_under.clone(),
+            activates: None,
         })
     }
 }
@@ -127,6 +128,7 @@ impl Working {
                 lookups: work.lookups.clone(),
                 forgets: work.forgets.clone(),
                 opens_under: None,
+                activates: work.activates.clone(),
             }),
         }
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use qadiya_domain::ids::{DefinitionHash, JobId, StreamId, StreamKind};
 use qadiya_domain::name::Name;
 use qadiya_domain::registry::Deed;
+use qadiya_domain::registry::publications::Signed;
 use qadiya_domain::workflow::Definition;
 
 use super::{QueryError, Viewer};
@@ -43,6 +44,10 @@ pub struct WorkflowVersion {
     pub active: bool,
     /// When it was stored.
     pub stored: Timestamp,
+    /// The change that made it the active one, the last time; `None` while it never was.
+    pub made: Option<Signed>,
+    /// Changes that would make it the active one and wait for a second signature.
+    pub waiting: Vec<Signed>,
 }
 
 /// A job that gave up.
@@ -71,20 +76,29 @@ impl Engine {
 
     async fn read_workflows(&self) -> Result<Vec<WorkflowVersion>, EngineError> {
         let stored = self.store().definitions().await?;
-        let mut active = BTreeMap::new();
+        let mut held = BTreeMap::new();
         for definition in &stored {
-            if !active.contains_key(&definition.workflow) {
+            if !held.contains_key(&definition.workflow) {
                 let hash = self.store().active(&definition.workflow).await?;
-                active.insert(definition.workflow.clone(), hash);
+                let signed = self.publications(&definition.workflow).await?;
+                held.insert(definition.workflow.clone(), (hash, signed));
             }
         }
-        let version = |definition: qadiya_store::registry::StoredDefinition| WorkflowVersion {
-            active: active.get(&definition.workflow).is_some_and(|hash| *hash == Some(definition.hash)),
-            workflow: definition.workflow,
-            version: definition.version,
-            hash: definition.hash,
-            proved: definition.proved,
-            stored: definition.stored,
+        let version = |definition: qadiya_store::registry::StoredDefinition| {
+            let held = held.get(&definition.workflow);
+            let about = |signed: &&Signed| signed.change.definition == definition.hash;
+            let made = held.and_then(|(_, signed)| signed.made.iter().rev().find(about).cloned());
+            let waiting = held.map(|(_, signed)| signed.open.iter().filter(about).cloned().collect());
+            WorkflowVersion {
+                active: held.is_some_and(|(hash, _)| *hash == Some(definition.hash)),
+                made,
+                waiting: waiting.unwrap_or_default(),
+                workflow: definition.workflow,
+                version: definition.version,
+                hash: definition.hash,
+                proved: definition.proved,
+                stored: definition.stored,
+            }
         };
         Ok(stored.into_iter().map(version).collect())
     }

@@ -226,7 +226,7 @@ impl Check {
             match canonical::decode::<RegistryEvent>(&event.bytes) {
                 Ok(mut read) => {
                     carried.insert(event.seq, carried_by(&mut read.deed));
-                    entity = entity.evolve(&read.deed);
+                    entity = entity.evolve(&read);
                     (version, head) = (event.seq, event.hash);
                     if read.about != row.kind || read.at != event.at {
                         self.fault(
@@ -241,6 +241,9 @@ impl Check {
             }
         }
         self.report.faults.extend(secrets::faults(stream, row.version, &carried, secrets));
+        if let Some(held) = entity.publications() {
+            self.signatures(&stream, held);
+        }
         match Entity::from_bytes(row.kind, &row.state) {
             Ok(state) if state.clone().without_projections() == entity => {}
             Ok(_) => self.fault(FaultKind::Row, &stream, None, "its state is not what the events make of it"),

@@ -102,9 +102,9 @@ impl Bench {
 
     /// Publishes a workflow and makes it the active one.
     pub(crate) async fn publish(&self, text: &str) -> Arc<Definition> {
+        let signers = self.engine.replay_signers().await.unwrap();
         let published =
-            self.engine.publish(&Actor::System, text.as_bytes(), &Self::calendars()).await.unwrap();
-        self.engine.activate(&Actor::System, &published.workflow, published.hash).await.unwrap();
+            self.engine.publish_signed(&signers, text.as_bytes(), &Self::calendars()).await.unwrap();
         self.engine.active(&published.workflow).await.unwrap()
     }
 

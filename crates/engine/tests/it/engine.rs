@@ -1,6 +1,7 @@
 //! The engine on the store in memory, with faults in front of it.
 
 mod access;
+mod activation;
 mod committer;
 pub(crate) mod faulty;
 mod fence;

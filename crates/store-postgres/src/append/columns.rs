@@ -186,6 +186,15 @@ columns! {
 }
 
 columns! {
+    /// `active_given` of the statement.
+    Active {
+        workflow: String,
+        hash: Vec<u8>,
+        since: i64,
+    }
+}
+
+columns! {
     /// `access_given` of the statement.
     Accesses {
         id: Uuid,
@@ -233,6 +242,7 @@ pub(super) struct Columns {
     pub(super) forgotten: Forgotten,
     pub(super) stages: Stages,
     pub(super) opens: Opens,
+    pub(super) active: Active,
     pub(super) accesses: Accesses,
     pub(super) shown: Shown,
     /// Whether there may be new work for a worker.
@@ -281,6 +291,13 @@ impl Columns {
         for (workflow, hash) in opens {
             columns.opens.workflow.push(workflow);
             columns.opens.hash.push(hash.as_bytes().to_vec());
+        }
+        let active = batch.appends.iter().filter_map(|append| append.activates.as_ref());
+        let active: BTreeMap<_, _> = active.map(|active| (active.workflow.as_str(), active)).collect();
+        for (workflow, active) in active {
+            columns.active.workflow.push(workflow.to_owned());
+            columns.active.hash.push(active.definition.0.as_bytes().to_vec());
+            columns.active.since.push(micros(active.at));
         }
         columns.seal = batch.seal.as_ref().map(|seal| Seal {
             id: seal.id,
@@ -470,6 +487,7 @@ impl Columns {
             && self.forgotten.even()
             && self.stages.even()
             && self.opens.even()
+            && self.active.even()
             && self.accesses.even()
             && self.shown.even();
         if even {

@@ -152,6 +152,9 @@ impl Columns {
             &batch.deadlines.first_epoch,
             &batch.cancelled.id,
             &batch.cancelled.stream,
+            &batch.active.workflow,
+            &batch.active.hash,
+            &batch.active.since,
         )
         .fetch_one(db)
         .await?;

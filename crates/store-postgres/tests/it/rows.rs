@@ -81,6 +81,7 @@ fn append(number: u128, expected: u64, event: StoredEvent, row: Row) -> Append {
         cancels: Vec::new(),
         forgets: Vec::new(),
         opens_under: None,
+        activates: None,
     }
 }
 

@@ -234,6 +234,7 @@ pub(super) struct Texts {
     pub(super) stages: Option<String>,
     pub(super) forgets: Option<String>,
     pub(super) lookups: Option<String>,
+    pub(super) activated: Option<String>,
     pub(super) access: Option<String>,
     /// The long bytes, to which the texts point.
     pub(super) heap: Vec<u8>,
@@ -379,6 +380,11 @@ impl Texts {
                 sorted().flat_map(|append| append.forgets.iter().map(|lookup| keyed(append, lookup))),
             )?,
             lookups: text(lookups())?,
+            activated: text(
+                batch.appends.iter().filter_map(|append| append.activates.as_ref()).map(|active| {
+                    (active.workflow.as_str(), active.definition.to_string(), micros(active.at))
+                }),
+            )?,
             access: access_text(batch)?,
             heap: heap.0,
         })

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::Subject;
 use super::make::{
-    access, append, at, batch, case, clock, commit, commit_batch, entity, event, full_case, hash, job,
-    lookup, lose, name, next, official, open_case, open_entity, request, seal, sets, stream, version,
+    access, activate, append, at, batch, case, clock, commit, commit_batch, entity, event, full_case, hash,
+    job, lookup, lose, name, next, official, open_case, open_entity, request, seal, sets, stream, version,
 };
 use crate::append::{
     Batch, BatchOutcome, EntityRow, Loser, NewRequest, Row, Settles, StageMove, StoredEvent,
@@ -320,10 +320,15 @@ pub async fn a_case_opens_under_the_active_definition_only(subject: &dyn Subject
     let mut opens = open_case(case(1));
     opens.opens_under = Some((name("detainee"), old));
     assert_eq!(lose(&*store, vec![opens.clone()]).await, [(0, Loser::DefinitionChanged)]);
-    store.activate(&name("detainee"), &old, at(1)).await.unwrap();
-    store.activate(&name("other"), &new, at(1)).await.unwrap();
+    commit(&*store, vec![activate(1, 1, "detainee", old), activate(2, 1, "other", new)]).await;
     commit(&*store, vec![opens]).await;
-    store.activate(&name("detainee"), &new, at(2)).await.unwrap();
+    // A case of the batch that activates is held against what was active before it.
+    let mut early = open_case(case(4));
+    early.opens_under = Some((name("detainee"), new));
+    let both = vec![early.clone(), activate(1, 2, "detainee", new)];
+    assert_eq!(lose(&*store, both).await, [(0, Loser::DefinitionChanged)]);
+    early.opens_under = Some((name("detainee"), old));
+    commit(&*store, vec![early, activate(1, 2, "detainee", new)]).await;
     let mut late = open_case(case(2));
     late.opens_under = Some((name("detainee"), old));
     let mut other = open_case(case(3));

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::access::{AccessOutcome, AccessRecord};
 use crate::append::{
-    Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, EntityRow, Lookup, Loser, NewJob,
-    NewRequest, Row, StoredEvent,
+    Activates, Append, Batch, BatchOutcome, BatchSeal, DeadlineChange, DeadlineRow, EntityRow, Lookup, Loser,
+    NewJob, NewRequest, Row, StoredEvent,
 };
 use crate::read::{CaseRow, Loaded};
 use crate::{MemoryStore, Store};
@@ -135,7 +135,17 @@ pub fn append(row: Row) -> Append {
         cancels: Vec::new(),
         forgets: Vec::new(),
         opens_under: None,
+        activates: None,
     }
+}
+
+/// The append of workflow stream 900 plus a number that makes a definition the active one of a workflow.
+pub fn activate(number: u128, version: Seq, workflow: &str, definition: DefinitionHash) -> Append {
+    let (id, workflow) = (stream(900 + number), name(workflow));
+    let head = event(id, version).hash;
+    let row = EntityRow { version, head, ..entity(900 + number, StreamKind::Definition) };
+    let activates = Some(Activates { workflow, definition, at: at(1) });
+    Append { activates, ..append(Row::Entity(row)) }
 }
 
 /// The append that opens a case.

@@ -5,10 +5,11 @@ use uuid::Uuid;
 
 use super::Subject;
 use super::make::{
-    access, at, batch, commit, commit_batch, entity, hash, lookup, name, official, open_entity, stream,
+    access, activate, at, batch, commit, commit_batch, entity, hash, lookup, lose, name, official,
+    open_entity, stream,
 };
 use crate::access::{AccessOutcome, AccessRecord};
-use crate::append::Batch;
+use crate::append::{Batch, Loser};
 use crate::directory::TOKEN_SPACE;
 use crate::error::StoreError;
 use crate::registry::StoredDefinition;
@@ -60,10 +61,14 @@ pub async fn one_definition_of_a_workflow_is_active(subject: &dyn Subject) {
     let store = subject.store();
     let (one, two) = (definition("detainee", 1).hash, definition("detainee", 2).hash);
     assert_eq!(store.active(&name("detainee")).await.unwrap(), None);
-    store.activate(&name("detainee"), &one, at(1)).await.unwrap();
-    store.activate(&name("other"), &two, at(1)).await.unwrap();
+    commit(&*store, vec![activate(1, 1, "detainee", one), activate(2, 1, "other", two)]).await;
     assert_eq!(store.active(&name("detainee")).await.unwrap(), Some(one));
-    store.activate(&name("detainee"), &two, at(2)).await.unwrap();
+    // One that loses changes nothing, and takes nothing else of its batch along.
+    let late = vec![activate(1, 1, "detainee", two), activate(2, 2, "other", one)];
+    assert_eq!(lose(&*store, late).await, [(0, Loser::Conflict)]);
+    assert_eq!(store.active(&name("detainee")).await.unwrap(), Some(one));
+    assert_eq!(store.active(&name("other")).await.unwrap(), Some(two));
+    commit(&*store, vec![activate(1, 2, "detainee", two)]).await;
     assert_eq!(store.active(&name("detainee")).await.unwrap(), Some(two));
 }
 

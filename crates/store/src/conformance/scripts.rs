@@ -17,7 +17,8 @@ use super::make::{
     stream,
 };
 use crate::append::{
-    Append, Batch, BatchOutcome, DeadlineChange, DeadlineRow, EntityRow, Lookup, Row, Settles, StageMove,
+    Activates, Append, Batch, BatchOutcome, DeadlineChange, DeadlineRow, EntityRow, Lookup, Row, Settles,
+    StageMove,
 };
 use crate::error::StoreError;
 use crate::read::{CaseFilter, CaseRef, CaseRow, Loaded, RequestRef};
@@ -123,7 +124,7 @@ impl<'a> Script<'a> {
         for step in 0..STEPS {
             self.step = step;
             match self.dice.below(24) {
-                0..=9 => self.writes().await,
+                0..=9 | 22 => self.writes().await,
                 10 | 11 => self.claims_clocks().await,
                 12 => self.releases().await,
                 13 | 14 => self.claims_jobs().await,
@@ -132,7 +133,6 @@ impl<'a> Script<'a> {
                 18 => self.folds().await,
                 19 | 20 => self.numbers().await,
                 21 => self.passes().await,
-                22 => self.activates().await,
                 _ => self.operates().await,
             }
         }
@@ -297,8 +297,16 @@ impl<'a> Script<'a> {
             act.forgets.push(self.key());
         }
         if self.dice.one_in(8) {
-            act.opens_under = Some((self.workflow(), DefinitionHash(hash(&self.dice.below(2).to_string()))));
+            act.opens_under = Some((self.workflow(), self.definition()));
         }
+        if self.dice.one_in(6) {
+            let (workflow, definition) = (self.workflow(), self.definition());
+            act.activates = Some(Activates { workflow, definition, at: at(self.dice.seconds()) });
+        }
+    }
+
+    fn definition(&mut self) -> DefinitionHash {
+        DefinitionHash(hash(&self.dice.below(2).to_string()))
     }
 
     /// No time, an hour, or so long that only a sweep ends it.
@@ -424,13 +432,6 @@ impl<'a> Script<'a> {
         }
         let (got, twin) = (self.store.sweep(LONG).await, self.twin_store().sweep(LONG).await);
         self.same("sweep", got, twin);
-    }
-
-    async fn activates(&mut self) {
-        let (workflow, hash) = (self.workflow(), DefinitionHash(hash(&self.dice.below(2).to_string())));
-        let got = self.store.activate(&workflow, &hash, at(1)).await;
-        let twin = self.twin_store().activate(&workflow, &hash, at(1)).await;
-        self.same("activate", got, twin);
     }
 
     async fn operates(&mut self) {

@@ -150,6 +150,9 @@ fn write(tables: &mut Tables, append: &Append, batch: Option<(Uuid, usize)>) {
     for lookup in &append.lookups {
         tables.lookups.insert((lookup.space.clone(), lookup.key.clone()), append.stream);
     }
+    if let Some(active) = &append.activates {
+        tables.active.insert(active.workflow.clone(), active.definition);
+    }
     for moved in &append.stages {
         let word = |name: &Option<Name>| name.as_ref().map(ToString::to_string).unwrap_or_default();
         tables.deltas.push((moved.workflow.to_string(), word(&moved.stage), word(&moved.office), moved.net));
@@ -492,16 +495,6 @@ impl Registry for MemoryStore {
         let mut all: Vec<StoredDefinition> = self.lock().definitions.values().cloned().collect();
         all.sort_by(|a, b| (&a.workflow, a.version, a.hash).cmp(&(&b.workflow, b.version, b.hash)));
         Ok(all)
-    }
-
-    async fn activate(
-        &self,
-        workflow: &Name,
-        hash: &DefinitionHash,
-        _at: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.lock().active.insert(workflow.clone(), *hash);
-        Ok(())
     }
 
     async fn active(&self, workflow: &Name) -> Result<Option<DefinitionHash>, StoreError> {

@@ -1,9 +1,11 @@
-//! Workflow files: publishing, activating, reading.
+//! Workflow files: publishing, signing for the active version, reading.
 
 use axum::extract::State;
 use axum::response::Response;
 use qadiya_domain::ids::DefinitionHash;
 use qadiya_domain::name::Name;
+use qadiya_domain::registry::publications::{Change, Signature, Signed};
+use qadiya_engine::activation::Signing;
 use qadiya_engine::query::WorkflowVersion;
 use qadiya_ledger::Hash;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,41 @@ pub struct WorkflowVersionWire {
     /// When it was stored.
     #[schema(format = DateTime)]
     pub stored: String,
+    /// The two who made it the active one, the last time; empty while it never was.
+    pub signatures: Vec<SignatureWire>,
+    /// Changes that would make it the active one and wait for a second signature.
+    pub waiting: Vec<ChangeWire>,
+}
+
+/// A signature for a version.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Signature)]
+pub struct SignatureWire {
+    /// The natural person.
+    #[schema(format = Uuid)]
+    pub official: String,
+    /// The name at that time.
+    pub name: String,
+    /// The capacity.
+    #[schema(example = "administrator")]
+    pub role: String,
+    /// When.
+    #[schema(format = DateTime)]
+    pub at: String,
+}
+
+/// A change of the active version with its signatures.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignedChange)]
+pub struct ChangeWire {
+    /// The hash of the definition that comes.
+    pub definition: String,
+    /// The hash of the definition that it replaces; missing for the first version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub replaces: Option<String>,
+    /// Who signed, in order.
+    pub signatures: Vec<SignatureWire>,
 }
 
 /// A workflow as people may read it.
@@ -92,26 +129,68 @@ pub struct Workflow {
     pub commands: Vec<String>,
     /// What the checks found.
     pub findings: Vec<FindingWire>,
+    /// The two who made it the active one.
+    pub signatures: Vec<SignatureWire>,
+    /// Changes that wait for a second signature.
+    pub waiting: Vec<ChangeWire>,
     /// The file itself.
     pub file: String,
 }
 
-/// Which version becomes the active one.
+/// What is signed: which version becomes the active one, in place of which.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActivateInput {
     /// The hash of the definition.
     #[schema(min_length = 64, max_length = 64, pattern = "^[0-9a-f]{64}$")]
     pub definition: String,
+    /// The hash of the active definition that it replaces; left out for the first version of a workflow.
+    #[schema(nullable = false, min_length = 64, max_length = 64, pattern = "^[0-9a-f]{64}$")]
+    pub replaces: Option<String>,
 }
 
-/// The active version.
+/// A signature that was taken, or given back.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Activated {
+#[schema(as = Signing)]
+pub struct SigningWire {
     /// The workflow.
     pub workflow: String,
-    /// The hash of the definition that new cases are opened under.
+    /// The hash of the definition.
     pub definition: String,
+    /// The hash of the definition that it replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub replaces: Option<String>,
+    /// Whether this was the second signature: new cases are opened under the definition since then.
+    pub activated: bool,
+    /// When it was recorded.
+    #[schema(format = DateTime)]
+    pub at: String,
+}
+
+impl From<&Signature> for SignatureWire {
+    fn from(signature: &Signature) -> Self {
+        Self {
+            official: text(signature.person),
+            name: signature.name.clone(),
+            role: text(&signature.role),
+            at: at(signature.at),
+        }
+    }
+}
+
+impl From<&Signed> for ChangeWire {
+    fn from(signed: &Signed) -> Self {
+        Self {
+            definition: text(signed.change.definition),
+            replaces: signed.change.replaces.map(text),
+            signatures: signatures(signed),
+        }
+    }
+}
+
+fn signatures(signed: &Signed) -> Vec<SignatureWire> {
+    signed.signatures.iter().map(SignatureWire::from).collect()
 }
 
 impl From<WorkflowVersion> for WorkflowVersionWire {
@@ -123,6 +202,8 @@ impl From<WorkflowVersion> for WorkflowVersionWire {
             proved: version.proved,
             active: version.active,
             stored: at(version.stored),
+            signatures: version.made.as_ref().map(signatures).unwrap_or_default(),
+            waiting: version.waiting.iter().map(ChangeWire::from).collect(),
         }
     }
 }
@@ -153,6 +234,8 @@ pub async fn show(
     params.end()?;
     let name = path.name("name")?;
     let (definition, file) = app.engine.active_file(&name).await?;
+    let held = app.engine.publications(&name).await?;
+    let made = held.made.iter().rev().find(|made| made.change.definition == definition.hash);
     Ok(answer::ok(Workflow {
         workflow: text(&definition.workflow),
         title: definition.title.clone(),
@@ -163,6 +246,8 @@ pub async fn show(
         roles: definition.roles.iter().map(|role| text(&role.name)).collect(),
         commands: definition.commands.iter().map(|command| text(&command.name)).collect(),
         findings: definition.findings.iter().map(FindingWire::from).collect(),
+        signatures: made.map(signatures).unwrap_or_default(),
+        waiting: held.open.iter().map(ChangeWire::from).collect(),
         file: String::from_utf8_lossy(&file).into_owned(),
     }))
 }
@@ -221,12 +306,14 @@ fn read_calendars(value: &qadiya_ledger::Value) -> Result<Vec<(Name, Vec<u8>)>, 
     if faults.is_empty() { Ok(calendars) } else { Err(Problem::new(Code::Field).with_fields(faults)) }
 }
 
-/// Makes a published version the active one: new cases are opened under it, running ones keep theirs.
+/// Signs that a published version becomes the active one, in place of the one that is active now. The first signature
+/// waits; the second one, of another person, makes it the version that new cases are opened under. Running cases keep
+/// theirs.
 #[utoipa::path(
     post, path = "/workflows/{name}/activate", tag = "workflows", operation_id = "activate_workflow",
     params(("name" = String, Path, description = "The workflow", min_length = 1, max_length = 200), KeyHeader),
     request_body = ActivateInput,
-    responses((status = 200, description = "Active.", body = Activated), WriteProblems),
+    responses((status = 200, description = "Signed.", body = SigningWire), WriteProblems),
 )]
 pub async fn activate(
     State(app): State<App>,
@@ -236,16 +323,56 @@ pub async fn activate(
     body: Body,
 ) -> Result<Response, Problem> {
     let by = asker.administrator(&app)?;
-    let once = key.bind(&app, &asker, &[&body.told()]);
-    let name = path.name("name")?;
+    let once = key.bind(&app, &asker, &[b"activate", &body.told()]);
+    let (name, change) = (path.name("name")?, change(body)?);
+    let signing = app.engine.sign((&by, &once), &name, change).await?;
+    Ok(answer::ok(wire(&name, change, signing)))
+}
+
+/// Takes a signature back that waits for the second one.
+#[utoipa::path(
+    post, path = "/workflows/{name}/withdraw", tag = "workflows", operation_id = "withdraw_signature",
+    params(("name" = String, Path, description = "The workflow", min_length = 1, max_length = 200), KeyHeader),
+    request_body = ActivateInput,
+    responses((status = 200, description = "Taken back.", body = SigningWire), WriteProblems),
+)]
+pub async fn withdraw(
+    State(app): State<App>,
+    asker: Asker,
+    key: Key,
+    path: PathParts,
+    body: Body,
+) -> Result<Response, Problem> {
+    let by = asker.administrator(&app)?;
+    let once = key.bind(&app, &asker, &[b"withdraw", &body.told()]);
+    let (name, change) = (path.name("name")?, change(body)?);
+    let signing = app.engine.withdraw((&by, &once), &name, change).await?;
+    Ok(answer::ok(wire(&name, change, signing)))
+}
+
+/// What is signed, out of a body.
+fn change(body: Body) -> Result<Change, Problem> {
     let mut fields = Fields::of(body.0, "")?;
-    let hash = fields.text("definition");
-    let hash = match fields.need("definition", hash).map(|hash| hash.parse::<Hash>()) {
-        Some(Ok(hash)) => Some(DefinitionHash(hash)),
-        Some(Err(_)) => fields.fault("definition", "expected 64 lower-case hexadecimal digits"),
-        None => None,
-    };
-    let hash = fields.end(hash)?;
-    app.engine.activate((&by, &once), &name, hash).await?;
-    Ok(answer::ok(Activated { workflow: text(name), definition: text(hash) }))
+    let definition = hash(&mut fields, "definition");
+    let definition = fields.need("definition", definition);
+    let replaces = hash(&mut fields, "replaces");
+    let definition = fields.end(definition)?;
+    Ok(Change { definition, replaces })
+}
+
+fn hash(fields: &mut Fields, name: &'static str) -> Option<DefinitionHash> {
+    match fields.text(name)?.parse::<Hash>() {
+        Ok(hash) => Some(DefinitionHash(hash)),
+        Err(_) => fields.fault(name, "expected 64 lower-case hexadecimal digits"),
+    }
+}
+
+fn wire(name: &Name, change: Change, signing: Signing) -> SigningWire {
+    SigningWire {
+        workflow: text(name),
+        definition: text(change.definition),
+        replaces: change.replaces.map(text),
+        activated: signing.activated,
+        at: at(signing.at),
+    }
 }

@@ -9,7 +9,7 @@ use qadiya_web::policy::{RULES, Verb};
 use serde_json::{Value, json};
 
 use crate::manifests::{BAD, GOOD, HEADER, court, import_under};
-use crate::support::{Answer, Server, repository, send};
+use crate::support::{Answer, SECOND, Server, repository, send};
 
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 
@@ -130,15 +130,21 @@ async fn an_old_activation_sent_again_does_not_undo_a_later_one() {
     administrator(&server, "/api/v1/workflows", "k2", other).await.expect(422);
 
     let name: Name = Name::new("road-fine").unwrap();
-    let first = json!({"definition": server.engine.active(&name).await.unwrap().hash.to_string()});
-    let second = json!({"definition": second["definition"]});
+    let (one, two) = (server.engine.active(&name).await.unwrap().hash.to_string(), &second["definition"]);
     let path = "/api/v1/workflows/road-fine/activate";
-    // The first version is active already; its key is bound all the same.
-    let done = administrator(&server, path, "a1", first.clone()).await.expect(200);
-    administrator(&server, path, "a2", second.clone()).await.expect(200);
-    assert_eq!(administrator(&server, path, "a1", first).await.expect(200).bytes, done.bytes);
-    assert_eq!(server.engine.active(&name).await.unwrap().hash.to_string(), second["definition"]);
-    administrator(&server, path, "a1", second).await.expect(422);
+    let there = json!({"definition": two, "replaces": one});
+    let back = json!({"definition": one, "replaces": two});
+    let mut done = Vec::new();
+    for (key, body) in [("a1", &there), ("a2", &back)] {
+        for role in ["administrator", SECOND] {
+            done.push(server.post(role, path, key, body.clone()).await.expect(200).bytes);
+        }
+    }
+    assert_eq!(server.engine.active(&name).await.unwrap().hash.to_string(), one);
+    let again = server.post(SECOND, path, "a1", there.clone()).await.expect(200).bytes;
+    assert_eq!(again, done[1], "the answer of that time");
+    assert_eq!(server.engine.active(&name).await.unwrap().hash.to_string(), one);
+    assert_eq!(server.post(SECOND, path, "a1", back).await.expect(422).code(), "key-reused");
 }
 
 #[tokio::test]

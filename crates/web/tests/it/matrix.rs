@@ -29,7 +29,10 @@ fn ask(path: &str, case: &str, definition: &str, official: &str) -> (String, Opt
             Some(json!({"items": [{"case": case, "key": "b", "act": {"command": "send-fine"}}]}))
         }
         "/api/v1/workflows" => Some(json!({"file": "workflow: x"})),
-        "/api/v1/workflows/{name}/activate" => Some(json!({"definition": definition})),
+        // Who may sign is told that the version is active already, and has nothing to take back.
+        "/api/v1/workflows/{name}/activate" | "/api/v1/workflows/{name}/withdraw" => {
+            Some(json!({"definition": definition, "replaces": definition}))
+        }
         "/admin/officials" => Some(json!({"name": "Another"})),
         "/admin/officials/{id}/appointments" => Some(json!({"role": "judge", "instrument": "Order 3/2026"})),
         "/admin/officials/{id}/appointments/{appointment}/end" => Some(json!({"instrument": "Order 3/2026"})),

@@ -28,6 +28,9 @@ pub(crate) const BEGIN: &str = "2026-03-02T06:00:00.000001Z";
 /// The capacities of the tests, beside nobody at all.
 pub(crate) const ROLES: [&str; 5] = ["police-clerk", "payment-office", "judge", "administrator", "stranger"];
 
+/// The administrator beside the one of the roles.
+pub(crate) const SECOND: &str = "second-administrator";
+
 pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
@@ -42,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) router: Router,
     pub(crate) admin: Router,
+    signers: Option<[Actor; 2]>,
     tokens: BTreeMap<String, String>,
     pub(crate) officials: BTreeMap<String, OfficialId>,
 }
@@ -110,20 +114,34 @@ impl Server {
             engine,
             store,
             clock,
+            signers: None,
             tokens: BTreeMap::new(),
             officials: BTreeMap::new(),
         };
         for role in ROLES {
             server.appoint(role, false).await;
         }
+        let [first, second] = ["administrator", SECOND];
+        server.named(second, "administrator", false).await;
+        server.signers = Some([server.administrator(first).await, server.administrator(second).await]);
         server.publish("road-fine.v1.yaml").await;
         server
     }
 
     /// A new official with a token, holding a capacity of the same name.
     pub(crate) async fn appoint(&mut self, role: &str, service: bool) {
+        self.named(role, role, service).await;
+    }
+
+    /// The administrator behind one of the tokens.
+    async fn administrator(&self, called: &str) -> Actor {
+        let principal = self.engine.authenticate(self.token(called)).await.unwrap();
+        principal.administrator(self.engine.clock().now()).unwrap()
+    }
+
+    async fn named(&mut self, called: &str, role: &str, service: bool) {
         let system = Actor::System;
-        let official = self.engine.name_official(&system, &format!("Official {role}")).await.unwrap();
+        let official = self.engine.name_official(&system, &format!("Official {called}")).await.unwrap();
         let from = BEGIN.parse().unwrap();
         if role != "stranger" {
             self.engine
@@ -133,7 +151,7 @@ impl Server {
         }
         let (_, secret) =
             self.engine.issue_token(&system, official, service, Vec::new(), None, "test").await.unwrap();
-        let key = if service { format!("{role}-service") } else { role.to_owned() };
+        let key = if service { format!("{called}-service") } else { called.to_owned() };
         self.tokens.insert(key.clone(), secret.expose().to_owned());
         self.officials.insert(key, official);
     }
@@ -145,8 +163,8 @@ impl Server {
             let path = repository(&format!("workflows/calendars/{calendar}.v1.yaml"));
             calendars.push((name(calendar), std::fs::read(path).unwrap()));
         }
-        let published = self.engine.publish(&Actor::System, &bytes, &calendars).await.unwrap();
-        self.engine.activate(&Actor::System, &published.workflow, published.hash).await.unwrap();
+        let signers = self.signers.clone().unwrap();
+        self.engine.publish_signed(&signers, &bytes, &calendars).await.unwrap();
     }
 
     pub(crate) fn token(&self, role: &str) -> &str {

@@ -56,8 +56,9 @@ impl Court {
             std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../workflows/calendars/italy.v1.yaml"))
                 .unwrap();
         let file = include_bytes!("asking.yaml");
-        let published = engine.publish(&Actor::System, file, &[(name("italy"), italy)]).await.unwrap();
-        engine.activate(&Actor::System, &name("asking"), published.hash).await.unwrap();
+        let signers = engine.name_administrators(["First", "Second"], "order 1").await.unwrap();
+        let signers = signers.map(|named| named.actor);
+        engine.publish_signed(&signers, file, &[(name("italy"), italy)]).await.unwrap();
         let official = engine.name_official(&Actor::System, "Clerk").await.unwrap();
         let since = Timestamp::UNIX_EPOCH;
         engine.appoint(&Actor::System, official, name("clerk"), None, "order 1", since, None).await.unwrap();

@@ -7,11 +7,11 @@ use qadiya_domain::actor::Actor;
 use qadiya_domain::ids::{OfficialId, StreamId, StreamKind};
 use qadiya_domain::name::Name;
 use qadiya_domain::registry::Official;
+use qadiya_domain::registry::publications::ADMINISTRATOR;
 use qadiya_engine::Engine;
 use qadiya_engine::authorize::Principal;
 use qadiya_store::CaseStore;
 
-use crate::commands::init::ADMINISTRATOR;
 use crate::exit::Failure;
 
 /// Capacity and names of those who hold it. Panels have as many as must sign.
@@ -40,7 +40,7 @@ const CAST: &[(&str, &[&str])] = &[
     ("moj-delegate", &["عمر ممثل العدل (وهمي)"]),
     ("mfa-delegate", &["بشرى ممثلة الخارجية (وهمية)"]),
     ("oversight", &["نور المفتشة (وهمية)"]),
-    (ADMINISTRATOR, &["منال مديرة النظام (وهمية)"]),
+    (ADMINISTRATOR, &["منال مديرة النظام (وهمية)", "طارق مدير النظام (وهمي)"]),
 ];
 
 /// The officials at work.
@@ -70,6 +70,18 @@ impl Cast {
             people.insert(*role, principals);
         }
         Ok(Self { people })
+    }
+
+    /// The two who sign for the workflows.
+    pub(super) fn administrators(&self) -> Result<[Actor; 2], Failure> {
+        let actor = |number| {
+            let who = self.who(ADMINISTRATOR, number)?;
+            // Whenever the demo is begun, the appointments run.
+            let held = who.appointments.iter().find(|held| held.role == *ADMINISTRATOR);
+            let held = held.ok_or_else(|| Failure::new("the demo has no administrator"))?;
+            Ok(who.actor(&held.role, Some(held.id)))
+        };
+        Ok([actor(0)?, actor(1)?])
     }
 
     /// Who holds a capacity; `number` tells those apart who share it.

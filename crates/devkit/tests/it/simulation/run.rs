@@ -142,8 +142,9 @@ impl Court {
         let engine = &first.engine;
         engine.install(true).await.unwrap();
         let calendars = [(name("italy"), CALENDAR.to_vec())];
-        let published = engine.publish(&Actor::System, LAW, &calendars).await.unwrap();
-        engine.activate(&Actor::System, &name("simulated"), published.hash).await.unwrap();
+        let signers = engine.name_administrators(["First", "Second"], "order 1").await.unwrap();
+        let signers = signers.map(|named| named.actor);
+        engine.publish_signed(&signers, LAW, &calendars).await.unwrap();
         for (number, role) in ["clerk", "clerk", "judge", "judge", "judge"].into_iter().enumerate() {
             let who = engine.name_official(&Actor::System, &format!("Official {number}")).await.unwrap();
             let since = Timestamp::UNIX_EPOCH;

@@ -40,6 +40,7 @@ pub(crate) struct Court {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) ids: Arc<SeededIds>,
     pub(crate) fatal: Arc<AtomicUsize>,
+    pub(crate) administrators: [Actor; 2],
     pub(crate) clerk: Principal,
     pub(crate) judge: Principal,
     pub(crate) other_judge: Principal,
@@ -78,8 +79,8 @@ impl Court {
         let fatal = Arc::new(AtomicUsize::new(0));
         let engine = engine_on(&store, &clock, &ids, change(settings(&fatal))).await;
         engine.install(true).await.unwrap();
-        let published = engine.publish(&Actor::System, FLOW, &[(name("italy"), italy())]).await.unwrap();
-        engine.activate(&Actor::System, &name("small-case"), published.hash).await.unwrap();
+        let administrators = administrators(&engine).await;
+        engine.publish_signed(&administrators, FLOW, &[(name("italy"), italy())]).await.unwrap();
         let clerk = official(&engine, "Clerk One", "clerk").await;
         let judge = official(&engine, "Judge One", "judge").await;
         let other_judge = official(&engine, "Judge Two", "judge").await;
@@ -90,6 +91,7 @@ impl Court {
             clock,
             ids,
             fatal,
+            administrators,
             clerk,
             judge,
             other_judge,
@@ -140,6 +142,12 @@ impl Court {
         let events = self.engine.store().events(case.stream, 1, 1000).await.unwrap();
         events.iter().map(|event| event.seq).collect()
     }
+}
+
+/// Two more who may sign for the versions of a workflow.
+pub(crate) async fn administrators(engine: &Engine) -> [Actor; 2] {
+    let named = engine.name_administrators(["Administrator One", "Administrator Two"], "order 1/2026").await;
+    named.unwrap().map(|named| named.actor)
 }
 
 pub(crate) async fn official(engine: &Engine, called: &str, role: &str) -> Principal {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use qadiya_domain::actor::Actor;
 use qadiya_domain::case::refusal::RefusalCode;
+use qadiya_domain::registry::publications::Change;
+use qadiya_engine::activation::ActivateError;
 use qadiya_engine::authorize::Denied;
-use qadiya_engine::library::ActivateError;
 use qadiya_engine::officials::OfficialError;
 use qadiya_engine::operations::{BatchItem, ItemAnswer, OperationError};
 use qadiya_engine::query::QueryError;
@@ -147,9 +148,12 @@ async fn a_trial_runs_only_where_everybody_is_synthetic() {
     let published =
         court.engine.publish(&Actor::System, flow.as_bytes(), &[(name("italy"), italy())]).await.unwrap();
     assert!(!published.proved, "{:?}", published.findings);
-    court.engine.activate(&Actor::System, &name("small-case"), published.hash).await.unwrap();
+    let [first, second] = &court.administrators;
+    let replaces = court.engine.publications(&name("small-case")).await.unwrap().active;
+    let change = Change { definition: published.hash, replaces };
+    court.engine.sign(first, &name("small-case"), change).await.unwrap();
     court.store.inner.tamper(|tables| tables.settings.insert("synthetic".to_owned(), "false".to_owned()));
-    let found = court.engine.activate(&Actor::System, &name("small-case"), published.hash).await;
+    let found = court.engine.sign(second, &name("small-case"), change).await;
     assert!(matches!(found, Err(ActivateError::Trial(_))), "{found:?}");
 }
 

@@ -6,6 +6,7 @@ use qadiya_domain::actor::Actor;
 use qadiya_domain::case::Act;
 use qadiya_domain::case::act::JobReport;
 use qadiya_domain::case::state::ClockKey;
+use qadiya_domain::registry::publications::Change;
 use qadiya_engine::Engine;
 use qadiya_engine::submit::{ActInput, ActorChoice, Submission, SubmitError, Target};
 use qadiya_store::read::{CaseStore, Loaded};
@@ -23,9 +24,8 @@ fn changed(from: &str, to: &str) -> Vec<u8> {
     text.replace(from, to).into_bytes()
 }
 
-async fn activate(engine: &Engine, file: &[u8]) {
-    let published = engine.publish(&Actor::System, file, &[(name("italy"), italy())]).await.unwrap();
-    engine.activate(&Actor::System, &name("small-case"), published.hash).await.unwrap();
+async fn activate(court: &Court, engine: &Engine, file: &[u8]) {
+    engine.publish_signed(&court.administrators, file, &[(name("italy"), italy())]).await.unwrap();
 }
 
 fn typed(target: Target, act: Act) -> Submission {
@@ -101,7 +101,7 @@ async fn an_answer_to_a_job_that_another_server_queued_is_heard() {
             "deadlines:\n",
         ),
     );
-    activate(&court.engine, asks.replace("version: 1", "version: 2").as_bytes()).await;
+    activate(&court, &court.engine, asks.replace("version: 1", "version: 2").as_bytes()).await;
     let case = court.open().await;
     let other = second(&court).await;
     let target = || Target::Case(case.stream);
@@ -127,7 +127,7 @@ async fn a_definition_that_another_server_activated_opens_cases() {
     other.submit(court.asking(&court.clerk, new_case(), command("receive"))).await.unwrap();
     let renamed = changed("  receive:\n", "  take-in:\n");
     let renamed = String::from_utf8(renamed).unwrap().replace("version: 1", "version: 2");
-    activate(&court.engine, renamed.as_bytes()).await;
+    activate(&court, &court.engine, renamed.as_bytes()).await;
     let opened = other.submit(court.asking(&court.clerk, new_case(), command("take-in"))).await;
     assert!(opened.is_ok(), "the law that was active before knows no such command: {opened:?}");
     other.stop().await;
@@ -138,12 +138,17 @@ async fn a_record_that_another_server_wrote_is_not_overlooked() {
     let court = Court::new().await;
     let other = second(&court).await;
     let flow = |version: &str| changed("version: 1", &format!("version: {version}"));
-    // Both servers keep the stream of the workflow; then one publishes what the other is asked to activate.
-    activate(&other, &flow("2")).await;
+    // Both servers keep the stream of the workflow; then one publishes what the other is asked to sign for.
+    activate(&court, &other, &flow("2")).await;
     let published =
         court.engine.publish(&Actor::System, &flow("3"), &[(name("italy"), italy())]).await.unwrap();
-    let done = other.activate(&Actor::System, &name("small-case"), published.hash).await;
-    assert!(done.is_ok(), "{done:?}");
+    let replaces = other.publications(&name("small-case")).await.unwrap().active;
+    let change = Change { definition: published.hash, replaces };
+    let [first, second] = &court.administrators;
+    let done = other.sign(first, &name("small-case"), change).await.unwrap();
+    assert!(!done.activated, "one signature waits");
+    let done = court.engine.sign(second, &name("small-case"), change).await.unwrap();
+    assert!(done.activated, "the first server has seen the signature of the other");
     other.stop().await;
 }
 
