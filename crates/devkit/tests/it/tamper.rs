@@ -164,10 +164,32 @@ fn swap_two_secret_values(store: &Store, case: &str) {
     write_secret(store, case, 4, &after);
 }
 
+/// New cases come under a version that nobody signed for.
+fn activate_past_the_program(store: &Store, _: &str) {
+    let (hash, name) = (store.bytes(&[7; 32]), "road-fine");
+    store.sql(&format!("UPDATE definition_active SET hash = {hash} WHERE workflow = '{name}'"));
+}
+
+/// The second signature becomes one of whoever signed first.
+fn let_one_person_sign_twice(store: &Store, _: &str) {
+    let text = store.shown("bytes");
+    let signed = format!("SELECT {text} FROM event WHERE {text} LIKE '%activation-signed%' ORDER BY stream, seq");
+    let events = store.sql(&signed);
+    let read: Vec<Value> = events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
+    let [first, second, ..] = read.as_slice() else { panic!("{events:?}") };
+    assert_eq!(first["stream"], second["stream"]);
+    let person = |event: &Value| event["actor"]["official"].as_str().unwrap().to_owned();
+    let forged = events[1].replace(&person(second), &person(first));
+    assert_ne!(events[1], forged);
+    let (bytes, id) = (store.bytes(forged.as_bytes()), store.id(second["stream"].as_str().unwrap()));
+    let seq = &second["seq"];
+    store.sql(&format!("UPDATE event SET bytes = {bytes} WHERE stream = {id} AND seq = {seq}"));
+}
+
 /// What is done, the kind of fault that must be told, whether its place is the case, and at which event.
 type Tampering = (&'static str, fn(&Store, &str), &'static str, bool, Option<u64>);
 
-const TAMPERINGS: [Tampering; 12] = [
+const TAMPERINGS: [Tampering; 14] = [
     ("a changed byte", change_a_byte, "chain", true, Some(2)),
     ("a deleted entry", delete_an_entry, "chain", true, Some(2)),
     ("a swapped pair", swap_a_pair, "chain", true, Some(2)),
@@ -180,6 +202,8 @@ const TAMPERINGS: [Tampering; 12] = [
     ("a changed salt", change_a_salt, "secret", true, Some(4)),
     ("two swapped secret rows", swap_two_secret_rows, "secret", true, Some(5)),
     ("two swapped secret values", swap_two_secret_values, "secret", true, Some(4)),
+    ("a version that nobody signed for", activate_past_the_program, "activation", false, None),
+    ("one person under both signatures", let_one_person_sign_twice, "activation", false, None),
 ];
 
 async fn every_tampering_is_found(kind: Kind) {
