@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
 
 use qadiya_devkit::chores::outside;
 use qadiya_devkit::trials;
@@ -143,24 +144,37 @@ async fn every_caller(kind: Kind, each_role: bool, calls: u32) {
     }
     let api = json!({"ref": cases, "name": bundled().into_keys().collect::<Vec<_>>()});
     let examples = calls.div_ceil(OPERATIONS) + 1;
-    for (name, token) in &callers {
-        let run = |listener, paths, known| {
-            let run = Run {
-                store: &store,
-                caller: (name, token),
-                document: &server.base,
-                listener,
-                paths,
-                known,
-                examples,
-            };
-            run.calls()
-        };
-        let made = run(&server.base, ["--exclude-path-regex", ADMINISTRATION], &api);
-        assert!(made >= calls, "{name}: {made} calls of {calls}");
-        let more = run(&server.administration, ["--include-path-regex", ADMINISTRATION], &administration);
-        println!("{kind:?}, {name}: {made} calls of the API, {more} of administration, seed {SEED}");
-    }
+    let waiting = Mutex::new(callers.iter());
+    let next = || waiting.lock().unwrap().next();
+    // A checker keeps one processor busy, and hardly the server: as many callers at once as there are processors.
+    let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..lanes {
+            scope.spawn(|| {
+                while let Some((name, token)) = next() {
+                    let run = |listener, paths, known| {
+                        let run = Run {
+                            store: &store,
+                            caller: (name, token),
+                            document: &server.base,
+                            listener,
+                            paths,
+                            known,
+                            examples,
+                        };
+                        run.calls()
+                    };
+                    let made = run(&server.base, ["--exclude-path-regex", ADMINISTRATION], &api);
+                    assert!(made >= calls, "{name}: {made} calls of {calls}");
+                    let only = ["--include-path-regex", ADMINISTRATION];
+                    let more = run(&server.administration, only, &administration);
+                    println!(
+                        "{kind:?}, {name}: {made} calls of the API, {more} of administration, seed {SEED}"
+                    );
+                }
+            });
+        }
+    });
     server.process.stop();
     assert_eq!(store.faults(), Vec::<Value>::new());
 }
