@@ -82,6 +82,8 @@ pub(crate) struct Store {
     pub(crate) at: String,
     /// The administrator's token.
     pub(crate) administrator: String,
+    /// That of the other one, whose signature makes a version active.
+    second: String,
     folder: TempDir,
     /// The server and the name of the database, dropped with the store.
     database: Option<(String, String)>,
