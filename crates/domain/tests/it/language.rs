@@ -87,6 +87,13 @@ fn good_files_give_no_findings() {
     }
 }
 
+/// The searches over the whole draft take a minute and more: the benchmarks run them (`check/detainee draft`).
+#[test]
+fn the_complete_draft_of_the_detainee_case_gives_no_findings_before_the_searches() {
+    let found = findings_without_search(&std::fs::read(folder("drafts/detainee-draft.yaml")).unwrap());
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 #[test]
 fn the_hash_covers_the_file_and_its_calendars() {
     let text = std::fs::read(folder("good/detainee-example.yaml")).unwrap();

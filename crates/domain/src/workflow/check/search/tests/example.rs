@@ -182,6 +182,11 @@ fn six_more_tracks_of_three_states_multiply_the_configurations_and_change_no_ver
 }
 
 #[test]
+fn the_file_of_many_configurations_has_as_many_as_it_says() {
+    assert_eq!(graph_size(&read(&file("good/many-configurations.yaml"))), 49_606);
+}
+
+#[test]
 fn what_is_too_large_to_be_met_one_by_one_is_proved_on_diagrams() {
     let def = read(&grown(13));
     // 3 to the 13th in each of four states, and what lies behind them.
