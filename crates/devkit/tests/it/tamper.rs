@@ -173,7 +173,8 @@ fn activate_past_the_program(store: &Store, _: &str) {
 /// The second signature becomes one of whoever signed first.
 fn let_one_person_sign_twice(store: &Store, _: &str) {
     let text = store.shown("bytes");
-    let signed = format!("SELECT {text} FROM event WHERE {text} LIKE '%activation-signed%' ORDER BY stream, seq");
+    let signed =
+        format!("SELECT {text} FROM event WHERE {text} LIKE '%activation-signed%' ORDER BY stream, seq");
     let events = store.sql(&signed);
     let read: Vec<Value> = events.iter().map(|event| serde_json::from_str(event).unwrap()).collect();
     let [first, second, ..] = read.as_slice() else { panic!("{events:?}") };
