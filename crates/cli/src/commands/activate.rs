@@ -122,5 +122,5 @@ fn row(version: &WorkflowVersion) -> [String; 5] {
 /// Who signed, in which capacity, and when.
 fn signers(signed: &Signed) -> String {
     let signers = signed.signatures.iter().map(|one| format!("{} ({}, {})", one.name, one.role, one.at));
-    signers.collect::<Vec<_>>().join("; ")
+    signers.collect::<Vec<_>>().join("\n")
 }

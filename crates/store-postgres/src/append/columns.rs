@@ -271,7 +271,7 @@ impl Columns {
         placed.sort_by_key(|(_, append)| append.stream);
         let sealed = batch.seal.is_some();
         let mut moves: BTreeMap<(String, String, String), i64> = BTreeMap::new();
-        let mut opens = BTreeSet::new();
+        let (mut opens, mut active) = (BTreeSet::new(), BTreeMap::new());
         for (leaf, append) in placed {
             columns.append(append, leaf, sealed);
             for moved in &append.stages {
@@ -280,6 +280,7 @@ impl Columns {
                 let net = moves.entry(key).or_default();
                 *net = net.saturating_add(moved.net);
             }
+            active.extend(append.activates.as_ref().map(|active| (active.workflow.as_str(), active)));
             opens.extend(append.opens_under.as_ref().map(|(workflow, hash)| (workflow.to_string(), hash.0)));
         }
         for ((workflow, stage, office), net) in moves.into_iter().filter(|(_, net)| *net != 0) {
@@ -292,8 +293,6 @@ impl Columns {
             columns.opens.workflow.push(workflow);
             columns.opens.hash.push(hash.as_bytes().to_vec());
         }
-        let active = batch.appends.iter().filter_map(|append| append.activates.as_ref());
-        let active: BTreeMap<_, _> = active.map(|active| (active.workflow.as_str(), active)).collect();
         for (workflow, active) in active {
             columns.active.workflow.push(workflow.to_owned());
             columns.active.hash.push(active.definition.0.as_bytes().to_vec());

@@ -381,7 +381,7 @@ impl Texts {
             )?,
             lookups: text(lookups())?,
             activated: text(
-                batch.appends.iter().filter_map(|append| append.activates.as_ref()).map(|active| {
+                sorted().filter_map(|append| append.activates.as_ref()).map(|active| {
                     (active.workflow.as_str(), active.definition.to_string(), micros(active.at))
                 }),
             )?,
