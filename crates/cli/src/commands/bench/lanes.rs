@@ -66,11 +66,11 @@ fn failed(what: &str, error: &dyn std::error::Error) -> Failure {
 }
 
 impl Load {
-    /// Makes a fresh store ready: installation, workflow, officials.
+    /// Makes a fresh store ready: installation, administrators, workflow. Returns who signs for workflows.
     ///
     /// # Errors
     /// What the engine says.
-    pub(super) async fn set_up(engine: &Engine) -> Result<(), Failure> {
+    pub(super) async fn set_up(engine: &Engine) -> Result<[Actor; 2], Failure> {
         install(engine, true).await?;
         let file = WorkflowFile::bundled("appeal.v1.yaml", FILE)?;
         let definition = file.definition_or_fail()?;
@@ -79,8 +79,8 @@ impl Load {
         engine
             .publish_signed(&signers, &file.bytes, &file.calendars_of(&definition))
             .await
-            .map_err(|error| failed("publish its workflow", &error))
-            .map(drop)
+            .map_err(|error| failed("publish its workflow", &error))?;
+        Ok(signers)
     }
 
     /// The load on an engine. `mark` tells the request keys of this load from those of others on the same store.

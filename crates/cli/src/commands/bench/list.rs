@@ -36,7 +36,7 @@ fn failed(error: &dyn std::error::Error) -> Failure {
 /// The first thing that failed, or a record that was not taken.
 pub(super) async fn measure(home: Home<'_>, run: &Run<'_>) -> Result<Vec<Row>, Failure> {
     let site = Site::make(home, Purpose::List, run.folder, Racing::new(1)).await?;
-    publish_bundled(&site.load.engine).await?;
+    publish_bundled(&site.load.engine, &site.signers, true).await?;
     let (principal, _) = official(&site.load.engine, "intake-clerk").await?;
     let by = ActorChoice::ByPrincipal { principal, role: None };
     let path = run.folder.join(LIST_FILE);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use qadiya_domain::actor::Actor;
 use qadiya_domain::moment::micros;
 use qadiya_engine::clock::{Clock, SystemClock};
 use qadiya_engine::ids::SystemIds;
@@ -202,6 +203,8 @@ pub(super) struct Site {
     pub(super) place: Place,
     pub(super) server: Server,
     pub(super) key: PathBuf,
+    /// Who signs for workflows.
+    pub(super) signers: [Actor; 2],
     session: Session,
     folder: PathBuf,
     /// The first process of the database server, where it runs here.
@@ -236,7 +239,7 @@ impl Site {
         make_key(&key, &SystemIds)?;
         let start = Start { origin: Some("bench.example/log".to_owned()), clock, ..Start::default() };
         let session = Session::start(place.clone(), &key, start).await?;
-        Load::set_up(&session.engine).await?;
+        let signers = Load::set_up(&session.engine).await?;
         let load = Load::new(&session.engine, purpose.word()).await?;
         let rows = CONNECTIONS.saturating_mul(ROWS);
         let mut measure = match &place {
@@ -254,7 +257,7 @@ impl Site {
             }
         };
         let server = Server::start(&load).await?;
-        Ok(Self { load, measure, place, server, key, session, folder: folder.to_owned(), process })
+        Ok(Self { load, measure, place, server, key, signers, session, folder: folder.to_owned(), process })
     }
 
     /// What this store is, and how it is set.

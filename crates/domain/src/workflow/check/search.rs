@@ -40,6 +40,7 @@ mod moves;
 pub(in crate::workflow) mod open;
 mod slices;
 mod space;
+mod stages;
 mod standing;
 mod step;
 mod story;
