@@ -100,10 +100,9 @@ impl RegistryWrite {
     #[must_use]
     pub fn judging(
         mut self,
-        judge: impl Fn(&Entity) -> Result<Vec<Deed>, Refusal> + Send + Sync + 'static,
+        judge: impl Fn(&Entity) -> Result<Vec<Deed>, Box<Refusal>> + Send + Sync + 'static,
     ) -> Self {
-        self.decide =
-            Arc::new(move |entity| judge(entity).map_err(|why| RegistryError::RefusedFor(Box::new(why))));
+        self.decide = Arc::new(move |entity| judge(entity).map_err(RegistryError::RefusedFor));
         self
     }
 

@@ -170,10 +170,10 @@ impl Publications {
     ///
     /// # Errors
     /// Why the signature does not count, and what to do next.
-    pub fn sign(&self, by: &Actor, name: &str, change: Change) -> Result<Vec<Deed>, Refusal> {
+    pub fn sign(&self, by: &Actor, name: &str, change: Change) -> Result<Vec<Deed>, Box<Refusal>> {
         let Change { definition, replaces } = change;
         let about = definition.to_string();
-        let refused = |code, message: String| Err(Refusal::new(code, about.clone(), message));
+        let refused = |code, message: String| Err(Box::new(Refusal::new(code, about.clone(), message)));
         // The instant of the signature is not known yet, and not asked for here.
         let Some(signature) = signature(by, name, Timestamp::UNIX_EPOCH) else {
             let why = "a program or the engine signs nothing; sign with the token of an administrator";
@@ -220,17 +220,17 @@ impl Publications {
     ///
     /// # Errors
     /// When no open signature under the change is theirs.
-    pub fn withdraw(&self, by: &Actor, change: Change) -> Result<Vec<Deed>, Refusal> {
+    pub fn withdraw(&self, by: &Actor, change: Change) -> Result<Vec<Deed>, Box<Refusal>> {
         let mut signed =
             self.open.iter().filter(|open| open.change == change).flat_map(|open| &open.signatures);
         if signed.any(|signed| by.official() == Some(signed.person)) {
             return Ok(vec![Deed::SignatureWithdrawn { change }]);
         }
-        Err(Refusal::new(
+        Err(Box::new(Refusal::new(
             RefusalCode::Proposal,
             change.definition.to_string(),
             "no signature of yours waits under this change; a version that is active goes when two people sign for another",
-        ))
+        )))
     }
 
     /// Every activation that two people did not sign. Of the time before the first signature only the version that is
@@ -310,7 +310,7 @@ mod tests {
     }
 
     /// Lets somebody do something and folds what follows.
-    fn after(held: &Publications, by: &Actor, deeds: Result<Vec<Deed>, Refusal>) -> Publications {
+    fn after(held: &Publications, by: &Actor, deeds: Result<Vec<Deed>, Box<Refusal>>) -> Publications {
         let deeds = deeds.unwrap();
         deeds.into_iter().fold(held.clone(), |held, deed| held.evolve(&event(by, deed)))
     }
@@ -323,7 +323,7 @@ mod tests {
         })
     }
 
-    fn code(found: Result<Vec<Deed>, Refusal>) -> RefusalCode {
+    fn code(found: Result<Vec<Deed>, Box<Refusal>>) -> RefusalCode {
         found.unwrap_err().code
     }
 

@@ -9,6 +9,7 @@ use qadiya_engine::registry_write::RegistryError;
 use qadiya_engine::verify::FaultKind;
 use qadiya_ledger::chain::event_hash;
 use qadiya_store::memory::Tables;
+use tokio::task::JoinSet;
 
 use super::fixtures::{Court, FLOW, administrators, command, italy, name, new_case, token};
 
@@ -145,7 +146,7 @@ async fn second_signatures_that_race_activate_once() {
     others.push(court.administrators[1].clone());
     let (opening, signing) = tokio::join!(
         court.engine.submit(court.asking(&court.clerk, new_case(), command("receive"))),
-        futures_join(&court, &others, change),
+        at_once(&court, &others, change),
     );
     assert!(opening.is_ok(), "a case that is opened meanwhile finds one of the two: {opening:?}");
     let done: Vec<bool> = signing.iter().map(|one| one.as_ref().is_ok_and(|one| one.activated)).collect();
@@ -159,24 +160,13 @@ async fn second_signatures_that_race_activate_once() {
 }
 
 /// All of them at once.
-async fn futures_join(
-    court: &Court,
-    signers: &[Actor],
-    change: Change,
-) -> Vec<Result<Signing, ActivateError>> {
-    let tasks: Vec<_> = signers
-        .iter()
-        .cloned()
-        .map(|by| {
-            let engine = court.engine.clone();
-            tokio::spawn(async move { engine.sign(&by, &name("small-case"), change).await })
-        })
-        .collect();
-    let mut done = Vec::new();
-    for task in tasks {
-        done.push(task.await.unwrap());
+async fn at_once(court: &Court, signers: &[Actor], change: Change) -> Vec<Result<Signing, ActivateError>> {
+    let mut signing = JoinSet::new();
+    for by in signers {
+        let (engine, by) = (court.engine.clone(), by.clone());
+        signing.spawn(async move { engine.sign(&by, &name("small-case"), change).await });
     }
-    done
+    signing.join_all().await
 }
 
 #[tokio::test]
