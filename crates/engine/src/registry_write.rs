@@ -207,31 +207,35 @@ pub fn system_stream() -> StreamId {
 /// When the store cannot be read, or the record is damaged.
 pub async fn installation(store: &dyn Store) -> Result<Option<Installation>, EngineError> {
     let stream = system_stream();
-    let stored = stored_entity(stream, store.load_many(&[stream]).await?)?;
-    let held = stored.and_then(|stored| stored.entity.installation().cloned());
+    let found = store.load_many(&[stream]).await?.pop().unwrap_or(Loaded::Absent);
+    let held = stored_entity(stream, found)?.and_then(|stored| stored.entity.installation().cloned());
     Ok(held.filter(|held| !held.origin.is_empty()))
 }
 
 /// What was loaded of one stream that is not a case; `None` when there is none.
-fn stored_entity(stream: StreamId, found: Vec<Loaded>) -> Result<Option<StoredEntity>, EngineError> {
-    match found.into_iter().next() {
-        Some(Loaded::Entity(row)) => {
+fn stored_entity(stream: StreamId, found: Loaded) -> Result<Option<StoredEntity>, EngineError> {
+    match found {
+        Loaded::Entity(row) => {
             let entity = Entity::from_bytes(row.kind, &row.state)
                 .map_err(|error| EngineError::Integrity { stream, detail: error.to_string() })?;
             Ok(Some(StoredEntity { stream, kind: row.kind, version: row.version, entity }))
         }
-        Some(Loaded::Damaged(error)) => Err(error.into()),
-        Some(Loaded::Case(_) | Loaded::Absent) | None => Ok(None),
+        Loaded::Damaged(error) => Err(error.into()),
+        Loaded::Case(_) | Loaded::Absent => Ok(None),
     }
 }
 
 impl Engine {
     /// A stream that is not a case; `None` when there is none.
     pub async fn entity(&self, stream: StreamId) -> Result<Option<StoredEntity>, EngineError> {
-        stored_entity(
-            stream,
-            self.on_store(move |store| async move { store.load_many(&[stream]).await }).await?,
-        )
+        Ok(self.entities(vec![stream]).await?.pop().flatten())
+    }
+
+    /// Streams that are not cases, in the order of the ids, in one question; `None` where there is none.
+    pub async fn entities(&self, streams: Vec<StreamId>) -> Result<Vec<Option<StoredEntity>>, EngineError> {
+        let asked = streams.clone();
+        let found = self.on_store(move |store| async move { store.load_many(&asked).await }).await?;
+        streams.into_iter().zip(found).map(|(stream, found)| stored_entity(stream, found)).collect()
     }
 
     /// Writes to one stream that is not a case, and answers once it is durable.

@@ -22,8 +22,9 @@
 //!
 //! - **Findings of the searches about what never happens** (E-reach, E-dead, a mark of E-stage that never lowers, E-complete
 //!   of a file without a normal end): no run shows that something cannot be.
-//! - **E-auto, E-route of an automatic command, E-stage between automatic commands**: the engine runs automatic commands inside the step that made them
-//!   possible, one after the other. No case ever rests where two are open, and nothing of their quarrel is to be seen.
+//! - **E-auto, E-route of an automatic command, E-stage between automatic commands**: the engine runs automatic commands
+//!   inside the step that made them possible, one after the other. No case ever rests where two are open, and nothing of
+//!   their quarrel is to be seen.
 //! - **I-not-proved, E-migrate, W-rights** are about the size of a file and about two versions; **all checks without a
 //!   search** are about the text of the file, and their place in it is the example.
 //! - **A way that no single case goes.** Records are followed as none or some, sums by their regions, annulled facts with

@@ -1,19 +1,20 @@
 //! Questions about the installation and not about a case: what is published, what gave up, what is signed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use qadiya_domain::ids::{DefinitionHash, JobId, StreamId, StreamKind};
 use qadiya_domain::name::Name;
 use qadiya_domain::registry::Deed;
-use qadiya_domain::registry::publications::Signed;
+use qadiya_domain::registry::publications::{Publications, Signed};
 use qadiya_domain::workflow::Definition;
 
 use super::{QueryError, Viewer};
 use crate::Engine;
 use crate::authorize::{Sight, sight};
 use crate::error::EngineError;
+use crate::library::definition_stream;
 use crate::once::Once;
 use crate::registry_write::{RegistryError, RegistryWrite, system_stream};
 use qadiya_store::access::AccessOutcome;
@@ -76,23 +77,21 @@ impl Engine {
 
     async fn read_workflows(&self) -> Result<Vec<WorkflowVersion>, EngineError> {
         let stored = self.store().definitions().await?;
-        let mut held = BTreeMap::new();
-        for definition in &stored {
-            if !held.contains_key(&definition.workflow) {
-                let hash = self.store().active(&definition.workflow).await?;
-                let signed = self.publications(&definition.workflow).await?;
-                held.insert(definition.workflow.clone(), (hash, signed));
-            }
-        }
+        let workflows: BTreeSet<Name> = stored.iter().map(|definition| definition.workflow.clone()).collect();
+        let streams = workflows.iter().map(definition_stream).collect();
+        let held = self.entities(streams).await?.into_iter();
+        let held =
+            held.map(|held| held.and_then(|held| held.entity.publications().cloned()).unwrap_or_default());
+        let held: BTreeMap<Name, Publications> = workflows.into_iter().zip(held).collect();
         let version = |definition: qadiya_store::registry::StoredDefinition| {
             let held = held.get(&definition.workflow);
             let about = |signed: &&Signed| signed.change.definition == definition.hash;
-            let made = held.and_then(|(_, signed)| signed.made.iter().rev().find(about).cloned());
-            let waiting = held.map(|(_, signed)| signed.open.iter().filter(about).cloned().collect());
             WorkflowVersion {
-                active: held.is_some_and(|(hash, _)| *hash == Some(definition.hash)),
-                made,
-                waiting: waiting.unwrap_or_default(),
+                active: held.is_some_and(|held| held.active == Some(definition.hash)),
+                made: held.and_then(|held| held.made.iter().rev().find(about).cloned()),
+                waiting: held
+                    .map(|held| held.open.iter().filter(about).cloned().collect())
+                    .unwrap_or_default(),
                 workflow: definition.workflow,
                 version: definition.version,
                 hash: definition.hash,

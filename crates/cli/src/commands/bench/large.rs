@@ -65,63 +65,81 @@ pub(super) async fn measure(home: Home<'_>, run: &Run<'_>) -> Result<Vec<Row>, F
     // What waits for its number or its place in the counters would be worked off while something else is measured.
     small.settle().await?;
     large.settle().await?;
-    let name = |part: &str| format!("{}_{part}", home.prefix());
+    let mut rows = questions(home, run, &large, &in_large).await?;
+    rows.extend(turns(home, run, (&mut small, &in_small), (&mut large, &in_large)).await?);
+    rows.push(drains(home, run, &mut large, &clock).await?);
+    small.close().await;
+    large.close().await;
+    Ok(rows)
+}
+
+fn name(home: Home<'_>, part: &str) -> String {
+    format!("{}_{part}", home.prefix())
+}
+
+/// Questions to the large court.
+async fn questions(
+    home: Home<'_>,
+    run: &Run<'_>,
+    site: &Site,
+    standing: &Arc<Standing>,
+) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for (question, part, what, target) in Question::ALL {
         let (mut figures, mut ratios) = (Vec::new(), Vec::new());
         for repetition in 0..run.repetitions {
-            let (by_hand, ours) = asked(&large, &in_large, question, run.time).await?;
-            run.told(repetition, &name(part), ours)?;
+            let (by_hand, ours) = asked(site, standing, question, run.time).await?;
+            run.told(repetition, &name(home, part), ours)?;
             figures.push(ours);
             ratios.extend(ratio(by_hand, ours));
         }
-        rows.push(Row::new(name(part), what, "/s", ratios, figures, target));
+        rows.push(Row::new(name(home, part), what, "/s", ratios, figures, target));
     }
+    Ok(rows)
+}
+
+/// The next acts of cases in both courts, interleaved.
+async fn turns(
+    home: Home<'_>,
+    run: &Run<'_>,
+    (small, in_small): (&mut Site, &Arc<Standing>),
+    (large, in_large): (&mut Site, &Arc<Standing>),
+) -> Result<[Row; 2], Failure> {
     let (mut at_few, mut at_many): (Vec<Slice>, Vec<Slice>) = (Vec::new(), Vec::new());
     for repetition in 0..run.repetitions {
-        for (part, site, standing, kept) in [
-            ("turn_few", &mut small, &in_small, &mut at_few),
-            ("turn_many", &mut large, &in_large, &mut at_many),
-        ] {
-            let slice = site.slice(Job::Turn(standing, FLYING), run.time).await?;
-            run.told(repetition, &name(part), slice.rate)?;
-            kept.push(slice);
-        }
+        let few = small.slice(Job::Turn(in_small, FLYING), run.time).await?;
+        run.told(repetition, &name(home, "turn_few"), few.rate)?;
+        at_few.push(few);
+        let many = large.slice(Job::Turn(in_large, FLYING), run.time).await?;
+        run.told(repetition, &name(home, "turn_many"), many.rate)?;
+        at_many.push(many);
     }
     let rates = |slices: &[Slice]| slices.iter().map(|slice| slice.rate).collect::<Vec<f64>>();
     let dearer = at_few.iter().zip(&at_many).filter_map(|(few, many)| ratio(few.rate, many.rate)).collect();
-    rows.push(
-        Row::new(name("turn_few"), "an act in a court of 1,000 cases", "/s", vec![], rates(&at_few), None)
-            .costing(at_few),
-    );
-    rows.push(
-        Row::new(
-            name("turn_many"),
-            "an act in the large court; the ratio is its time over that in the small one",
-            "/s",
-            dearer,
-            rates(&at_many),
-            Some(Target::AtMost(1.2)),
-        )
-        .costing(at_many),
-    );
-    large.settle().await?;
+    let what = "an act in a court of 1,000 cases";
+    let few = Row::new(name(home, "turn_few"), what, "/s", Vec::new(), rates(&at_few), None);
+    let what = "an act in the large court; the ratio is its time over that in the small one";
+    let target = Some(Target::AtMost(1.2));
+    let many = Row::new(name(home, "turn_many"), what, "/s", dearer, rates(&at_many), target);
+    Ok([few.costing(at_few), many.costing(at_many)])
+}
+
+/// Days on which every clock of the large court has run out.
+async fn drains(home: Home<'_>, run: &Run<'_>, site: &mut Site, clock: &Racing) -> Result<Row, Failure> {
+    site.settle().await?;
     clock.skip(ALL_LATE);
-    drain(&large).await?;
+    drain(site).await?;
     let (mut figures, mut ratios) = (Vec::new(), Vec::new());
     for repetition in 0..run.repetitions {
-        let plain = large.slice(Job::Plain(large.connections()), run.time).await?;
+        let plain = site.slice(Job::Plain(site.connections()), run.time).await?;
         clock.skip(LATE_AGAIN);
-        let rate = drain(&large).await?;
-        run.told(repetition, &name("drain"), rate)?;
+        let rate = drain(site).await?;
+        run.told(repetition, &name(home, "drain"), rate)?;
         figures.push(rate);
         ratios.extend(ratio(rate, plain.rate));
     }
     let what = "clock steps when all cases of the large court fall due at once, two workers";
-    rows.push(Row::new(name("drain"), what, "/s", ratios, figures, Some(Target::AtLeast(2.0))));
-    small.close().await;
-    large.close().await;
-    Ok(rows)
+    Ok(Row::new(name(home, "drain"), what, "/s", ratios, figures, Some(Target::AtLeast(2.0))))
 }
 
 /// How often a question is answered in a second: by hand, and by the engine.
