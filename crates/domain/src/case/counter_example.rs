@@ -195,22 +195,22 @@ impl<'g> Guide<'g> {
                     };
                     values.iter().map(edit).collect::<Vec<_>>()
                 });
-                first(tries.filter_map(|what| path.take(what).ok()), there)
+                tries.filter_map(|what| path.take(what).ok()).find(there)
             }
             Mover::File(document) => {
                 let from = &self.def.documents.get(document)?.from;
                 let tries = self.people(from).into_iter().map(|who| What::File(who, document.clone()));
-                first(tries.filter_map(|what| path.take(what).ok()), there)
+                tries.filter_map(|what| path.take(what).ok()).find(there)
             }
             Mover::Time => self.time(path, lands),
             Mover::Annul(command, by) => {
                 let annul = self.def.corrections.annul.iter().find(|annul| annul.command == *command)?;
                 let reason = Some("shown by a counter-example".to_owned());
-                let annulled = self.people(by).into_iter().filter_map(|who| {
+                let mut annulled = self.people(by).into_iter().filter_map(|who| {
                     let path = path.take(What::Annul(who, command.clone(), reason.clone())).ok()?;
                     self.signed(path, annul.approval.as_ref(), &Name::new("annul").ok()?)
                 });
-                first(annulled, there)
+                annulled.find(there)
             }
         }
     }
@@ -326,7 +326,7 @@ impl<'g> Guide<'g> {
                 tries.push(What::Job { job: job.name.clone(), answer: None, fields: Vec::new() });
             }
         }
-        first(tries.into_iter().filter_map(|what| path.take(what).ok()), |path| self.is_there(path, lands))
+        tries.into_iter().filter_map(|what| path.take(what).ok()).find(|path| self.is_there(path, lands))
     }
 
     /// Time goes by until the case stands where the move lands.
@@ -347,9 +347,9 @@ impl<'g> Guide<'g> {
             // In the longest unit that does not go too far.
             let spans = [(86_400, Unit::Days), (3_600, Unit::Hours), (1, Unit::Seconds)];
             let waits = spans.into_iter().map(|(length, unit)| Span::new(seconds.div_ceil(length), unit));
-            return first(waits.filter_map(|wait| path.take(What::Wait(wait)).ok()), |path| {
-                self.is_there(path, lands)
-            });
+            return waits
+                .filter_map(|wait| path.take(What::Wait(wait)).ok())
+                .find(|path| self.is_there(path, lands));
         }
         None
     }
@@ -387,13 +387,6 @@ fn is_about_people(code: RefusalCode) -> bool {
         code,
         RefusalCode::Separation | RefusalCode::SamePerson | RefusalCode::ActsBy | RefusalCode::Role
     )
-}
-
-fn first<'g>(
-    mut tries: impl Iterator<Item = Path<'g>>,
-    there: impl Fn(&Path<'g>) -> bool,
-) -> Option<Path<'g>> {
-    tries.find(there)
 }
 
 #[cfg(test)]
