@@ -39,7 +39,7 @@ pub enum ActivateError {
     )]
     Trial(DefinitionHash),
     /// It was refused or not recorded.
-    #[error("the signature was not recorded: {0}")]
+    #[error(transparent)]
     Registry(#[from] RegistryError),
     /// The store failed.
     #[error("the store failed")]
