@@ -161,6 +161,11 @@ impl Publications {
         self
     }
 
+    /// The change that made a version the active one, the last time.
+    pub fn last_made(&self, definition: DefinitionHash) -> Option<&Signed> {
+        self.made.iter().rev().find(|made| made.change.definition == definition)
+    }
+
     /// The change that made the active version.
     pub fn in_force(&self) -> Option<&Signed> {
         self.made.last().filter(|made| Some(made.change.definition) == self.active)

@@ -88,7 +88,7 @@ impl Engine {
             let about = |signed: &&Signed| signed.change.definition == definition.hash;
             WorkflowVersion {
                 active: held.is_some_and(|held| held.active == Some(definition.hash)),
-                made: held.and_then(|held| held.made.iter().rev().find(about).cloned()),
+                made: held.and_then(|held| held.last_made(definition.hash).cloned()),
                 waiting: held
                     .map(|held| held.open.iter().filter(about).cloned().collect())
                     .unwrap_or_default(),

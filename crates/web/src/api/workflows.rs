@@ -235,7 +235,6 @@ pub async fn show(
     let name = path.name("name")?;
     let (definition, file) = app.engine.active_file(&name).await?;
     let held = app.engine.publications(&name).await?;
-    let made = held.made.iter().rev().find(|made| made.change.definition == definition.hash);
     Ok(answer::ok(Workflow {
         workflow: text(&definition.workflow),
         title: definition.title.clone(),
@@ -246,7 +245,7 @@ pub async fn show(
         roles: definition.roles.iter().map(|role| text(&role.name)).collect(),
         commands: definition.commands.iter().map(|command| text(&command.name)).collect(),
         findings: definition.findings.iter().map(FindingWire::from).collect(),
-        signatures: made.map(signatures).unwrap_or_default(),
+        signatures: held.last_made(definition.hash).map(signatures).unwrap_or_default(),
         waiting: held.open.iter().map(ChangeWire::from).collect(),
         file: String::from_utf8_lossy(&file).into_owned(),
     }))
